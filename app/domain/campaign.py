@@ -1,0 +1,83 @@
+"""A campaign as the journey needs it: who it belongs to, what it demands of a token, and the screens of the refused.
+
+Built from a validated document by `app.documents`; nothing here is checked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from app.reasons import ParticipationReason
+
+
+class Mode(StrEnum):
+    """What a campaign does with the verdict on a token."""
+
+    REQUIRED = "required"  # no accepted token, no play
+    OPTIONAL = "optional"  # without one, one plays anonymously
+    REPORT_ONLY = "report_only"  # all is judged and recorded, nothing enforced
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a participant who may not play is shown."""
+
+    title: str
+    message: str
+    return_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field of the form step; `label` maps a language to its text."""
+
+    name: str
+    label: Mapping[str, str]
+    type: str = "text"
+    autocomplete: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign; `version` grows with each change of its document, `screens` are by language, then reason."""
+
+    id: str
+    version: int
+    partner_id: str
+    name: str
+    aliases: frozenset[str] = frozenset()
+    mode: Mode = Mode.REQUIRED
+    single_use: bool = False
+    session_ttl: timedelta = timedelta(days=1)
+    prefill_deadline: timedelta = timedelta(seconds=10)
+    allowed_origins: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    screens: Mapping[str, Mapping[ParticipationReason, Screen]] = field(default_factory=dict)
+    form: tuple[FormField, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The texts that a token's `campaignId` may hold."""
+        return self.aliases | {self.id}
+
+
+DEFAULT_SCREENS: Mapping[ParticipationReason, Screen] = {
+    ParticipationReason.NOT_ELIGIBLE: Screen("You cannot take part", "This campaign is not open to you at the moment."),
+    ParticipationReason.LIMIT_REACHED: Screen("You have already taken part", "You have used all your participations."),
+    ParticipationReason.TOKEN_REJECTED: Screen(
+        "We could not recognise you", "Please open the campaign again from where you found it."
+    ),
+}
+"""Neutral words for campaigns that bring none of their own."""
+
+
+def screen_for(campaign: Campaign, reason: ParticipationReason, preferred: Sequence[str]) -> Screen:
+    """Return the screen for `reason` in the first `preferred` language that has one, else in the campaign's own."""
+    for language in (*preferred, *campaign.languages):
+        for spelling in (language, language.split("-")[0]):
+            screen = campaign.screens.get(spelling, {}).get(reason)
+            if screen is not None:
+                return screen
+    return DEFAULT_SCREENS[reason]

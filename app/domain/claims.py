@@ -1,0 +1,175 @@
+"""The claims of a verified token: each value's type and bounds, then the rules, in a fixed order.
+
+Times are compared with the moment of receipt, so that a burst which waits in the queue expires nobody. Checked here
+and not by the JOSE library, which raises TypeError or OverflowError for an `exp` of text, null, list, true, 1e400 or 10**400.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.domain.participation import Limit
+from app.domain.prefill import MAX_CUSTOM_BYTES
+from app.domain.token import AcceptedClaims, Gift, SignedClaims
+from app.errors import TokenRejected
+from app.reasons import TokenReason
+
+MAX_NAME_CHARACTERS = 256
+MAX_LABEL_CHARACTERS = 1024
+MAX_PARTICIPATIONS = 2**31 - 1
+"""What a database integer holds; a larger `nb` is no limit in practice."""
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+_LATEST_SECONDS = _LATEST.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsPolicy:
+    """What a partner and a campaign demand of a token's claims."""
+
+    campaign_names: frozenset[str]
+    issuer: str | None = None
+    audience: str | None = None
+    require_exp: bool = True
+    leeway: timedelta = timedelta(seconds=60)
+    max_age: timedelta | None = None
+    require_jti: bool = False
+
+
+def check_claims(signed: SignedClaims, policy: ClaimsPolicy, received_at: datetime) -> AcceptedClaims:
+    """Return the claims as accepted; raise TokenRejected with the first rule that they break (RFC 7519 section 4.1)."""
+    claims = signed.claims
+    sub = _identifier(claims, "sub")
+    campaign = _identifier(claims, "campaignId")
+    expires_at = _times(claims, policy, received_at)
+    _parties(claims, policy)
+    if campaign not in policy.campaign_names:
+        raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "campaignId")
+    return AcceptedClaims(
+        sub=sub,
+        limit=_limit(claims.get("limit")),
+        gift=_gift(claims.get("gift")),
+        jti=_jti(claims, required=policy.require_jti),
+        expires_at=expires_at,
+        form=claims.get("form"),
+        optin=claims.get("optin"),
+        custom=_custom(claims.get("custom")),
+        claims=claims,
+    )
+
+
+def numeric_date(value: object) -> datetime | None:
+    """Return the moment that a NumericDate names, or None if `value` is none (RFC 7519 section 2)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value < 0:
+        return datetime.fromtimestamp(0, UTC)
+    return _LATEST if value >= _LATEST_SECONDS else datetime.fromtimestamp(value, UTC)
+
+
+def _identifier(claims: Mapping[str, object], name: str) -> str:
+    value = claims.get(name)
+    if value is None:
+        raise TokenRejected(TokenReason.CLAIM_MISSING if name not in claims else TokenReason.CLAIM_INVALID, name)
+    match value:
+        case bool():
+            text = ""
+        case str():
+            text = value
+        case int() if abs(value) < 10**MAX_NAME_CHARACTERS:
+            text = str(value)
+        case _:
+            text = ""
+    if not 1 <= len(text) <= MAX_NAME_CHARACTERS or "\0" in text:
+        raise TokenRejected(TokenReason.CLAIM_INVALID, name)
+    return text
+
+
+def _times(claims: Mapping[str, object], policy: ClaimsPolicy, received_at: datetime) -> datetime | None:
+    expires_at = _moment(claims, "exp")
+    if expires_at is None and policy.require_exp:
+        raise TokenRejected(TokenReason.CLAIM_MISSING, "exp")
+    not_before = _moment(claims, "nbf")
+    issued_at = _moment(claims, "iat")
+    if expires_at is not None and received_at - policy.leeway >= expires_at:
+        raise TokenRejected(TokenReason.TOKEN_EXPIRED, "exp")
+    for name, moment in (("nbf", not_before), ("iat", issued_at)):
+        if moment is not None and moment > received_at + policy.leeway:
+            raise TokenRejected(TokenReason.TOKEN_NOT_YET_VALID, name)
+    if policy.max_age is not None:
+        if issued_at is None:
+            raise TokenRejected(TokenReason.CLAIM_MISSING, "iat")
+        if received_at - policy.leeway >= issued_at + policy.max_age:
+            raise TokenRejected(TokenReason.TOKEN_TOO_OLD, "iat")
+    return expires_at
+
+
+def _moment(claims: Mapping[str, object], name: str) -> datetime | None:
+    if name not in claims:
+        return None
+    moment = numeric_date(claims[name])
+    if moment is None:
+        raise TokenRejected(TokenReason.CLAIM_INVALID, name)
+    return moment
+
+
+def _parties(claims: Mapping[str, object], policy: ClaimsPolicy) -> None:
+    if policy.issuer is not None and claims.get("iss") != policy.issuer:
+        raise TokenRejected(TokenReason.ISSUER_MISMATCH, "iss")
+    if policy.audience is not None:
+        audience = claims.get("aud")
+        if policy.audience not in (audience if isinstance(audience, list) else [audience]):
+            raise TokenRejected(TokenReason.AUDIENCE_MISMATCH, "aud")
+
+
+def _limit(value: object) -> Limit:
+    if value is None:
+        return Limit()
+    if not isinstance(value, dict):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "limit")
+    nb, can_play = value.get("nb"), value.get("canPlay")
+    if "nb" in value and (isinstance(nb, bool) or not isinstance(nb, int) or nb < 0):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "limit.nb")
+    if "canPlay" in value and not isinstance(can_play, bool):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "limit.canPlay")
+    return Limit(None if nb is None else min(nb, MAX_PARTICIPATIONS), can_play)
+
+
+def _gift(value: object) -> Gift | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "gift")
+    label, can_win = value.get("label"), value.get("cw")
+    if "label" in value and (not isinstance(label, str) or len(label) > MAX_LABEL_CHARACTERS):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "gift.label")
+    if "cw" in value and not isinstance(can_win, bool):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "gift.cw")
+    return Gift(label, can_win)
+
+
+def _custom(value: object) -> Mapping[str, object]:
+    if value is None:
+        return {}
+    if (
+        not isinstance(value, dict)
+        or len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_CUSTOM_BYTES
+    ):
+        raise TokenRejected(TokenReason.CLAIM_INVALID, "custom")
+    return value
+
+
+def _jti(claims: Mapping[str, object], *, required: bool) -> str | None:
+    value = claims.get("jti")
+    if value is None and not required:
+        return None
+    if value is None:
+        raise TokenRejected(TokenReason.CLAIM_MISSING, "jti")
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_CHARACTERS:
+        if required:
+            raise TokenRejected(TokenReason.CLAIM_INVALID, "jti")
+        return None
+    return value

@@ -1,0 +1,212 @@
+"""A session: one participant's visit. Its stages, what moves it, and what the public may see of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from app.domain.campaign import Campaign, Mode, screen_for
+from app.domain.participation import Verdict, may_play
+from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, unavailable
+from app.domain.token import Gift
+from app.reasons import PrefillReason, TokenReason
+
+MAX_CRASHES_IN_COMPANY = 2
+"""A row whose work has killed its process this often is worked on alone; the next time it is dead, class `poison`."""
+
+
+class Stage(StrEnum):
+    """Where a session is, in journey order; it moves only forward, a replay being the one explicit exception."""
+
+    VERIFY = "verify"  # the token waits to be judged
+    FETCH = "fetch"  # judged and accepted; the participant's data is to be fetched
+    DONE = "done"  # settled
+    DEAD = "dead"  # settled; what failed can be replayed
+
+
+class Priority(IntEnum):
+    """Who goes first when there is more work than hands."""
+
+    FRESH = 0  # a participant waits
+    RETRY = 1
+    REPLAY = 2
+
+
+class TokenStatus(StrEnum):
+    """What became of the token."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What judging and fetching brought; sealed at rest, since it holds the participant's data."""
+
+    token_status: TokenStatus
+    verdict: Verdict
+    token_reason: TokenReason | None = None
+    gift: Gift | None = None
+    custom: Mapping[str, object] = field(default_factory=dict, repr=False)
+    prefill: Prefill = NO_PREFILL
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session as it is taken in; `outcome` is set at once where there is no token to judge."""
+
+    id: str
+    campaign_id: str
+    partner_id: str
+    stage: Stage
+    received_at: datetime
+    deadline_at: datetime
+    expires_at: datetime
+    token: str | None = field(default=None, repr=False)
+    outcome: Outcome | None = None
+    repeat_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedSession:
+    """A due session under our lease; `attempts` counts this claim, from 1, within the stage."""
+
+    id: str
+    campaign_id: str
+    partner_id: str
+    stage: Stage
+    received_at: datetime
+    deadline_at: datetime
+    expires_at: datetime
+    lease_token: str
+    attempts: int
+    crash_count: int
+    token: str | None = field(default=None, repr=False)
+    request: PrefillRequest | None = field(default=None, repr=False)
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMove:
+    """What a claim made of its session: one guarded update, which holds only while `lease_token` does.
+
+    `stage` is the one moved to, `due_at` when it is looked at again (None in a terminal stage). A move always ends the
+    lease. The token stays at rest only while `stage` is `verify`, the request only in `fetch` and `dead`.
+    `parked_on` names the key source a session waits for.
+    """
+
+    id: str
+    lease_token: str
+    stage: Stage
+    due_at: datetime | None = None
+    priority: Priority = Priority.FRESH
+    outcome: Outcome | None = None
+    request: PrefillRequest | None = field(default=None, repr=False)
+    error_class: PrefillReason | None = None
+    participant_digest: str | None = None
+    key_thumbprint: str | None = None
+    keyset_version: int | None = None
+    parked_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session as it is read."""
+
+    id: str
+    campaign_id: str
+    stage: Stage
+    encrypted: bool
+    received_at: datetime
+    deadline_at: datetime
+    expires_at: datetime
+    outcome: Outcome | None = None
+    error_class: PrefillReason | None = None
+
+
+def is_poison(session: ClaimedSession) -> bool:
+    """Tell whether the work on `session` killed its process once too often."""
+    return session.crash_count > MAX_CRASHES_IN_COMPANY
+
+
+def is_settled(session: StoredSession, now: datetime) -> bool:
+    """Tell whether nothing more will change by itself while the participant waits."""
+    match session.stage:
+        case Stage.DONE | Stage.DEAD:
+            return True
+        case Stage.FETCH:
+            return now >= session.deadline_at
+        case Stage.VERIFY:
+            return False
+
+
+def public_view(
+    session: StoredSession, campaign: Campaign, now: datetime, languages: Sequence[str] = ()
+) -> dict[str, object]:
+    """Return the body of `GET /v1/sessions/{id}`; members that are not known yet are None."""
+    outcome = session.outcome
+    participation = None if outcome is None else _participation(outcome.verdict, campaign.mode)
+    status = TokenStatus.PENDING if outcome is None else outcome.token_status
+    return {
+        "session_id": session.id,
+        "campaign_id": session.campaign_id,
+        "settled": is_settled(session, now),
+        "token": {"status": status, "reason": outcome and outcome.token_reason, "encrypted": session.encrypted},
+        "participation": participation,
+        "gift": _gift(outcome.gift) if outcome and outcome.gift else None,
+        "custom": None if outcome is None else dict(outcome.custom),
+        "prefill": _prefill(_prefill_now(session, now)),
+        "screen": _screen(outcome, campaign, languages),
+        "expires_at": rfc3339(session.expires_at),
+    }
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` (aware UTC) in the form that every interface shows, to the millisecond (RFC 3339)."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _participation(verdict: Verdict, mode: Mode) -> dict[str, object]:
+    allowed = may_play(verdict, mode)
+    shows_reason = not allowed or mode is Mode.REPORT_ONLY
+    participation: dict[str, object] = {
+        "allowed": allowed,
+        "reason": verdict.reason if shows_reason else None,
+        "remaining": verdict.remaining,
+    }
+    if mode is Mode.REPORT_ONLY:
+        participation["enforced"] = False
+    return participation
+
+
+def _gift(gift: Gift) -> dict[str, object]:
+    return {"label": gift.label, "can_win": gift.can_win}
+
+
+def _prefill_now(session: StoredSession, now: datetime) -> Prefill:
+    if session.outcome is None:
+        return Prefill(PrefillStatus.PENDING)
+    prefill = session.outcome.prefill
+    if prefill.status is PrefillStatus.PENDING and now >= session.deadline_at:
+        return unavailable(session.error_class or PrefillReason.DEADLINE)
+    return prefill
+
+
+def _prefill(prefill: Prefill) -> dict[str, object]:
+    return {
+        "status": prefill.status,
+        "source": prefill.source,
+        "reason": prefill.reason,
+        "form": dict(prefill.form),
+        "optin": dict(prefill.optin),
+        "warnings": list(prefill.warnings),
+    }
+
+
+def _screen(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> dict[str, object] | None:
+    if outcome is None or outcome.verdict.reason is None or may_play(outcome.verdict, campaign.mode):
+        return None
+    screen = screen_for(campaign, outcome.verdict.reason, languages)
+    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}

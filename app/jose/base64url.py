@@ -1,0 +1,24 @@
+"""Base64url as RFC 7515 section 2 means it: no padding, and one spelling for each value."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from app.domain.shape import is_base64url
+
+_PADDING = ("", "", "==", "=")
+
+
+def encode(raw: bytes) -> str:
+    """Return `raw` in base64url without padding."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def decode(text: object) -> bytes:
+    """Return the bytes that `text` spells; raise ValueError unless it is a string in the canonical spelling."""
+    if not isinstance(text, str) or not is_base64url(text):
+        raise ValueError("not base64url")
+    return decode_checked(text)
+
+
+def decode_checked(part: str) -> bytes:
+    """Return the bytes of a part whose spelling was checked before (by `check_shape`)."""
+    return urlsafe_b64decode(part + _PADDING[len(part) % 4])

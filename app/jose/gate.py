@@ -1,0 +1,80 @@
+"""The gate: what a token must be before any cryptography looks at it.
+
+Steps 1 to 3: the shape, a strict header, no header member that would let a token choose its own rules. Knows no key, no partner
+and no library; what it returns is read, not believed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.domain.shape import check_shape
+from app.domain.strict_json import NotStrictJson, parse_object
+from app.errors import TokenRejected
+from app.jose.base64url import decode_checked
+from app.reasons import TokenReason
+
+REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "jwk", "jku", "x5u"})
+"""They bring keys, addresses, compression or other rules of reading: refused whatever their value."""
+MAX_KID_CHARACTERS: Final = 256
+_JWS_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token that is well-formed and proves nothing yet.
+
+    Of a JWS, `signing_input`, `signature` and `payload` are set; of a JWE (`encrypted`), `enc` and `raw`, the compact text.
+    """
+
+    alg: str
+    enc: str | None
+    encrypted: bool
+    header: Mapping[str, object] = field(repr=False)
+    kid: object = field(repr=False)
+    signing_input: bytes = field(default=b"", repr=False)
+    signature: bytes = field(default=b"", repr=False)
+    payload: bytes = field(default=b"", repr=False)
+    raw: str = field(default="", repr=False)
+
+
+def open_token(text: str) -> UnverifiedToken:
+    """Return the parts of a compact JWS or JWE; raise TokenRejected, TOKEN_TOO_LARGE or TOKEN_MALFORMED (RFC 7515 section 5.2)."""
+    parts = check_shape(text)
+    header = _read_header(parts[0])
+    alg, kid = header.get("alg"), header.get("kid")
+    if not isinstance(alg, str):
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "alg")
+    if len(parts) == _JWS_PARTS:
+        return UnverifiedToken(
+            alg=alg,
+            enc=None,
+            encrypted=False,
+            header=header,
+            kid=kid,
+            signing_input=text[: text.rindex(".")].encode("ascii"),
+            signature=decode_checked(parts[2]),
+            payload=decode_checked(parts[1]),
+        )
+    enc = header.get("enc")
+    if not isinstance(enc, str):
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "enc")
+    return UnverifiedToken(alg=alg, enc=enc, encrypted=True, header=header, kid=kid, raw=text)
+
+
+def require_kid(token: UnverifiedToken) -> str:
+    """Return the token's kid, 1 to 256 printable characters; raise TokenRejected KID_MISSING for anything else."""
+    kid = token.kid
+    if isinstance(kid, str) and 0 < len(kid) <= MAX_KID_CHARACTERS and kid.isprintable():
+        return kid
+    raise TokenRejected(TokenReason.KID_MISSING)
+
+
+def _read_header(part: str) -> dict[str, object]:
+    try:
+        header = parse_object(decode_checked(part))
+    except NotStrictJson as refusal:
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, f"header: {refusal}") from None
+    if not REFUSED_MEMBERS.isdisjoint(header):
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "a header member that is never allowed")
+    return header

@@ -1,0 +1,143 @@
+"""Key material: which numbers may be a key at all.
+
+Reads the allow-listed members of one JWK into canonical ones: sizes, exponents, curves, lengths, the ROCA fingerprint. Knows no
+policy, no kid and no algorithm. What is left to the library (a point on its curve, a private key that belongs to its public one) is
+checked where the key is parsed, in `keys.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from app.errors import VestibuleError
+from app.jose import base64url
+
+PRIVATE_MEMBERS: Final = ("d", "p", "q", "dp", "dq", "qi", "oth")
+"""Members of a JWK that only a private key has (RFC 7518 sections 6.2.2 and 6.3.2, RFC 8037 section 2)."""
+RSA_MIN_BITS: Final = 2048
+RSA_MAX_BITS: Final = 8192
+RSA_MIN_EXPONENT: Final = 65537
+RSA_MAX_EXPONENT_BITS: Final = 64
+SECRET_MIN_BYTES: Final = 16
+"""The smallest AES key; a signature algorithm asks for more (RFC 7518 section 3.2)."""
+SECRET_MAX_BYTES: Final = 1024
+"""Far above every hash's block; longer ones are files that were pasted by mistake."""
+
+_EC_CURVES = {"P-256": 256, "P-384": 384, "P-521": 521}
+_OKP_CURVES = frozenset({"Ed25519", "X25519"})
+_OKP_BYTES = 32
+_RSA_PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
+
+# Infineon's flawed generator makes n a power of 65537 modulo every small prime (CVE-2017-15361); of these primes the powers of
+# 65537 are a proper subgroup, so that a sound modulus passes all seventeen by chance once in 2^27.
+_ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+_ROCA_RESIDUES = {prime: frozenset(pow(65537, power, prime) for power in range(prime)) for prime in _ROCA_PRIMES}
+
+
+class KeyRefused(VestibuleError):
+    """A key that we do not use, for a stable `reason` in snake_case; never holds any of the key."""
+
+    code: ClassVar[str] = "key_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The canonical members of a key, and what an algorithm must know of it; `bits` is the size of modulus, curve or secret."""
+
+    members: Mapping[str, str] = field(repr=False)
+    bits: int
+    curve: str | None = None
+    has_private: bool = False
+
+
+def read_material(jwk: Mapping[str, object]) -> Material:
+    """Return the material of one JWK (RFC 7517 section 4); raise KeyRefused if it may not be used whoever says so."""
+    match jwk.get("kty"):
+        case "RSA":
+            return _read_rsa(jwk)
+        case "EC":
+            return _read_ec(jwk)
+        case "OKP":
+            return _read_okp(jwk)
+        case "oct":
+            return _read_oct(jwk)
+        case _:
+            raise KeyRefused("kty_unsupported")
+
+
+def has_roca_fingerprint(modulus: int) -> bool:
+    """Say whether an RSA modulus bears the mark of the generator whose keys can be factored (CVE-2017-15361)."""
+    return all(modulus % prime in residues for prime, residues in _ROCA_RESIDUES.items())
+
+
+def _read_rsa(jwk: Mapping[str, object]) -> Material:
+    modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
+    if not RSA_MIN_BITS <= modulus.bit_length() <= RSA_MAX_BITS:
+        raise KeyRefused("rsa_size")
+    if exponent < RSA_MIN_EXPONENT or exponent % 2 == 0 or exponent.bit_length() > RSA_MAX_EXPONENT_BITS:
+        raise KeyRefused("rsa_exponent")
+    if has_roca_fingerprint(modulus):
+        raise KeyRefused("rsa_roca")
+    has_private = any(name in jwk for name in PRIVATE_MEMBERS)
+    if has_private and ("oth" in jwk or not all(name in jwk for name in _RSA_PRIVATE)):
+        raise KeyRefused("private_key_incomplete")
+    names = ("n", "e", *(_RSA_PRIVATE if has_private else ()))
+    members = {name: _minimal(_number(jwk, name)) for name in names}
+    return Material({"kty": "RSA", **members}, modulus.bit_length(), has_private=has_private)
+
+
+def _read_ec(jwk: Mapping[str, object]) -> Material:
+    curve = jwk.get("crv")
+    if not isinstance(curve, str) or curve not in _EC_CURVES:
+        raise KeyRefused("curve_unsupported")
+    bits = _EC_CURVES[curve]
+    names = ("x", "y", "d") if "d" in jwk else ("x", "y")
+    members = {name: _octets(jwk, name, (bits + 7) // 8) for name in names}
+    return Material({"kty": "EC", "crv": curve, **members}, bits, curve, has_private="d" in jwk)
+
+
+def _read_okp(jwk: Mapping[str, object]) -> Material:
+    curve = jwk.get("crv")
+    if not isinstance(curve, str) or curve not in _OKP_CURVES:
+        raise KeyRefused("curve_unsupported")
+    names = ("x", "d") if "d" in jwk else ("x",)
+    members = {name: _octets(jwk, name, _OKP_BYTES) for name in names}
+    return Material({"kty": "OKP", "crv": curve, **members}, _OKP_BYTES * 8, curve, has_private="d" in jwk)
+
+
+def _read_oct(jwk: Mapping[str, object]) -> Material:
+    secret = _decoded(jwk, "k")
+    if len(secret) < SECRET_MIN_BYTES:
+        raise KeyRefused("secret_too_short")
+    if len(secret) > SECRET_MAX_BYTES:
+        raise KeyRefused("secret_too_long")
+    return Material({"kty": "oct", "k": base64url.encode(secret)}, len(secret) * 8)
+
+
+def _number(jwk: Mapping[str, object], name: str) -> int:
+    # Leading zero octets are tolerated, since some libraries write one (RFC 7518 section 6.3.1.1), and never kept.
+    return int.from_bytes(_decoded(jwk, name), "big")
+
+
+def _minimal(number: int) -> str:
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8 or 1, "big"))
+
+
+def _octets(jwk: Mapping[str, object], name: str, size: int) -> str:
+    raw = _decoded(jwk, name)
+    if len(raw) != size:
+        raise KeyRefused("member_length")
+    return base64url.encode(raw)
+
+
+def _decoded(jwk: Mapping[str, object], name: str) -> bytes:
+    if name not in jwk:
+        raise KeyRefused("member_missing")
+    try:
+        return base64url.decode(jwk[name])
+    except ValueError:
+        raise KeyRefused("member_not_base64url") from None

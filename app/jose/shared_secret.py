@@ -1,0 +1,106 @@
+"""Shared secrets as administrators have them: base64url, hex or text.
+
+Refuses what is no secret at all: a public key used as an HMAC secret is the oldest forgery of signed tokens (RFC 8725 section 2.1).
+"""
+
+import binascii
+import json
+from base64 import b64decode
+from typing import Literal, assert_never
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_der_x509_certificate
+
+from app.jose import base64url
+from app.jose.material import KeyRefused
+
+SecretEncoding = Literal["base64url", "hex", "text"]
+
+_SSH_MARKS = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"---- BEGIN SSH2")
+_DER_SEQUENCE = b"\x30"
+
+
+def read_secret(secret: str, encoding: SecretEncoding) -> bytes:
+    """Return the octets of a shared secret; raise KeyRefused if it is not in that encoding, or is a PEM, SSH, DER or JWK key."""
+    octets = _decode(secret, encoding)
+    for candidate in (secret.encode("utf-8", "replace"), octets):
+        _refuse_keys(candidate.strip())
+    return octets
+
+
+def _decode(secret: str, encoding: SecretEncoding) -> bytes:
+    try:
+        match encoding:
+            case "base64url":
+                return base64url.decode(_unpadded(secret))
+            case "hex":
+                return binascii.unhexlify(secret)
+            case "text":
+                return secret.encode("utf-8")
+            case _:
+                assert_never(encoding)
+    except ValueError:
+        raise KeyRefused(f"secret_not_{encoding}") from None
+
+
+def _unpadded(secret: str) -> str:
+    # Most tools write the padding that RFC 7515 leaves out.
+    return secret.rstrip("=") if len(secret) % 4 == 0 else secret
+
+
+def _refuse_keys(candidate: bytes) -> None:
+    if b"-----BEGIN " in candidate:
+        raise KeyRefused("secret_is_pem")
+    if candidate.startswith(_SSH_MARKS):
+        raise KeyRefused("secret_is_ssh_key")
+    if _is_jwk(candidate):
+        raise KeyRefused("secret_is_jwk")
+    if _is_der(candidate) or _is_der(_headless_pem(candidate)):
+        raise KeyRefused("secret_is_der")
+
+
+def _is_jwk(candidate: bytes) -> bool:
+    if not candidate.startswith(b"{"):
+        return False
+    try:
+        value = json.loads(candidate)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and not value.keys().isdisjoint({"kty", "keys"})
+
+
+def _headless_pem(candidate: bytes) -> bytes:
+    try:
+        return b64decode(
+            b"".join(candidate.split()),
+            altchars=b"-_" if b"-" in candidate or b"_" in candidate else None,
+            validate=True,
+        )
+    except ValueError:
+        return b""
+
+
+def _is_der(candidate: bytes) -> bool:
+    if not candidate.startswith(_DER_SEQUENCE):
+        return False
+    for load in (_load_public, _load_certificate, _load_private):
+        try:
+            load(candidate)
+        except TypeError:
+            return True  # a private key under a password
+        except Exception:  # noqa: BLE001, S112 what the parsers raise on foreign bytes is no closed list, and all of it means "not this"
+            continue
+        return True
+    return False
+
+
+def _load_public(der: bytes) -> None:
+    serialization.load_der_public_key(der)
+
+
+def _load_certificate(der: bytes) -> None:
+    load_der_x509_certificate(der)
+
+
+def _load_private(der: bytes) -> None:
+    serialization.load_der_private_key(der, password=None)

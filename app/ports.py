@@ -1,0 +1,359 @@
+"""What the steps need of the world, as Protocols: each at most four methods, only what a step calls.
+
+Stores are synchronous: the ingress calls them through a small thread pool, workers directly. Each call is one
+transaction. Every store raises `StoreUnavailable` when the database cannot be reached.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from app.domain.campaign import Campaign
+from app.domain.keyset import Keyset, KeysetAnswer
+from app.domain.partner import Partner
+from app.domain.prefill import PartnerAnswer, PrefillCall
+from app.domain.session import ClaimedSession, NewSession, SessionMove, Stage, StoredSession
+from app.reasons import PrefillReason
+
+
+class Work(StrEnum):
+    """The kinds of work that a hint can announce; also the names of the queues."""
+
+    VERIFY = "verify"
+    FETCH = "fetch"
+    REFRESH = "refresh"
+    UPKEEP = "upkeep"
+
+
+class Clock(Protocol):
+    """The only source of the time of day."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware UTC."""
+        ...
+
+
+class Hints(Protocol):
+    """Wakes workers; a hint says only that there is work of a kind, and may be lost."""
+
+    def ring(self, work: Work, rows: int = 1) -> None:
+        """Announce about `rows` due rows; return at once, never raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A session that stands committed: a new one, or the one that an equal request made before."""
+
+    id: str
+    expires_at: datetime
+
+
+class SessionIntake(Protocol):
+    """Takes new sessions in."""
+
+    def add(self, sessions: Sequence[NewSession], now: datetime) -> Sequence[TakenIn]:
+        """Commit `sessions` and return one TakenIn each, in order.
+
+        One whose `repeat_digest` was seen in the last 10 minutes is not stored: its earlier session is returned.
+        """
+        ...
+
+
+class SessionReads(Protocol):
+    """Reads sessions for their participants."""
+
+    def load(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
+        """Return the sessions that exist, by id, in one query."""
+        ...
+
+    def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
+        """Return those of `ids` that are in a terminal stage, in one query."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which due rows are taken: of `stage`, at most `limit`, leased until `lease_until`.
+
+    Rows whose work has killed two processes are claimed only with `alone`, and then one by one.
+    """
+
+    stage: Stage
+    limit: int
+    now: datetime
+    lease_until: datetime
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One outside call for a session, for the history; never a body."""
+
+    session_id: str
+    partner_id: str
+    number: int
+    started_at: datetime
+    duration: timedelta
+    error_class: PrefillReason | None = None
+    status: int | None = None
+
+
+class SessionQueue(Protocol):
+    """Claims due sessions under a lease, and ends the claims."""
+
+    def claim(self, claim: Claim) -> Sequence[ClaimedSession]:
+        """Lease due rows and return them, oldest first; count the attempt, and a crash where an earlier lease ran out."""
+        ...
+
+    def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
+        """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held."""
+        ...
+
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
+        """Prolong the leases, given as lease token by session id, that still hold."""
+        ...
+
+    def release(self, leases: Mapping[str, str], now: datetime) -> None:
+        """Give the claims back untouched: due now, no attempt and no crash counted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The campaigns and partners of a batch, by id; what does not exist is absent."""
+
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    partners: Mapping[str, Partner] = field(default_factory=dict)
+
+
+class ConfigurationSource(Protocol):
+    """Loads configuration; parsed documents are cached by version, versions are read anew."""
+
+    def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
+        """Return the campaigns and partners that exist, in one query when nothing changed."""
+        ...
+
+
+class KeysetStore(Protocol):
+    """Key sets as verification needs them."""
+
+    def load(self, sources: frozenset[str]) -> Mapping[str, Keyset]:
+        """Return the key sets that exist, by source, in one query when nothing changed."""
+        ...
+
+    def ask(self, missing: Mapping[str, frozenset[str]], now: datetime) -> bool:
+        """Ask for refreshes, given unknown kids by source (none for an empty source); tell whether any is now due."""
+        ...
+
+
+class KeysetQueue(Protocol):
+    """Key sets as the refresh needs them: claimed under a lease with a fencing token."""
+
+    def claim_due(self, limit: int, now: datetime, lease_until: datetime) -> Sequence[Keyset]:
+        """Lease sources whose refresh is due and return them with their `lease_token`."""
+        ...
+
+    def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
+        """Store `keyset` if the lease still holds, and make due what is parked on it, in one transaction."""
+        ...
+
+
+class JwksApi(Protocol):
+    """Partners' JWKS endpoints."""
+
+    async def fetch(self, url: str, etag: str | None, last_modified: str | None) -> KeysetAnswer:
+        """Return the endpoint's answer; raise OutsideError when there is none that can be used."""
+        ...
+
+
+class PartnerApi(Protocol):
+    """Partners' participant APIs."""
+
+    async def fetch(self, call: PrefillCall) -> PartnerAnswer:
+        """Make `call` and return the mapped answer; raise OutsideError with the class of what went wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantKey:
+    """Whose participations are counted; `digest` is keyed, so that a leaked table names nobody."""
+
+    campaign_id: str
+    partner_id: str
+    digest: str
+
+
+class ParticipationLedger(Protocol):
+    """What participants have played and which tokens were used up."""
+
+    def count(self, participants: frozenset[ParticipantKey]) -> Mapping[ParticipantKey, int]:
+        """Return how often each has played, in one query; those who have not are absent."""
+        ...
+
+    def find_uses(self, jtis: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the session that used up each (partner id, jti digest), in one query."""
+        ...
+
+
+class Digests(Protocol):
+    """Keyed digests of what identifies a person or a token."""
+
+    def participant(self, partner_id: str, sub: str) -> str:
+        """Return the digest of a participant, stable for the life of the installation."""
+        ...
+
+    def jti(self, partner_id: str, jti: str) -> str:
+        """Return the digest of a token's jti."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """Deletes what has outlived its purpose."""
+
+    def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
+        """Delete at most `chunk` expired rows of each table; return how many, by table."""
+        ...
+
+    def count_due(self, now: datetime) -> Mapping[Work, int]:
+        """Return how many rows are due and unleased, by kind of work."""
+        ...
+
+
+class Leases(Protocol):
+    """Named leases, so that two schedulers do no harm."""
+
+    def take(self, name: str, now: datetime, until: datetime) -> bool:
+        """Take the lease `name` until `until`; tell whether it was free."""
+        ...
+
+
+class DocumentKind(StrEnum):
+    """The kinds of configuration documents."""
+
+    PARTNER = "partner"
+    CAMPAIGN = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A configuration document as it is stored: canonical, its secrets opened; `version` grows with each change, from 1."""
+
+    kind: DocumentKind
+    id: str
+    version: int
+    document: Mapping[str, object] = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentStore(Protocol):
+    """Partners' and campaigns' documents; their secrets are sealed at rest."""
+
+    def put(
+        self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
+    ) -> StoredDocument:
+        """Store `document`; raise PreconditionFailed if `if_version` is given (0: must not exist) and not the stored one."""
+        ...
+
+    def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
+        """Return the document, or None."""
+        ...
+
+    def load_page(
+        self, kind: DocumentKind, after: str | None, limit: int, partner_id: str | None
+    ) -> Sequence[StoredDocument]:
+        """Return at most `limit` documents after the id `after`, by id, of one partner if `partner_id` is given."""
+        ...
+
+    def delete(self, kind: DocumentKind, id_: str, if_version: int | None) -> bool:
+        """Delete the document and tell whether there was one; raise PreconditionFailed or PartnerInUse."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """A management client; `secret_hash` is a scrypt hash, `partner_id` binds it to one partner."""
+
+    id: str
+    secret_hash: str = field(repr=False)
+    scopes: frozenset[str]
+    partner_id: str | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class ClientStore(Protocol):
+    """The clients of our Authorization API."""
+
+    def put(self, client: ApiClient) -> None:
+        """Store `client`, replacing one of the same id."""
+        ...
+
+    def find(self, client_id: str) -> ApiClient | None:
+        """Return the client, revoked or not, or None."""
+        ...
+
+    def load_all(self) -> Sequence[ApiClient]:
+        """Return all clients by id."""
+        ...
+
+    def revoke(self, client_id: str, now: datetime) -> bool:
+        """Revoke the client; tell whether there was one to revoke."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationSecret:
+    """A secret of this installation, sealed at rest: a digest key, or a private signing key; `retired_at` ends its use."""
+
+    name: str
+    kid: str
+    value: bytes = field(repr=False)
+    created_at: datetime
+    retired_at: datetime | None = None
+
+
+class SecretStore(Protocol):
+    """Secrets that the installation makes for itself once and shares between all processes."""
+
+    def load(self, name: str) -> Sequence[InstallationSecret]:
+        """Return all secrets of that name, newest first."""
+        ...
+
+    def add(self, secret: InstallationSecret) -> bool:
+        """Store `secret` if its (name, kid) is new; tell whether it was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who changed what, and when; `detail` holds names and counts, never a secret or a person."""
+
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+class AuditLog(Protocol):
+    """The record of all changes."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Append `entry`."""
+        ...
+
+
+class Sealing(Protocol):
+    """Seals values at rest (AES-256-GCM under a key ring), bound to where they stand."""
+
+    def seal(self, plaintext: bytes, place: str) -> bytes:
+        """Return `plaintext` sealed for `place`, e.g. `sessions.token:ses_…`."""
+        ...
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Return what was sealed for `place`; raise SealBroken if it does not open."""
+        ...

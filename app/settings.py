@@ -1,0 +1,168 @@
+"""Settings: typed, frozen, from the environment alone; every mistake is reported at once.
+
+Only the composition roots and the command line read them. `docs/settings.md` lists each, and a test keeps it true.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from app.domain.keyset import KeysetPolicy
+from app.errors import ConfigurationError
+
+PREFIX = "VESTIBULE_"
+_KNOWN_TO_OTHERS = frozenset({"VESTIBULE_VECTORS"})
+"""Names with our prefix that are no settings of the service: the folder of the tests' vectors."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+PositiveInt = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Everything that may differ between installations; the defaults are the embedded service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder")
+    broker_url: str = Field("", description="Redis or RabbitMQ URL; empty: files in the data folder")
+    data_dir: Path = Field(Path(".vestibule"), description="data folder of the embedded default")
+    host: str = Field("127.0.0.1", description="address that the public port listens on")
+    port: Port = Field(8080, description="public port; a bare PORT counts too")
+    admin_host: str = Field("127.0.0.1", description="address of health and metrics")
+    admin_port: Port = Field(8081, description="port of health and metrics")
+    public_url: str = Field("", description="how browsers reach the service; empty: http://HOST:PORT")
+    master_keys: SecretStr = Field(
+        SecretStr(""), description="32-byte keys, base64url or hex, comma-separated: the first writes, all read"
+    )
+    admin_client_id: str = Field("", description="first management client, created at migration")
+    admin_client_secret: SecretStr = Field(SecretStr(""), description="its secret, at least 16 characters")
+    private_url_cidrs: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="networks that outside calls may reach although they are private, comma-separated"
+    )
+    ca_file: Path | None = Field(None, description="more certificate authorities for outside calls, PEM")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_format: Literal["json", "console"] = Field("json", description="how log lines look")
+
+    group_commit_rows: PositiveInt = Field(256, description="sessions that one commit of the ingress takes")
+    group_commit_wait_ms: Annotated[float, Field(ge=0, le=1000)] = Field(4, description="how long a commit gathers")
+    ingress_queue: PositiveInt = Field(2048, description="requests that may wait for their commit, then 429")
+    sessions_per_minute_per_address: Annotated[int, Field(ge=0)] = Field(0, description="POST sessions; 0: no limit")
+    sessions_per_minute_per_campaign: Annotated[int, Field(ge=0)] = Field(0, description="POST sessions; 0: no limit")
+    store_timeout_seconds: Seconds = Field(3, description="how long the ingress waits for the database, then 503")
+    web_grace_seconds: Seconds = Field(15, description="how long a stopping web process finishes what it holds")
+
+    claim_rows: PositiveInt = Field(256, description="sessions that one claim takes")
+    lease_seconds: Seconds = Field(30, description="how long a claim holds without a heartbeat")
+    sweep_seconds: Seconds = Field(
+        1.5, description="how often a worker looks for due work by itself, jittered by a third"
+    )
+    drain_seconds: Seconds = Field(20, description="how long a stopping worker finishes what it holds")
+    fetch_concurrency: PositiveInt = Field(1000, description="prefill calls in flight in one fetch process")
+    verify_processes: Annotated[int, Field(ge=0)] = Field(
+        0, description="processes of a verify worker; 0: one per core"
+    )
+
+    keyset_default_ttl_seconds: Seconds = Field(3600, description="ttl of a key set that names none")
+    keyset_min_ttl_seconds: Seconds = Field(300, description="least ttl, also for no-store")
+    keyset_max_ttl_seconds: Seconds = Field(86400, description="longest ttl")
+    keyset_max_stale_seconds: Annotated[float, Field(ge=0)] = Field(
+        86400, description="served after the last good fetch"
+    )
+    keyset_kid_cooldown_seconds: Seconds = Field(30, description="one refresh for unknown kids per source in this time")
+    keyset_kid_budget: PositiveInt = Field(10, description="refreshes for unknown kids per source in 10 minutes")
+    keyset_negative_kid_seconds: Seconds = Field(60, description="how long a kid counts as missing")
+    keyset_backoff_base_seconds: Seconds = Field(5, description="first delay after a failed fetch, full jitter")
+    keyset_backoff_cap_seconds: Seconds = Field(300, description="longest delay after failed fetches")
+    keyset_park_kid_seconds: Seconds = Field(90, description="how long a session waits for an unknown kid")
+    keyset_park_outage_seconds: Seconds = Field(900, description="how long a session waits for a source that is down")
+
+    dead_letter_days: Seconds = Field(7, description="how long dead letters are kept")
+    purge_chunk: PositiveInt = Field(1000, description="rows that one purge transaction deletes")
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg(cls, value: str) -> str:
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
+
+    @field_validator("private_url_cidrs", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(text.strip()) for text in value.split(",") if text.strip())
+
+    @property
+    def is_embedded_database(self) -> bool:
+        """Tell whether the database is SQLite in the data folder."""
+        return not self.database_url or self.database_url.startswith("sqlite")
+
+    @property
+    def base_url(self) -> str:
+        """How browsers reach the service, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def keyset_policy(self) -> KeysetPolicy:
+        """Return the numbers of a key set's life."""
+        return KeysetPolicy(
+            default_ttl=timedelta(seconds=self.keyset_default_ttl_seconds),
+            min_ttl=timedelta(seconds=self.keyset_min_ttl_seconds),
+            max_ttl=timedelta(seconds=self.keyset_max_ttl_seconds),
+            max_stale=timedelta(seconds=self.keyset_max_stale_seconds),
+            kid_cooldown=timedelta(seconds=self.keyset_kid_cooldown_seconds),
+            kid_budget=self.keyset_kid_budget,
+            negative_kid_ttl=timedelta(seconds=self.keyset_negative_kid_seconds),
+            backoff_base=timedelta(seconds=self.keyset_backoff_base_seconds),
+            backoff_cap=timedelta(seconds=self.keyset_backoff_cap_seconds),
+            park_unknown_kid=timedelta(seconds=self.keyset_park_kid_seconds),
+            park_outage=timedelta(seconds=self.keyset_park_outage_seconds),
+        )
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that `environ` (by default the process's own) names; raise ConfigurationError with all mistakes."""
+    values, problems = _known_values(os.environ if environ is None else environ)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(tuple(problems)) from None
+    problems += _contradictions(settings)
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return settings
+
+
+def _known_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    if "PORT" in environ:
+        values["port"] = environ["PORT"]
+    for name, text in sorted(environ.items()):
+        if not name.upper().startswith(PREFIX) or name in _KNOWN_TO_OTHERS:
+            continue
+        field = name[len(PREFIX) :].lower()
+        if name == PREFIX + field.upper() and field in Settings.model_fields:
+            values[field] = text
+        else:
+            problems.append(f"{name}: no setting has this name")
+    return values, problems
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    if not re.match(r"sqlite:///|postgresql\+psycopg://|$", settings.database_url):
+        problems.append(f"{PREFIX}DATABASE_URL: must begin with sqlite:/// or postgresql://")
+    if not re.match(r"(rediss?|amqps?|filesystem)://|$", settings.broker_url):
+        problems.append(f"{PREFIX}BROKER_URL: must begin with redis://, rediss://, amqp:// or amqps://")
+    if not settings.is_embedded_database and not settings.master_keys.get_secret_value():
+        problems.append(f"{PREFIX}MASTER_KEYS: required with a database of your own")
+    if bool(settings.admin_client_id) != bool(settings.admin_client_secret.get_secret_value()):
+        problems.append(f"{PREFIX}ADMIN_CLIENT_ID and {PREFIX}ADMIN_CLIENT_SECRET: give both or none")
+    return problems

@@ -1,0 +1,54 @@
+"""Fixtures for every test: servers of our own, started when first asked for and stopped at the end of the run."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.leaving_out import left_out_lines, running
+from tests.servers.postgres import Postgres
+from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import Redis
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """Make a folder that other accounts reach too, unlike pytest's own: PostgreSQL changes its account under root."""
+    folder = Path(tempfile.mkdtemp(prefix="vestibule-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    with running(Postgres.start, servers_folder / "postgres", pytestconfig.stash) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[Redis]:
+    with running(Redis.start, servers_folder / "redis", pytestconfig.stash) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[RabbitMQ]:
+    with running(RabbitMQ.start, servers_folder / "rabbitmq", pytestconfig.stash) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """Make an empty database for one test."""
+    url = postgres.create_database()
+    yield url
+    postgres.drop_database(url)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say at the end of the run which tests a missing program has cost."""
+    for line in left_out_lines(config.stash):
+        terminalreporter.write_line(line, yellow=True)
