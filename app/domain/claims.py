@@ -1,7 +1,8 @@
 """The claims of a verified token: each value's type and bounds, then the rules, in a fixed order.
 
 Times are compared with the moment of receipt, so that a burst which waits in the queue expires nobody. Checked here
-and not by the JOSE library, which raises TypeError or OverflowError for an `exp` of text, null, list, true, 1e400 or 10**400.
+and not by the JOSE library, which raises TypeError or OverflowError for an `exp` of text, null, list, true, 1e400 or
+10**400.
 """
 
 import json

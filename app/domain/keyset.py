@@ -67,8 +67,8 @@ class DroppedKey:
 class Keyset:
     """One source's row. `keys` are public JWKs reduced to known members; `version` grows with each change of them.
 
-    `asked_at` holds the moments of the refreshes that unknown kids caused, newest last; `negative_kids` maps a kid to the
-    moment until which it counts as missing. `lease_token` fences writers: a late one changes no row.
+    `asked_at` holds the moments of the refreshes that unknown kids caused, newest last; `negative_kids` maps a kid to
+    the moment until which it counts as missing. `lease_token` fences writers: a late one changes no row.
     """
 
     source: str

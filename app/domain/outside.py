@@ -4,7 +4,7 @@ Pure and stateless. Resolves no name: the adapter asks `OutboundPolicy.allows` a
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NoReturn
@@ -39,11 +39,11 @@ _NOT_PUBLIC_V4 = tuple(
     )
 )
 _GLOBAL_UNICAST_V6 = IPv6Network("2000::/3")
-_NOT_PUBLIC_V6 = tuple(
-    IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
-)
+_NOT_PUBLIC_V6 = tuple(IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?]*)(?P<target>.*)")
+_AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]+)(?::(?P<port>.*))?")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _TARGET = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")  # RFC 3986 sections 3.3 and 3.4
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2[eE]){1,2}(?=/|$)")
 _PORT = re.compile(r"[0-9]{1,5}")
@@ -60,7 +60,9 @@ class UrlReason(StrEnum):
 
     TOO_LONG = "url_too_long"
     MALFORMED = "url_malformed"
-    CHARACTER = "url_character_not_allowed"  # a control character, a space, a backslash, or what must be percent-encoded
+    CHARACTER = (
+        "url_character_not_allowed"  # a control character, a space, a backslash, or what must be percent-encoded
+    )
     FRAGMENT = "url_fragment_not_allowed"
     USERINFO = "url_userinfo_not_allowed"
     SCHEME = "url_scheme_not_allowed"
@@ -100,7 +102,7 @@ class OutboundPolicy:
 
 @dataclass(frozen=True, slots=True)
 class OutsideUrl:
-    """A URL taken apart once: `host` is ASCII in lower case (an IPv6 address without brackets), `target` path and query."""
+    """A URL taken apart: `host` in ASCII and lower case (an IPv6 address without brackets), `target` is path, query."""
 
     scheme: str
     host: str
@@ -125,16 +127,130 @@ def is_public_address(ip: IPAddress) -> bool:
 
 def check_url(url: str, policy: OutboundPolicy) -> OutsideUrl:
     """Return `url` taken apart; raise UrlRefused if it is not one that `policy` lets us call."""
-    return _check(url, policy, MAX_URL_CHARACTERS)
+    if len(url) > MAX_URL_CHARACTERS:
+        _refuse(UrlReason.TOO_LONG)
+    scheme, authority, target = _split(url)
+    host, port = _split_authority(authority)
+    checked = OutsideUrl(scheme, _checked_host(host, scheme, policy), _checked_port(port, scheme), target)
+    _check_target(target)
+    return checked
 
 
 def check_url_template(template: str, policy: OutboundPolicy) -> OutsideUrl:
-    """Return a template taken apart, `{sub}` and `{campaign_id}` left in its target; raise UrlRefused as `check_url` does."""
-    filled = template
+    """Return a template taken apart; raise UrlRefused as `check_url` does.
+
+    `{sub}` and `{campaign_id}` may stand in its path and query, and are left there; other braces are refused.
+    """
+    if len(template) > MAX_TEMPLATE_CHARACTERS:
+        _refuse(UrlReason.TOO_LONG)
+    scheme, authority, target = _split(template)
+    filled = target
     for placeholder in PLACEHOLDERS:
         filled = filled.replace(placeholder, "x")
-    if "{" in filled or "}" in filled:
+    if any(brace in authority + filled for brace in "{}"):
         _refuse(UrlReason.PLACEHOLDER)
-    checked = _check(filled, policy, MAX_TEMPLATE_CHARACTERS)
-    target = template[len(template) - len(checked.target) :] if filled == template else _target_of(template)
-    return OutsideUrl(checked.scheme, checked.host, checked.port, target)
+    return replace(check_url(f"{scheme}://{authority}{filled}", policy), target=target)
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    if "#" in url:
+        _refuse(UrlReason.FRAGMENT)
+    if _FORBIDDEN.search(url):
+        _refuse(UrlReason.CHARACTER)
+    match = _URL.fullmatch(url)
+    if match is None:
+        _refuse(UrlReason.MALFORMED)
+    scheme, authority, target = match["scheme"].lower(), match["authority"], match["target"]
+    if scheme not in _DEFAULT_PORTS:
+        _refuse(UrlReason.SCHEME)
+    return scheme, authority, target if target.startswith("/") else f"/{target}"
+
+
+def _split_authority(authority: str) -> tuple[str, str | None]:
+    if "@" in authority:
+        _refuse(UrlReason.USERINFO)
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        _refuse(UrlReason.HOST)
+    return match["host"], match["port"]
+
+
+def _checked_port(port: str | None, scheme: str) -> int:
+    if port is None:
+        return _DEFAULT_PORTS[scheme]
+    if not _PORT.fullmatch(port) or not 1 <= int(port) <= _MAX_PORT:
+        _refuse(UrlReason.PORT)
+    return int(port)
+
+
+def _checked_host(host: str, scheme: str, policy: OutboundPolicy) -> str:
+    if len(host) > _MAX_HOST_CHARACTERS:
+        _refuse(UrlReason.HOST)
+    name = host.lower() if host.isascii() else _ascii_host(host.lower())
+    address = _address(name)
+    if address is not None:
+        if not policy.excepts(address):
+            _refuse(UrlReason.HOST_IS_ADDRESS)
+        return str(address)
+    _check_name(name)
+    if scheme != "https":
+        _refuse(UrlReason.SCHEME)
+    return name
+
+
+def _ascii_host(host: str) -> str:
+    """Return the IDNA spelling (RFC 3490) of a host that is in its normal form.
+
+    What IDNA would map to other characters is refused: full-width digits and dots, ligatures that hold a slash, and the
+    four characters (sharp s, final sigma, joiners) that IDNA 2003 and 2008 turn into different domains.
+    """
+    try:
+        name = host.encode("idna").decode("ascii")
+        is_normal = name.encode("ascii").decode("idna") == host
+    except UnicodeError:
+        _refuse(UrlReason.HOST)
+    if not is_normal:
+        _refuse(UrlReason.HOST_NOT_NORMAL)
+    return name
+
+
+def _address(host: str) -> IPAddress | None:
+    if host.startswith("["):
+        try:
+            address = IPv6Address(host[1:-1])
+        except ValueError:
+            _refuse(UrlReason.HOST)
+        return address
+    try:
+        return IPv4Address(host)
+    except ValueError:
+        return None
+
+
+def _check_name(name: str) -> None:
+    if name.endswith("."):
+        _refuse(UrlReason.HOST_TRAILING_DOT)
+    labels = name.split(".")
+    if len(name) > _MAX_HOST_CHARACTERS or not all(_LABEL.fullmatch(label) for label in labels):
+        _refuse(UrlReason.HOST)
+    if _NUMERIC_LABEL.fullmatch(labels[-1]):
+        _refuse(UrlReason.HOST_NUMERIC)
+    if labels[-1] in _LOCAL_TOP_LABELS:
+        _refuse(UrlReason.HOST_LOCAL)
+
+
+def _check_target(target: str) -> None:
+    if "{" in target or "}" in target:
+        _refuse(UrlReason.PLACEHOLDER)
+    if not _TARGET.fullmatch(target):
+        _refuse(UrlReason.CHARACTER)
+    if _DOT_SEGMENT.search(target.partition("?")[0]):
+        _refuse(UrlReason.DOT_SEGMENT)
+
+
+def _has_scope(ip: IPAddress) -> bool:
+    return isinstance(ip, IPv6Address) and ip.scope_id is not None
+
+
+def _refuse(reason: UrlReason) -> NoReturn:
+    raise UrlRefused(reason)

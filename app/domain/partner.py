@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 
 class SignatureMethod(StrEnum):
@@ -36,12 +37,15 @@ class AuthorizationSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """One configured key: exactly one of `pem`, `jwk` and `secret` (in `encoding`) is set."""
+    """One configured key: exactly one of `pem`, `jwk` and `secret` is set.
+
+    `encoding` says how a secret is written; without it each reading of a fitting size is tried.
+    """
 
     pem: str | None = field(default=None, repr=False)
     jwk: Mapping[str, object] | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
-    encoding: str = "text"
+    encoding: Literal["base64url", "hex", "text"] | None = None
     kid: str | None = None
     not_after: datetime | None = None
 

@@ -51,9 +51,10 @@ def decide_retry(failure: Failure, now: datetime, jitter: float) -> RetryDecisio
     if not _may_pass(failure, now):
         return GiveUp(failure.error_class)
     retry_after = min(failure.retry_after or timedelta(0), MAX_RETRY_AFTER)
-    soon = now + max(BASE_WHILE_WAITING * 2 ** (failure.attempt - 1) * jitter, retry_after)
-    if failure.attempt < TRIES_WHILE_WAITING and soon < min(failure.deadline_at, failure.ends_at):
-        return TryAgain(soon, while_waiting=True)
+    if failure.attempt < TRIES_WHILE_WAITING:
+        soon = now + max(BASE_WHILE_WAITING * 2 ** (failure.attempt - 1) * jitter, retry_after)
+        if soon < min(failure.deadline_at, failure.ends_at):
+            return TryAgain(soon, while_waiting=True)
     index = max(0, failure.attempt - TRIES_WHILE_WAITING)
     if index >= len(LATER_DELAYS):
         return GiveUp(failure.error_class)

@@ -1,7 +1,7 @@
 """The shape of a compact token: whether a text can be one at all.
 
-The first step of the gate, and the only one that the ingress takes: size, number of parts, and base64url in its one canonical
-spelling. Decodes nothing and knows nothing of what the parts mean.
+The first step of the gate, and the only one that the ingress takes: size, number of parts, and base64url in its one
+canonical spelling. Decodes nothing and knows nothing of what the parts mean.
 """
 
 from typing import Final
@@ -44,7 +44,12 @@ def check_shape(text: object) -> tuple[str, ...]:
 
 def is_base64url(part: str) -> bool:
     """Say whether `part` is base64url without padding, in its one canonical spelling (RFC 4648 sections 3.5 and 5)."""
-    return part.isascii() and not part.encode("ascii").translate(None, _ALPHABET) and _ends_canonically(part)
+    return has_base64url_characters(part) and _ends_canonically(part)
+
+
+def has_base64url_characters(part: str) -> bool:
+    """Say whether `part` holds nothing but the 64 characters (RFC 4648 section 5)."""
+    return part.isascii() and not part.encode("ascii").translate(None, _ALPHABET)
 
 
 def _ends_canonically(part: str) -> bool:

@@ -3,6 +3,7 @@
 Later steps take only the last, so that nobody can prefill a form from claims that nobody judged.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,14 +15,20 @@ from app.domain.participation import Limit
 class SignedClaims:
     """Claims whose signature holds: who signed is known, what they say is not judged yet.
 
-    `key_thumbprint` is the RFC 7638 thumbprint of the key that verified, `keyset_version` the version of the JWK Set it
-    stood in (None for configured keys).
+    `key_thumbprint` is the RFC 7638 thumbprint of the key that verified (None for a shared secret, whose hash could be
+    guessed from), `keyset_version` the version of the JWK Set that the key stood in (None for configured keys).
     """
 
     claims: Mapping[str, object] = field(repr=False)
-    key_thumbprint: str
+    key_thumbprint: str | None
     keyset_version: int | None = None
-    encrypted: bool = False
+    signing_input: bytes = field(default=b"", repr=False)
+    signature: bytes = field(default=b"", repr=False)
+
+    @property
+    def compact(self) -> str:
+        """The signed token itself, without its encryption (RFC 7515 section 7.1)."""
+        return f"{self.signing_input.decode('ascii')}.{urlsafe_b64encode(self.signature).rstrip(b'=').decode('ascii')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""What a management client may be allowed to do."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Scope(StrEnum):
+    """One permission; a call of the management interface needs exactly one."""
+
+    PARTNERS_READ = "partners:read"
+    PARTNERS_WRITE = "partners:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    CRYPTO_ENCRYPT = "crypto:encrypt"
+    TOKENS_INSPECT = "tokens:inspect"
+    SESSIONS_READ = "sessions:read"
+    PREFILLS_READ = "prefills:read"
+    PREFILLS_REPLAY = "prefills:replay"
+    STATS_READ = "stats:read"
+
+
+ALL_SCOPES: Final = frozenset(Scope)
+
+
+def granted_scopes(listed: frozenset[str]) -> frozenset[Scope]:
+    """Return the scopes of a client; an empty list means all of them, a scope that no longer exists means nothing."""
+    return frozenset(scope for scope in Scope if scope in listed) if listed else ALL_SCOPES

@@ -1,0 +1,219 @@
+"""The life of a key set: its states, what an unknown kid means, and what may never happen."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.keyset import (
+    Keyset,
+    KeysetAnswer,
+    KeysetMode,
+    KeysetPolicy,
+    KeysetState,
+    Park,
+    Refuse,
+    Serve,
+    after_ask,
+    after_failure,
+    after_not_modified,
+    after_success,
+    decide_lookup,
+    is_served,
+    keyset_state,
+    may_ask,
+    ttl_of,
+    with_missing_kids,
+)
+from app.reasons import TokenReason
+
+START = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+POLICY = KeysetPolicy()
+EMPTY = Keyset("https://acme.example/jwks")
+KEYS = ({"kid": "one", "kty": "RSA"},)
+ANSWER = KeysetAnswer(document={}, max_age=timedelta(hours=1))
+GOOD = after_success(EMPTY, KEYS, (), ANSWER, START, 0.5, POLICY)
+
+
+def at(**elapsed: float) -> datetime:
+    return START + timedelta(**elapsed)
+
+
+@pytest.mark.parametrize(
+    ("keyset", "now", "state"),
+    [
+        pytest.param(EMPTY, at(), KeysetState.EMPTY, id="never-fetched"),
+        pytest.param(GOOD, at(minutes=41), KeysetState.FRESH, id="within-its-ttl"),
+        pytest.param(GOOD, at(minutes=42), KeysetState.DUE, id="refresh-ahead"),
+        pytest.param(GOOD, at(minutes=60), KeysetState.STALE, id="ttl-over"),
+        pytest.param(GOOD, at(hours=24), KeysetState.EXPIRED, id="staleness-bounded"),
+        pytest.param(replace(GOOD, mode=KeysetMode.PINNED), at(days=99), KeysetState.PINNED, id="pinned"),
+        pytest.param(replace(GOOD, mode=KeysetMode.DISABLED), at(), KeysetState.DISABLED, id="disabled"),
+    ],
+)
+def test_keyset_state_follows_from_its_times(keyset: Keyset, now: datetime, state: KeysetState) -> None:
+    assert keyset_state(keyset, now) is state
+
+
+@pytest.mark.parametrize(
+    ("answer", "ttl"),
+    [
+        pytest.param(KeysetAnswer({}), timedelta(hours=1), id="no-max-age"),
+        pytest.param(KeysetAnswer({}, max_age=timedelta(seconds=1)), timedelta(minutes=5), id="too-short"),
+        pytest.param(KeysetAnswer({}, max_age=timedelta(days=9)), timedelta(hours=24), id="too-long"),
+        pytest.param(
+            KeysetAnswer({}, max_age=timedelta(hours=2), age=timedelta(hours=1)), timedelta(hours=1), id="less-age"
+        ),
+        pytest.param(KeysetAnswer({}, max_age=timedelta(hours=2), no_store=True), timedelta(minutes=5), id="no-store"),
+    ],
+)
+def test_ttl_is_held_within_bounds(answer: KeysetAnswer, ttl: timedelta) -> None:
+    assert ttl_of(answer, POLICY) == ttl
+
+
+def test_good_fetch_replaces_the_set_whole_and_grows_the_version() -> None:
+    other = ({"kid": "two", "kty": "RSA"},)
+
+    replaced = after_success(GOOD, other, (), ANSWER, at(hours=1), 0.5, POLICY)
+    same = after_success(GOOD, KEYS, (), ANSWER, at(hours=1), 0.5, POLICY)
+
+    assert (replaced.version, replaced.keys) == (2, other)
+    assert (same.version, same.fetched_at) == (1, at(hours=1))
+
+
+def test_not_modified_extends_the_times_and_nothing_else() -> None:
+    extended = after_not_modified(GOOD, KeysetAnswer(None), at(minutes=45), 0.5, POLICY)
+
+    assert extended.fresh_until == at(minutes=105)
+    assert (extended.version, extended.keys, extended.etag) == (GOOD.version, GOOD.keys, GOOD.etag)
+
+
+def test_failed_fetch_keeps_the_keys_and_backs_off() -> None:
+    failed = GOOD
+    delays = []
+    for _ in range(8):
+        failed = after_failure(failed, "timeout", at(), at(), 1.0, None, POLICY)
+        delays.append(failed.refresh_at and (failed.refresh_at - START).total_seconds())
+
+    assert failed.keys == KEYS
+    assert failed.failures == 8
+    assert delays == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_failed_fetch_honours_retry_after_up_to_its_cap() -> None:
+    polite = after_failure(GOOD, "http_429", at(), at(), 0.0, timedelta(minutes=2), POLICY)
+    greedy = after_failure(GOOD, "http_429", at(), at(), 0.0, timedelta(days=2), POLICY)
+
+    assert polite.refresh_at == at(minutes=2)
+    assert greedy.refresh_at == at(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("keyset", "kid", "received", "now", "lookup"),
+    [
+        pytest.param(GOOD, "one", at(seconds=1), at(seconds=1), Serve(), id="known"),
+        pytest.param(GOOD, "one", at(hours=2), at(hours=2), Serve(), id="known-and-stale"),
+        pytest.param(
+            GOOD, "new", at(seconds=40), at(seconds=40), Park(at(seconds=70), wants_refresh=True), id="unknown-asks"
+        ),
+        pytest.param(
+            GOOD,
+            "new",
+            at(seconds=1),
+            at(seconds=1),
+            Park(at(seconds=30), wants_refresh=False),
+            id="unknown-cools-down",
+        ),
+        pytest.param(
+            GOOD, "new", at(seconds=-1), at(seconds=1), Refuse(TokenReason.KID_UNKNOWN), id="fetched-since-and-lacking"
+        ),
+        pytest.param(
+            GOOD, "new", at(seconds=40), at(seconds=130), Refuse(TokenReason.KID_UNKNOWN), id="waited-long-enough"
+        ),
+        pytest.param(None, "one", at(), at(), Park(at(seconds=30), wants_refresh=True), id="never-heard-of"),
+        pytest.param(EMPTY, "one", at(), at(), Park(at(seconds=30), wants_refresh=True), id="empty"),
+        pytest.param(
+            EMPTY, "one", at(), at(minutes=15), Refuse(TokenReason.KEYS_UNAVAILABLE), id="outage-longer-than-we-wait"
+        ),
+        pytest.param(
+            replace(GOOD, mode=KeysetMode.PINNED), "new", at(), at(), Refuse(TokenReason.KID_UNKNOWN), id="pinned"
+        ),
+        pytest.param(
+            replace(GOOD, mode=KeysetMode.DISABLED),
+            "one",
+            at(),
+            at(),
+            Refuse(TokenReason.KEYS_UNAVAILABLE),
+            id="disabled",
+        ),
+    ],
+)
+def test_lookup_parks_rather_than_refuses(
+    keyset: Keyset | None, kid: str, received: datetime, now: datetime, lookup: object
+) -> None:
+    assert decide_lookup(keyset, kid, received, None, now, POLICY) == lookup
+
+
+def test_lookup_never_waits_past_the_tokens_own_life() -> None:
+    ends_at = at(seconds=50)
+
+    waiting = decide_lookup(GOOD, "new", at(seconds=40), ends_at, at(seconds=40), POLICY)
+    over = decide_lookup(GOOD, "new", at(seconds=40), ends_at, ends_at, POLICY)
+
+    assert waiting == Park(ends_at, wants_refresh=True)
+    assert over == Refuse(TokenReason.KID_UNKNOWN)
+
+
+def test_kid_that_a_good_fetch_lacked_is_refused_for_a_minute() -> None:
+    lacking = with_missing_kids(GOOD, frozenset({"invented"}), POLICY)
+
+    soon = decide_lookup(lacking, "invented", at(seconds=40), None, at(seconds=40), POLICY)
+    later = decide_lookup(lacking, "invented", at(seconds=61), None, at(seconds=61), POLICY)
+
+    assert soon == Refuse(TokenReason.KID_UNKNOWN)
+    assert isinstance(later, Park)
+
+
+def test_missing_kids_are_remembered_up_to_their_bound() -> None:
+    lacking = with_missing_kids(GOOD, frozenset(f"kid-{number}" for number in range(300)), POLICY)
+
+    assert len(lacking.negative_kids) == 256
+
+
+def test_asking_is_bounded_by_cool_down_and_budget() -> None:
+    keyset, asked = GOOD, 0
+    for second in range(600):
+        now = at(seconds=second)
+        if may_ask(keyset, now, POLICY):
+            asked += 1
+            keyset = replace(after_ask(keyset, now, POLICY), attempted_at=now)
+
+    assert asked == 10
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["good", "same", "fail", "wait"]), st.integers(min_value=0, max_value=20000)),
+        max_size=30,
+    )
+)
+def test_keyset_served_is_never_past_its_staleness_nor_without_keys(events: list[tuple[str, int]]) -> None:
+    keyset, now, version = EMPTY, START, 0
+    for event, seconds in events:
+        now += timedelta(seconds=seconds)
+        match event:
+            case "good":
+                keys = ({"kid": f"kid-{version}"},)
+                keyset = after_success(keyset, keys, (), ANSWER, now, 0.5, POLICY)
+            case "same" if keyset.keys:
+                keyset = after_not_modified(keyset, KeysetAnswer(None), now, 0.5, POLICY)
+            case "fail":
+                keyset = after_failure(keyset, "timeout", now, now, 0.5, None, POLICY)
+        if is_served(keyset, now):
+            assert keyset.keys
+            assert keyset.stale_until is not None
+            assert now < keyset.stale_until
+        assert keyset.version >= version
+        version = keyset.version
