@@ -1,0 +1,58 @@
+"""The Procfile and compose.yaml start the same processes by the same command lines."""
+
+import shlex
+
+import yaml
+from celery.bin.celery import celery
+
+from tests.architecture.sources import ROOT
+
+BACKENDS = {"postgres", "redis"}
+PROCESSES = ["release", "web", "verify", "fetch", "upkeep", "beat"]
+
+
+def _procfile() -> dict[str, str]:
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: command.strip() for name, _, command in (line.partition(":") for line in lines)}
+
+
+def test_procfile_names_the_processes_of_the_architecture() -> None:
+    assert list(_procfile()) == PROCESSES
+
+
+def test_procfile_workers_share_out_every_queue_once() -> None:
+    words = [shlex.split(command) for command in _procfile().values() if " worker " in command]
+
+    queues = [queue for line in words for queue in line[line.index("-Q") + 1].split(",")]
+
+    assert sorted(queues) == ["fetch", "refresh", "upkeep", "verify"]
+
+
+def test_procfile_workers_say_only_what_celery_understands() -> None:
+    for command in _procfile().values():
+        program, *words = shlex.split(command)
+        if program != "celery":
+            continue
+        name = "worker" if "worker" in words else "beat"
+
+        options = words[words.index(name) + 1 :]
+
+        known = {spelling for option in celery.commands[name].params for spelling in option.opts}
+        assert {word for word in options if word.startswith("-")} <= known
+
+
+def test_compose_starts_the_backends_and_the_processes_of_the_procfile() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+    commands = {name: service["command"] for name, service in services.items() if name not in BACKENDS}
+
+    assert services.keys() >= BACKENDS
+    assert commands == _procfile()
+
+
+def test_compose_process_waits_for_the_migrations() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+    waiting = {name for name, service in services.items() if "release" in service.get("depends_on", {})}
+
+    assert waiting == set(PROCESSES) - {"release"}

@@ -1,0 +1,78 @@
+"""The guides: their links lead somewhere, the README stays short, and every reason is explained."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.reasons import ParticipationReason, PrefillReason, TokenReason
+from tests.architecture.sources import ROOT, text_files
+
+README_LINES = 250
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+
+
+def _broken_links(guide: Path, text: str) -> Iterator[str]:
+    for target in LINK.findall(CODE.sub("", text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = guide.parent / name if name else guide
+        if not file.exists():
+            yield f"{guide.name}: {target} does not exist"
+        elif anchor and anchor not in _anchors(file.read_text(encoding="utf-8")):
+            yield f"{guide.name}: {target} has no such heading"
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_guide_links_lead_to_files_and_headings_that_exist() -> None:
+    guides = [(path, text) for path, text in text_files() if path.suffix == ".md"]
+
+    broken = [problem for path, text in guides for problem in _broken_links(path, text)]
+
+    assert guides
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        pytest.param("[a](there.md) [b](#here-it-is) [c](https://example.com/x)\n# Here it is", 0, id="whole"),
+        pytest.param("[a](nowhere.md)", 1, id="no-file"),
+        pytest.param("[a](there.md#nothing)", 1, id="no-heading"),
+        pytest.param("`[a](nowhere.md)`\n```\n[a](nowhere.md)\n```\n", 0, id="in-code"),
+    ],
+)
+def test_link_that_leads_nowhere_is_found(tmp_path: Path, text: str, problems: int) -> None:
+    (tmp_path / "there.md").write_text("# There")
+    guide = tmp_path / "guide.md"
+    guide.write_text(text)
+
+    found = list(_broken_links(guide, text))
+
+    assert len(found) == problems
+
+
+def test_readme_can_be_read_in_one_go() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+    assert len(lines) <= README_LINES
+
+
+def test_reasons_guide_explains_every_reason() -> None:
+    guide = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+
+    unexplained = [
+        f"{reasons.__name__}.{reason}"
+        for reasons in (TokenReason, ParticipationReason, PrefillReason)
+        for reason in reasons
+        if f"`{reason}`" not in guide
+    ]
+
+    assert unexplained == []
