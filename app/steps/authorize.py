@@ -1,0 +1,173 @@
+"""Our Authorization API: giving out access tokens to management clients, and judging those that come back.
+
+An access token is a JWT of RFC 9068, signed by us. What it says is never more than what the client may do at the moment
+of the call: a revoked client, or a scope taken away, counts within a second. Knows nothing of HTTP.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from app.domain.claims import numeric_date
+from app.domain.scopes import ALL_SCOPES, Scope, granted_scopes
+from app.domain.strict_json import NotStrictJson, parse_object
+from app.errors import TokenRejected, Unauthenticated, VestibuleError
+from app.jose.gate import open_token
+from app.jose.signature import verify
+from app.jose.signing import sign
+from app.ports import ApiClient, ClientStore, Clock
+from app.steps.client_secrets import ClientSecrets
+from app.steps.installation_secrets import SIGNING_ALGORITHM, SigningKeys
+
+ACCESS_TOKEN_LIFE: Final = timedelta(hours=1)
+ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1
+_CLIENT_FRESH_FOR = timedelta(seconds=1)
+_CLIENTS_KEPT = 1024
+
+
+class GrantError(StrEnum):
+    """What may be wrong with a request for a token (RFC 6749 section 5.2)."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    INVALID_SCOPE = "invalid_scope"
+
+
+class GrantRefused(VestibuleError):
+    """No access token is given; `error` says why in the words of RFC 6749, `description` to a person."""
+
+    code: ClassVar[str] = "grant_refused"
+
+    def __init__(self, error: GrantError, description: str) -> None:
+        super().__init__(error, description)
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a management call: what it may do, and the one partner that it is bound to, if it is."""
+
+    client_id: str
+    scopes: frozenset[Scope]
+    partner_id: str | None = None
+
+    def sees(self, partner_id: str) -> bool:
+        """Tell whether that partner, and what belongs to it, exists for this caller."""
+        return self.partner_id in {None, partner_id}
+
+
+LOCAL_CALLER: Final = Caller("command-line", ALL_SCOPES)
+"""Whoever may run commands beside the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """An access token and what it allows; `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueAccessToken:
+    """Gives an access token for client credentials (RFC 6749 section 4.4)."""
+
+    clients: ClientStore
+    client_secrets: ClientSecrets
+    keys: SigningKeys
+    clock: Clock
+    base_url: str
+
+    def __call__(self, client_id: str, client_secret: str, scope: str | None) -> IssuedToken:
+        """Return a token for `scope` (space-separated; None: all that the client may); raise GrantRefused."""
+        now = self.clock.now()
+        client = self.clients.find(client_id)
+        known = client if client is not None and client.revoked_at is None else None
+        is_right = self.client_secrets.matches(client_secret, known.secret_hash if known else None, now)
+        if known is None or not is_right:
+            raise GrantRefused(GrantError.INVALID_CLIENT, "The client is unknown, or its secret is wrong.")
+        return self.issue(known, _asked_scopes(known, scope), now)
+
+    def issue(self, client: ApiClient, scopes: frozenset[Scope], now: datetime) -> IssuedToken:
+        """Return a token for a client that has proved who it is."""
+        scope = " ".join(sorted(scopes))
+        claims = {
+            "iss": self.base_url,
+            "aud": self.base_url,
+            "sub": client.id,
+            "client_id": client.id,
+            "scope": scope,
+            "jti": secrets.token_urlsafe(16),
+            "iat": int(now.timestamp()),
+            "exp": int((now + ACCESS_TOKEN_LIFE).timestamp()),
+        }
+        signing = self.keys.current()
+        header = {"typ": ACCESS_TOKEN_TYPE, "kid": signing.kid}
+        token = sign(json.dumps(claims).encode(), signing.key, SIGNING_ALGORITHM, header)
+        return IssuedToken(token, int(ACCESS_TOKEN_LIFE.total_seconds()), scope)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    """Judges the bearer of a management call."""
+
+    clients: ClientStore
+    keys: SigningKeys
+    clock: Clock
+    base_url: str
+    _known: dict[str, tuple[datetime, ApiClient | None]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, bearer: str) -> Caller:
+        """Return who calls (RFC 9068 section 4); raise Unauthenticated."""
+        now = self.clock.now()
+        claims = self._verified(bearer)
+        expires_at = numeric_date(claims.get("exp"))
+        client_id, scope = claims.get("client_id"), claims.get("scope")
+        is_ours = claims.get("iss") == self.base_url and claims.get("aud") == self.base_url
+        if not is_ours or not isinstance(client_id, str) or not isinstance(scope, str) or expires_at is None:
+            raise Unauthenticated("The access token is not one of ours.")
+        if now >= expires_at:
+            raise Unauthenticated("The access token has expired.")
+        client = self._client(client_id, now)
+        if client is None or client.revoked_at is not None:
+            raise Unauthenticated("The client has been revoked.")
+        return Caller(client.id, granted_scopes(client.scopes).intersection(scope.split()), client.partner_id)
+
+    def _verified(self, bearer: str) -> Mapping[str, object]:
+        try:
+            token = open_token(bearer)
+            signing = self.keys.find(token.kid)
+            if signing is None or token.header.get("typ") != ACCESS_TOKEN_TYPE:
+                raise Unauthenticated("The access token is not one of ours.")
+            verify(token, (signing.key,), {SIGNING_ALGORITHM})
+            return parse_object(token.payload)
+        except (TokenRejected, NotStrictJson):
+            raise Unauthenticated("The access token is not one of ours.") from None
+
+    def _client(self, client_id: str, now: datetime) -> ApiClient | None:
+        read_at, client = self._known.get(client_id, (None, None))
+        if read_at is None or not read_at <= now < read_at + _CLIENT_FRESH_FOR:
+            client = self.clients.find(client_id)
+            if len(self._known) >= _CLIENTS_KEPT:
+                self._known.clear()
+            self._known[client_id] = (now, client)
+        return client
+
+
+def _asked_scopes(client: ApiClient, scope: str | None) -> frozenset[Scope]:
+    allowed = granted_scopes(client.scopes)
+    if scope is None:
+        return allowed
+    asked = frozenset(scope.split())
+    if not asked or not asked <= allowed:
+        raise GrantRefused(GrantError.INVALID_SCOPE, "The client may not have every scope that it asks for.")
+    return frozenset(Scope(name) for name in asked)

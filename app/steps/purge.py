@@ -1,0 +1,41 @@
+"""Delete what has outlived its purpose, in chunks, so that no purge ever holds the database for long."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.ports import Clock, Housekeeping, Leases
+
+_log = structlog.get_logger()
+
+_LEASE = timedelta(seconds=50)
+"""Shorter than the minute between two runs of one scheduler, so that a second scheduler's run in between is none."""
+_MAX_CHUNKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeExpired:
+    """Purges expired rows, `chunk` rows of a table at a time."""
+
+    housekeeping: Housekeeping
+    leases: Leases
+    clock: Clock
+    chunk: int
+
+    def __call__(self, *, by_hand: bool = False) -> Mapping[str, int]:
+        """Return how many rows were deleted, by table; nothing, unless `by_hand`, where another process just did it."""
+        now = self.clock.now()
+        if not self.leases.take("purge", now, now + _LEASE) and not by_hand:
+            return {}
+        deleted: Counter[str] = Counter()
+        for _ in range(_MAX_CHUNKS):
+            chunk = self.housekeeping.purge(now, self.chunk)
+            deleted.update(chunk)
+            if all(count < self.chunk for count in chunk.values()):
+                break
+        if deleted.total():
+            _log.info("rows.purged", **deleted)
+        return deleted

@@ -1,0 +1,94 @@
+"""Refresh key sets: claim the sources that are due, fetch each, import key by key, save under the fencing token.
+
+A failed fetch keeps the old keys. What waits for a source is made due by the same transaction that saves its keys.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.domain.keyset import (
+    DroppedKey,
+    Keyset,
+    KeysetAnswer,
+    KeysetPolicy,
+    after_failure,
+    after_not_modified,
+    after_success,
+)
+from app.errors import OutsideError
+from app.jose.keys import ImportedKeys, KeyPolicy, import_keys, public_jwk
+from app.ports import Clock, Hints, JwksApi, KeysetQueue, Work
+from app.reasons import PrefillReason
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshKeysets:
+    """Refreshes at most `limit` due sources at a time; `jitter` returns a number in [0, 1)."""
+
+    queue: KeysetQueue
+    jwks: JwksApi
+    hints: Hints
+    clock: Clock
+    policy: KeysetPolicy
+    jitter: Callable[[], float]
+    limit: int = 64
+
+    async def __call__(self) -> int:
+        """Refresh what is due and return how many sources that were."""
+        now = self.clock.now()
+        due = await asyncio.to_thread(self.queue.claim_due, self.limit, now, now + self.policy.lease)
+        await asyncio.gather(*(self._refresh(keyset) for keyset in due))
+        return len(due)
+
+    async def _refresh(self, keyset: Keyset) -> None:
+        refreshed = await self._fetched(keyset)
+        is_saved = await asyncio.to_thread(self.queue.save, refreshed, keyset.lease_token or "", self.clock.now())
+        if is_saved:
+            self.hints.ring(Work.VERIFY)
+        _log.info(
+            "keyset.failed" if refreshed.last_error else "keyset.refreshed",
+            source=keyset.source,
+            version=refreshed.version,
+            keys=len(refreshed.keys),
+            dropped=len(refreshed.dropped),
+            error=refreshed.last_error,
+            failures=refreshed.failures,
+            lease_lost=not is_saved,
+        )
+
+    async def _fetched(self, keyset: Keyset) -> Keyset:
+        began_at = self.clock.now()
+        try:
+            answer = await self.jwks.fetch(keyset.source, keyset.etag, keyset.last_modified)
+            if answer.is_not_modified:
+                return after_not_modified(keyset, answer, began_at, self.jitter(), self.policy)
+            imported = _usable(answer)
+        except OutsideError as error:
+            reason = f"{error.error_class}" if not error.detail else f"{error.error_class}: {error.detail}"
+            now = self.clock.now()
+            return after_failure(keyset, reason, began_at, now, self.jitter(), error.retry_after, self.policy)
+        _alarm_about_private_keys(keyset, imported)
+        keys = tuple(public_jwk(key) for key in imported.keys)
+        dropped = tuple(DroppedKey(key.kid, key.reason) for key in imported.dropped)
+        return after_success(keyset, keys, dropped, answer, began_at, self.jitter(), self.policy)
+
+
+def _usable(answer: KeysetAnswer) -> ImportedKeys:
+    """Return the keys of a good set; raise OutsideError for a document that is none, or has no usable key."""
+    if not isinstance(answer.document, dict) or not isinstance(answer.document.get("keys"), list):
+        raise OutsideError(PrefillReason.CONTRACT, "not a JWK Set")
+    imported = import_keys(answer.document, KeyPolicy.remote())
+    if not imported.keys:
+        raise OutsideError(PrefillReason.CONTRACT, "no usable key")
+    return imported
+
+
+def _alarm_about_private_keys(keyset: Keyset, imported: ImportedKeys) -> None:
+    published = sum("private" in key.reason for key in imported.dropped)
+    if published:
+        _log.error("keyset.private_key_published", source=keyset.source, keys=published)

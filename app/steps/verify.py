@@ -1,0 +1,199 @@
+"""Verify a batch of claimed sessions: judge each token, then save all moves in one transaction.
+
+A batch costs one query for configuration, one for key sets, one for participations and one for used tokens (each only
+where a token of the batch needs it), and one update.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+
+import structlog
+
+from app.domain.campaign import Campaign
+from app.domain.claims import ClaimsPolicy, check_claims
+from app.domain.keyset import Keyset
+from app.domain.partner import Partner
+from app.domain.session import ClaimedSession, SessionMove, Stage
+from app.errors import TokenRejected
+from app.ports import (
+    Clock,
+    Configuration,
+    ConfigurationSource,
+    Digests,
+    Hints,
+    KeysetStore,
+    ParticipantKey,
+    ParticipationLedger,
+    SessionQueue,
+    Work,
+)
+from app.reasons import TokenReason
+from app.steps.judge import JudgeToken, Waiting
+from app.steps.settle import Accepted, accepted_move, rejected_move
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What became of a batch: how many sessions by outcome.
+
+    An outcome is a token reason, `accepted`, `fetch` (accepted, a call is to be made), `parked`, or `lost` (to another
+    worker, because the lease ran out).
+    """
+
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyTokens:
+    """Judges claimed sessions of the stage `verify` and saves what they become."""
+
+    queue: SessionQueue
+    configuration: ConfigurationSource
+    keysets: KeysetStore
+    ledger: ParticipationLedger
+    digests: Digests
+    judge: JudgeToken
+    hints: Hints
+    clock: Clock
+
+    def __call__(self, sessions: Sequence[ClaimedSession]) -> VerifyReport:
+        """Verify and save `sessions`; one whose lease was lost meanwhile changes nothing."""
+        began = perf_counter()
+        now = self.clock.now()
+        judged = self._judge_all(sessions, now)
+        moves = [*judged.moves, *self._settle(judged.accepted, now)]
+        moved = self.queue.finish(moves, now)
+        self._announce(moves, judged.missing, now)
+        report = VerifyReport(Counter(_outcome(move) if move.id in moved else "lost" for move in moves))
+        duration_ms = round((perf_counter() - began) * 1000, 2)
+        _log.info("batch.verified", sessions=len(sessions), outcomes=dict(report.outcomes), duration_ms=duration_ms)
+        return report
+
+    def _judge_all(self, sessions: Sequence[ClaimedSession], now: datetime) -> "_Judged":
+        configuration = self.configuration.load(
+            frozenset(session.campaign_id for session in sessions),
+            frozenset(session.partner_id for session in sessions),
+        )
+        sources = frozenset(url for partner in configuration.partners.values() if (url := partner.signature.jwks_url))
+        keysets = self.keysets.load(sources) if sources else {}
+        judged = _Judged()
+        for session in sessions:
+            try:
+                judged.add(self._judge(session, configuration, keysets, now))
+            except TokenRejected as rejection:
+                _log_rejection(session, rejection)
+                judged.moves.append(rejected_move(session, rejection.reason))
+        return judged
+
+    def _judge(
+        self, session: ClaimedSession, configuration: Configuration, keysets: Mapping[str, Keyset], now: datetime
+    ) -> "Accepted | _Parked":
+        campaign = configuration.campaigns.get(session.campaign_id)
+        partner = configuration.partners.get(session.partner_id)
+        if campaign is None or partner is None:
+            raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "the campaign or its partner was deleted")
+        keyset = keysets.get(partner.signature.jwks_url or "")
+        verdict = self.judge(session.token or "", partner, keyset, session.received_at, now)
+        if isinstance(verdict, Waiting):
+            return _Parked(session, verdict)
+        claims = check_claims(verdict, _policy(partner, campaign), session.received_at)
+        digest = self.digests.participant(partner.id, claims.sub)
+        return Accepted(session, campaign, partner, verdict, claims, digest)
+
+    def _settle(self, accepted: Sequence[Accepted], now: datetime) -> Sequence[SessionMove]:
+        limited = frozenset(_participant(one) for one in accepted if one.claims.limit.nb is not None)
+        counts = self.ledger.count(limited) if limited else {}
+        jtis = {one.session.id: self._jti(one) for one in accepted if one.campaign.single_use and one.claims.jti}
+        uses = self.ledger.find_uses(frozenset(jtis.values())) if jtis else {}
+        moves = []
+        for one in accepted:
+            jti = jtis.get(one.session.id)
+            if jti is not None and uses.get(jti, one.session.id) != one.session.id:
+                rejection = TokenRejected(TokenReason.TOKEN_REUSED, "jti")
+                _log_rejection(one.session, rejection)
+                moves.append(rejected_move(one.session, rejection.reason))
+            else:
+                moves.append(accepted_move(one, counts.get(_participant(one), 0), now))
+        return moves
+
+    def _jti(self, accepted: Accepted) -> tuple[str, str]:
+        return accepted.partner.id, self.digests.jti(accepted.partner.id, accepted.claims.jti or "")
+
+    def _announce(self, moves: Sequence[SessionMove], missing: Mapping[str, frozenset[str]], now: datetime) -> None:
+        to_fetch = sum(move.stage is Stage.FETCH for move in moves)
+        if to_fetch:
+            self.hints.ring(Work.FETCH, to_fetch)
+        if missing and self.keysets.ask(missing, now):
+            self.hints.ring(Work.REFRESH, len(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    session: ClaimedSession
+    waiting: Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A batch after judging: what is accepted, the moves that need nothing more, the kids to ask for by source."""
+
+    accepted: list[Accepted] = field(default_factory=list)
+    moves: list[SessionMove] = field(default_factory=list)
+    missing: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def add(self, judged: Accepted | _Parked) -> None:
+        if isinstance(judged, Accepted):
+            self.accepted.append(judged)
+            return
+        session, waiting = judged.session, judged.waiting
+        self.moves.append(
+            SessionMove(
+                session.id, session.lease_token, Stage.VERIFY, due_at=waiting.park.until, parked_on=waiting.source
+            )
+        )
+        if waiting.park.wants_refresh:
+            kids = frozenset({waiting.kid} if waiting.kid else ())
+            self.missing[waiting.source] = self.missing.get(waiting.source, frozenset()) | kids
+
+
+def _policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:
+    return ClaimsPolicy(
+        campaign_names=campaign.names,
+        issuer=partner.issuer,
+        audience=partner.audience,
+        require_exp=partner.require_exp,
+        leeway=partner.leeway,
+        max_age=partner.max_age,
+        require_jti=campaign.single_use,
+    )
+
+
+def _participant(accepted: Accepted) -> ParticipantKey:
+    return ParticipantKey(accepted.campaign.id, accepted.partner.id, accepted.participant_digest)
+
+
+def _outcome(move: SessionMove) -> str:
+    match move.stage:
+        case Stage.VERIFY:
+            return "parked"
+        case Stage.FETCH:
+            return "fetch"
+        case _:
+            reason = move.outcome.token_reason if move.outcome else None
+            return str(reason or "accepted")
+
+
+def _log_rejection(session: ClaimedSession, rejection: TokenRejected) -> None:
+    _log.info(
+        "token.rejected",
+        session_id=session.id,
+        campaign_id=session.campaign_id,
+        partner_id=session.partner_id,
+        reason=rejection.reason,
+        detail=rejection.detail,
+    )
