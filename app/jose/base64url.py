@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from app.domain.shape import is_base64url
+from app.domain.shape import has_base64url_characters, is_base64url
 
 _PADDING = ("", "", "==", "=")
 
@@ -15,6 +15,17 @@ def encode(raw: bytes) -> str:
 def decode(text: object) -> bytes:
     """Return the bytes that `text` spells; raise ValueError unless it is a string in the canonical spelling."""
     if not isinstance(text, str) or not is_base64url(text):
+        raise ValueError("not base64url")
+    return decode_checked(text)
+
+
+def decode_key_member(text: object) -> bytes:
+    """Return the bytes of a member of a JWK; raise ValueError unless it is a string of base64url without padding.
+
+    Bits left over at the end may be set: the member is encoded anew, so that a key has one thumbprint all the same, and
+    a key that shares its kid with such a one is still found to be ambiguous.
+    """
+    if not isinstance(text, str) or not has_base64url_characters(text) or len(text) % 4 == 1:
         raise ValueError("not base64url")
     return decode_checked(text)
 

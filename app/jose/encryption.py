@@ -1,82 +1,158 @@
 """Encryption: opening a JWE with one of our keys, and making one.
 
-Steps 4 to 7 of the gate for a JWE. The caller says which algorithms, encodings and keys. Whatever goes wrong after that has one name,
-DECRYPTION_FAILED, and takes the same way through the code, so that nobody can ask us questions. Opening a JWE never proves who sent
-it: the signature inside is always verified, and what is inside is always a signed token.
-Works one level below jwcrypto's `JWE` object, on its algorithms, and lets no header member reach them that was not checked here: jwcrypto
-would make a JWK of any `epk`, be it a private or a generated one, and take IVs of any length.
+Steps 4 to 7 of the gate for a JWE. The caller says which algorithms, encodings and keys. Whatever goes wrong after that
+has one name, DECRYPTION_FAILED, and takes the same way through the code, so that nobody can ask us questions. Opening a
+JWE never proves who sent it: what is inside is a signed token, still to be verified.
+
+Works one level below jwcrypto's `JWE` object, on its algorithms, and hands them only header members that were checked.
 """
 
+import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
 
-from jwcrypto.jwa import JWA
-
+from app.domain.shape import MAX_TOKEN_BYTES
 from app.errors import TokenRejected
 from app.jose import base64url
+from app.jose.agreement import agree_content_key
+from app.jose.encryption_rules import (
+    CONTENT_ENCODINGS,
+    ENCODING_RULES,
+    KEY_ALGORITHMS,
+    KEY_RULES,
+    encryption_key_fits,
+)
 from app.jose.gate import UnverifiedToken, open_token
 from app.jose.keys import KeyRefused, KeySource, UsableKey, usable_keys
 from app.reasons import TokenReason
 
-KEY_ALGORITHMS: Final = frozenset(
-    {"dir", "A128KW", "A192KW", "A256KW", "A128GCMKW", "A256GCMKW", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"}
-)
-"""What a partner may be configured with, and what we encrypt with."""
-CONTENT_ENCODINGS: Final = frozenset({"A128GCM", "A256GCM", "A128CBC-HS256", "A256CBC-HS512"})
+__all__ = [
+    "CONTENT_ENCODINGS",
+    "KEY_ALGORITHMS",
+    "MAX_PLAINTEXT_BYTES",
+    "decrypt",
+    "decrypt_payload",
+    "encrypt",
+    "open_nested",
+]
+
 MAX_PLAINTEXT_BYTES: Final = 64 * 1024
+"""A second bound beside the token's own, should ever a compressed or a longer token come this far."""
 
-_GCM_IV_BYTES, _CBC_IV_BYTES, _GCM_TAG_BYTES = 12, 16, 16
-_POINT_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66, "X25519": 32}
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyRule:
-    """What an algorithm asks of a key; `bits` is the exact size of a symmetric one, 0 where the encoding decides."""
-
-    kty: frozenset[str]
-    operations: Mapping[str, frozenset[str]]
-    bits: int
-    engine: Any
+_KEY_WRAP_BYTES = {"iv": 12, "tag": 16}
+"""RFC 7518 section 4.7.1; jwcrypto would take an IV of any length."""
 
 
 @dataclass(frozen=True, slots=True)
-class _EncodingRule:
-    key_bits: int
-    iv_bytes: int
-    tag_bytes: int
-    engine: Any
+class _Message:
+    """The parts of a compact JWE (RFC 7516 section 7.1); `aad` is the header as it was sent."""
+
+    aad: bytes
+    encrypted_key: bytes = field(repr=False)
+    iv: bytes
+    ciphertext: bytes
+    tag: bytes
 
 
-_DIRECT = {"decrypt": frozenset({"decrypt"}), "encrypt": frozenset({"encrypt"})}
-_WRAPPING = {"decrypt": frozenset({"decrypt", "unwrapKey"}), "encrypt": frozenset({"encrypt", "wrapKey"})}
-_AGREEING = {"decrypt": frozenset({"deriveKey", "deriveBits"}), "encrypt": frozenset({"deriveKey", "deriveBits"})}
+def decrypt(token: UnverifiedToken, keys: KeySource, algorithms: Collection[str], encodings: Collection[str]) -> bytes:
+    """Return the plaintext of `token`, at most 64 KiB; raise TokenRejected ALG_NOT_ALLOWED or DECRYPTION_FAILED.
+
+    An empty `algorithms` or `encodings` allows none. A JWS is refused as TOKEN_NOT_ENCRYPTED.
+    """
+    if not token.encrypted or token.enc is None:
+        raise TokenRejected(TokenReason.TOKEN_NOT_ENCRYPTED)
+    # Sets, so that a string by mistake allows none, rather than each of its substrings.
+    if token.alg not in frozenset(algorithms) or token.alg not in KEY_RULES:
+        raise TokenRejected(TokenReason.ALG_NOT_ALLOWED, "alg")
+    if token.enc not in frozenset(encodings) or token.enc not in ENCODING_RULES:
+        raise TokenRejected(TokenReason.ALG_NOT_ALLOWED, "enc")
+    message = _split(token.raw)
+    rule = ENCODING_RULES[token.enc]
+    well_sized = len(message.iv) == rule.iv_bytes and len(message.tag) == rule.tag_bytes
+    if well_sized and len(message.ciphertext) <= MAX_PLAINTEXT_BYTES:
+        for key in usable_keys(keys):
+            if encryption_key_fits(key, token.alg, token.enc, "decrypt"):
+                plaintext = _open(message, token, key, token.enc)
+                if plaintext is not None:
+                    return plaintext
+    raise TokenRejected(TokenReason.DECRYPTION_FAILED)
 
 
-def _key_rule(alg: str, kty: str, operations: Mapping[str, frozenset[str]], bits: int = 0) -> _KeyRule:
-    return _KeyRule(frozenset(kty.split()), operations, bits, JWA.keymgmt_alg(alg))
+def decrypt_payload(token: str, keys: KeySource, algorithms: Collection[str], encodings: Collection[str]) -> bytes:
+    """Return the plaintext of a compact JWE made for one of `keys`; raise TokenRejected."""
+    return decrypt(open_token(token), keys, algorithms, encodings)
 
 
-def _encoding_rule(enc: str, iv_bytes: int, tag_bytes: int) -> _EncodingRule:
-    engine = JWA.encryption_alg(enc)
-    return _EncodingRule(engine.wrap_key_size, iv_bytes, tag_bytes, engine)
+def open_nested(plaintext: bytes, header: Mapping[str, object]) -> UnverifiedToken:
+    """Return the JWS inside a JWE with that header (RFC 7519 section 5.2); raise TokenRejected if there is none."""
+    content_type = header.get("cty", "JWT")
+    if not isinstance(content_type, str) or content_type.upper() != "JWT":
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "cty")
+    try:
+        text = plaintext.decode("ascii")
+    except UnicodeDecodeError:
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "no signed token inside") from None
+    token = open_token(text)
+    if token.encrypted:
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "encrypted twice")
+    return token
 
 
-# Beyond KEY_ALGORITHMS and CONTENT_ENCODINGS stand those that only the conformance vectors ask for. Configuration cannot name them.
-_KEY_RULES: Final = {
-    "dir": _key_rule("dir", "oct", _DIRECT),
-    **{f"A{bits}KW": _key_rule(f"A{bits}KW", "oct", _WRAPPING, bits) for bits in (128, 192, 256)},
-    **{f"A{bits}GCMKW": _key_rule(f"A{bits}GCMKW", "oct", _WRAPPING, bits) for bits in (128, 192, 256)},
-    **{alg: _key_rule(alg, "RSA", _WRAPPING) for alg in ("RSA-OAEP", "RSA-OAEP-256")},
-    **{
-        alg: _key_rule(alg, "EC OKP", _AGREEING)
-        for alg in ("ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW")
-    },
-}
-_ENCODING_RULES: Final = {
-    **{f"A{bits}GCM": _encoding_rule(f"A{bits}GCM", _GCM_IV_BYTES, _GCM_TAG_BYTES) for bits in (128, 192, 256)},
-    "A128CBC-HS256": _encoding_rule("A128CBC-HS256", _CBC_IV_BYTES, 16),
-    "A192CBC-HS384": _encoding_rule("A192CBC-HS384", _CBC_IV_BYTES, 24),
-    "A256CBC-HS512": _encoding_rule("A256CBC-HS512", _CBC_IV_BYTES, 32),
-}
+def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -> str:
+    """Return a compact JWE whose plaintext is `payload`, a compact JWS (RFC 7519 section 5.2), for the holder of `key`.
+
+    Raise KeyRefused if the key is not for that; TokenRejected if `payload` is no JWS, or the JWE too long for a token.
+    """
+    if alg not in KEY_ALGORITHMS or enc not in CONTENT_ENCODINGS or not encryption_key_fits(key, alg, enc, "encrypt"):
+        raise KeyRefused("key_unfit_for_algorithm")
+    plaintext = payload.encode("utf-8")
+    said = {"alg": alg, "enc": enc, "cty": "JWT", **({} if kid is None else {"kid": kid})}
+    open_nested(plaintext, said)
+    rule = ENCODING_RULES[enc]
+    wrapped = KEY_RULES[alg].engine.wrap(key.material, rule.key_bits, None, said)
+    header = json.dumps({**said, **wrapped.get("header", {})}, separators=(",", ":"))
+    protected = base64url.encode(header.encode("utf-8"))
+    iv, ciphertext, tag = rule.engine.encrypt(wrapped["cek"], protected.encode("ascii"), plaintext)
+    token = ".".join((protected, *map(base64url.encode, (wrapped.get("ek", b""), iv, ciphertext, tag))))
+    if len(token) > MAX_TOKEN_BYTES:
+        raise TokenRejected(TokenReason.TOKEN_TOO_LARGE)
+    return token
+
+
+def _split(raw: str) -> _Message:
+    protected, *parts = raw.split(".")
+    return _Message(protected.encode("ascii"), *map(base64url.decode_checked, parts))
+
+
+def _open(message: _Message, token: UnverifiedToken, key: UsableKey, enc: str) -> bytes | None:
+    rule = ENCODING_RULES[enc]
+    # Of a bad key as much work is done as of a good one (RFC 7516 section 11.5).
+    content_key = os.urandom(rule.key_bits // 8)
+    with suppress(Exception):  # what the libraries raise on a hostile key is no closed list; the random key goes on
+        content_key = _content_key(message, token, key, enc)
+    try:
+        plaintext: bytes = rule.engine.decrypt(content_key, message.aad, message.iv, message.ciphertext, message.tag)
+    except Exception:  # noqa: BLE001 nor on a hostile ciphertext; whatever it is, the token has not been opened
+        return None
+    return plaintext
+
+
+def _content_key(message: _Message, token: UnverifiedToken, key: UsableKey, enc: str) -> bytes:
+    bits = ENCODING_RULES[enc].key_bits
+    if token.alg.startswith("ECDH-ES"):
+        return agree_content_key(key, token.header, enc, bits, message.encrypted_key)
+    header: dict[str, str] = {}
+    if token.alg.endswith("GCMKW"):
+        header = {name: _sized(token.header.get(name), size) for name, size in _KEY_WRAP_BYTES.items()}
+    content_key: bytes = KEY_RULES[token.alg].engine.unwrap(key.material, bits, message.encrypted_key, header)
+    return content_key
+
+
+def _sized(value: object, size: int) -> str:
+    raw = base64url.decode(value)
+    if len(raw) != size:
+        raise ValueError("another length")
+    return base64url.encode(raw)

@@ -1,7 +1,7 @@
 """The gate: what a token must be before any cryptography looks at it.
 
-Steps 1 to 3: the shape, a strict header, no header member that would let a token choose its own rules. Knows no key, no partner
-and no library; what it returns is read, not believed.
+Steps 1 to 3: the shape, a strict header, no header member that would let a token choose its own rules. Knows no key, no
+partner and no library; what it returns is read, not believed.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _JWS_PARTS = 3
 class UnverifiedToken:
     """A token that is well-formed and proves nothing yet.
 
-    Of a JWS, `signing_input`, `signature` and `payload` are set; of a JWE (`encrypted`), `enc` and `raw`, the compact text.
+    Of a JWS, `signing_input`, `signature` and `payload` are set; of a JWE (`encrypted`), `enc` and `raw`, its text.
     """
 
     alg: str
@@ -39,7 +39,7 @@ class UnverifiedToken:
 
 
 def open_token(text: str) -> UnverifiedToken:
-    """Return the parts of a compact JWS or JWE; raise TokenRejected, TOKEN_TOO_LARGE or TOKEN_MALFORMED (RFC 7515 section 5.2)."""
+    """Return the parts of a compact JWS or JWE (RFC 7515 section 5.2); raise TokenRejected for any other text."""
     parts = check_shape(text)
     header = _read_header(parts[0])
     alg, kid = header.get("alg"), header.get("kid")

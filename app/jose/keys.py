@@ -1,7 +1,7 @@
 """Keys: which of the keys that somebody gives us we use, and for what they may be used.
 
-Each key is read by itself, from allow-listed members, and parsed once; a bad key is dropped with a reason and costs the others
-nothing. Knows no algorithm (`signature.py`, `encryption.py` decide what fits) and no key set's life (`domain/keyset.py`).
+Each key is read by itself, from allow-listed members, and parsed once; a bad key is dropped with a reason and costs the
+others nothing. Knows no algorithm (`signature.py` and `encryption_rules.py` say what fits) and no key set's life.
 """
 
 from collections import Counter
@@ -29,6 +29,7 @@ __all__ = [
     "import_keys",
     "import_pem",
     "import_secret",
+    "public_jwk",
     "usable_keys",
 ]
 
@@ -109,28 +110,41 @@ def import_keys(document: object, policy: KeyPolicy = CONFIGURATION) -> Imported
         entries = [document]
     usable: list[UsableKey] = []
     dropped: list[DroppedKey] = []
-    for number, entry in enumerate(entries):
+    for entry in entries[:MAX_KEYS]:
         try:
-            if number >= MAX_KEYS:
-                raise KeyRefused("too_many_keys")
             usable.append(_import_key(entry, policy))
         except KeyRefused as refusal:
             dropped.append(DroppedKey(_readable_kid(entry), refusal.reason))
+    dropped.extend(DroppedKey(_readable_kid(entry), "too_many_keys") for entry in entries[MAX_KEYS:])
     return _without_ambiguous(_without_mixed(usable, dropped), dropped)
 
 
 def import_pem(text: str) -> tuple[UsableKey, ...]:
-    """Return the public keys of PEM blocks, SPKI or X.509 certificate; raise KeyRefused for the first that is not one."""
+    """Return the public keys of PEM blocks, SPKI or X.509 certificate; raise KeyRefused for the first that is none."""
     return tuple(_import_key(jwk, CONFIGURATION) for jwk in read_pem(text))
 
 
 def import_secret(
     secret: str, encoding: SecretEncoding, *, kid: str | None = None, alg: str | None = None, use: str | None = None
 ) -> UsableKey:
-    """Return a shared secret of 16 to 1,024 octets as a key; raise KeyRefused if it is another, or is no secret (see `shared_secret.py`)."""
+    """Return a shared secret of 16 to 1,024 octets as a key; raise KeyRefused if it is no such secret."""
     said = {"kid": kid, "alg": alg, "use": use}
     jwk = {"kty": "oct", "k": base64url.encode(read_secret(secret, encoding))}
     return _import_key({**jwk, **{name: value for name, value in said.items() if value is not None}}, CONFIGURATION)
+
+
+def public_jwk(key: UsableKey) -> dict[str, object]:
+    """Return the public half of `key` as a JWK of known members, to store or publish; raise KeyRefused if symmetric."""
+    if key.kty == "oct":
+        raise KeyRefused("symmetric_key")
+    said = {
+        "kid": key.kid,
+        "alg": key.alg,
+        "use": key.use,
+        "key_ops": sorted(key.key_ops) if key.key_ops is not None else None,
+    }
+    members: dict[str, object] = key.material.export_public(as_dict=True)
+    return {**members, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _import_key(entry: object, policy: KeyPolicy) -> UsableKey:
@@ -224,6 +238,7 @@ def _without_mixed(usable: list[UsableKey], dropped: list[DroppedKey]) -> list[U
 
 
 def _without_ambiguous(usable: list[UsableKey], dropped: list[DroppedKey]) -> ImportedKeys:
-    counts = Counter(key.kid for key in usable if key.kid is not None)
-    dropped.extend(DroppedKey(key.kid, "kid_ambiguous") for key in usable if counts[key.kid] > 1)
-    return ImportedKeys(tuple(key for key in usable if counts[key.kid] <= 1), tuple(dropped))
+    counts = Counter(key.kid for key in usable)
+    ambiguous = {kid for kid, count in counts.items() if kid is not None and count > 1}
+    dropped.extend(DroppedKey(key.kid, "kid_ambiguous") for key in usable if key.kid in ambiguous)
+    return ImportedKeys(tuple(key for key in usable if key.kid not in ambiguous), tuple(dropped))

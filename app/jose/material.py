@@ -1,8 +1,8 @@
 """Key material: which numbers may be a key at all.
 
-Reads the allow-listed members of one JWK into canonical ones: sizes, exponents, curves, lengths, the ROCA fingerprint. Knows no
-policy, no kid and no algorithm. What is left to the library (a point on its curve, a private key that belongs to its public one) is
-checked where the key is parsed, in `keys.py`.
+Reads the allow-listed members of one JWK into canonical ones: sizes, exponents, curves, lengths, the ROCA fingerprint.
+Knows no policy, no kid and no algorithm. What is left to the library (a point on its curve, a private key that belongs
+to its public one) is checked where the key is parsed, in `keys.py`.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ _OKP_CURVES = frozenset({"Ed25519", "X25519"})
 _OKP_BYTES = 32
 _RSA_PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
 
-# Infineon's flawed generator makes n a power of 65537 modulo every small prime (CVE-2017-15361); of these primes the powers of
-# 65537 are a proper subgroup, so that a sound modulus passes all seventeen by chance once in 2^27.
+# Infineon's flawed generator makes n a power of 65537 modulo every small prime (CVE-2017-15361). Modulo each of these
+# the powers of 65537 are few, so that a sound modulus has the mark by chance once in 2^27.
 _ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 _ROCA_RESIDUES = {prime: frozenset(pow(65537, power, prime) for power in range(prime)) for prime in _ROCA_PRIMES}
 
@@ -46,7 +46,7 @@ class KeyRefused(VestibuleError):
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The canonical members of a key, and what an algorithm must know of it; `bits` is the size of modulus, curve or secret."""
+    """The canonical members of a key, and its size: `bits` is that of the modulus, the curve or the secret."""
 
     members: Mapping[str, str] = field(repr=False)
     bits: int
@@ -78,6 +78,8 @@ def _read_rsa(jwk: Mapping[str, object]) -> Material:
     modulus, exponent = _number(jwk, "n"), _number(jwk, "e")
     if not RSA_MIN_BITS <= modulus.bit_length() <= RSA_MAX_BITS:
         raise KeyRefused("rsa_size")
+    if modulus % 2 == 0:
+        raise KeyRefused("rsa_modulus")
     if exponent < RSA_MIN_EXPONENT or exponent % 2 == 0 or exponent.bit_length() > RSA_MAX_EXPONENT_BITS:
         raise KeyRefused("rsa_exponent")
     if has_roca_fingerprint(modulus):
@@ -138,6 +140,6 @@ def _decoded(jwk: Mapping[str, object], name: str) -> bytes:
     if name not in jwk:
         raise KeyRefused("member_missing")
     try:
-        return base64url.decode(jwk[name])
+        return base64url.decode_key_member(jwk[name])
     except ValueError:
         raise KeyRefused("member_not_base64url") from None

@@ -1,6 +1,7 @@
 """PEM: public keys as administrators have them, turned into the members of a JWK.
 
-Takes SPKI public keys and X.509 certificates, of which only the key counts: nobody's signature, dates or names are looked at.
+Takes SPKI public keys and X.509 certificates. Of a certificate only the key counts: its dates, names and signature are
+not looked at.
 """
 
 import re
@@ -19,7 +20,7 @@ _BLOCK = re.compile(r"-----BEGIN (PUBLIC KEY|CERTIFICATE)-----.+?-----END \1----
 
 
 def read_pem(text: str) -> tuple[dict[str, object], ...]:
-    """Return the public JWK of each block (RFC 7468 sections 5 and 13), in order; raise KeyRefused if any is not a public key."""
+    """Return the public JWK of each block (RFC 7468 sections 5 and 13), in order; raise KeyRefused if one has none."""
     labels = _LABEL.findall(text[:MAX_PEM_CHARACTERS])
     if any("PRIVATE" in label for label in labels):
         raise KeyRefused("private_key")

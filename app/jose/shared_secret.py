@@ -1,6 +1,7 @@
 """Shared secrets as administrators have them: base64url, hex or text.
 
-Refuses what is no secret at all: a public key used as an HMAC secret is the oldest forgery of signed tokens (RFC 8725 section 2.1).
+Refuses what is no secret at all: a public key taken for an HMAC secret is the oldest forgery of signed tokens (RFC 8725
+section 2.1).
 """
 
 import binascii
@@ -18,13 +19,14 @@ SecretEncoding = Literal["base64url", "hex", "text"]
 
 _SSH_MARKS = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"---- BEGIN SSH2")
 _DER_SEQUENCE = b"\x30"
+_LONG_LENGTH = 0x80
 
 
 def read_secret(secret: str, encoding: SecretEncoding) -> bytes:
-    """Return the octets of a shared secret; raise KeyRefused if it is not in that encoding, or is a PEM, SSH, DER or JWK key."""
+    """Return the octets of a shared secret; raise KeyRefused if it has none, or is a PEM, SSH, DER or JWK."""
     octets = _decode(secret, encoding)
     for candidate in (secret.encode("utf-8", "replace"), octets):
-        _refuse_keys(candidate.strip())
+        _refuse_keys(candidate)
     return octets
 
 
@@ -49,13 +51,14 @@ def _unpadded(secret: str) -> str:
 
 
 def _refuse_keys(candidate: bytes) -> None:
+    stripped = candidate.strip()
     if b"-----BEGIN " in candidate:
         raise KeyRefused("secret_is_pem")
-    if candidate.startswith(_SSH_MARKS):
+    if stripped.startswith(_SSH_MARKS):
         raise KeyRefused("secret_is_ssh_key")
-    if _is_jwk(candidate):
+    if _is_jwk(stripped):
         raise KeyRefused("secret_is_jwk")
-    if _is_der(candidate) or _is_der(_headless_pem(candidate)):
+    if _is_der(candidate.lstrip()) or _is_der(_headless_pem(stripped)):
         raise KeyRefused("secret_is_der")
 
 
@@ -83,15 +86,25 @@ def _headless_pem(candidate: bytes) -> bytes:
 def _is_der(candidate: bytes) -> bool:
     if not candidate.startswith(_DER_SEQUENCE):
         return False
+    der = _first_value(candidate)
     for load in (_load_public, _load_certificate, _load_private):
         try:
-            load(candidate)
+            load(der)
         except TypeError:
             return True  # a private key under a password
         except Exception:  # noqa: BLE001, S112 what the parsers raise on foreign bytes is no closed list, and all of it means "not this"
             continue
         return True
     return False
+
+
+def _first_value(der: bytes) -> bytes:
+    # Its own length says where it ends: what follows may be a line's end, and so may its last byte look.
+    size = der[1] if len(der) > 1 else 0
+    if size < _LONG_LENGTH:
+        return der[: 2 + size]
+    octets = size - _LONG_LENGTH
+    return der[: 2 + octets + int.from_bytes(der[2 : 2 + octets], "big")]
 
 
 def _load_public(der: bytes) -> None:

@@ -1,8 +1,8 @@
 """Signatures: which algorithm a key may be used with, and whether a token was signed by one of ours.
 
-Steps 4 to 7 of the gate for a JWS. The caller says which algorithms and which keys; the token only says which of them it used.
-Works one level below jwcrypto's `JWS` object, on its algorithms: the object costs twice a verification and reads an empty allow list as
-"all".
+Steps 4 to 7 of the gate for a JWS. The caller says which algorithms and which keys; the token only says which of them
+it used. Works one level below jwcrypto's `JWS` object, on its algorithms: the object costs twice a verification and
+reads an empty allow list as "all".
 """
 
 from collections.abc import Collection
@@ -78,7 +78,7 @@ def verify_payload(token: str, keys: KeySource, algorithms: Collection[str]) -> 
 
 
 def key_fits(key: UsableKey, alg: str, operation: str) -> bool:
-    """Say whether `key` may be used with `alg` for `operation` (verify, sign): type, curve, size, and what its JWK says of it."""
+    """Say whether `key` may be used with `alg` to verify or sign: type, curve, size, and what its JWK says of it."""
     rule = RULES[alg]
     return (
         key.kty == rule.kty

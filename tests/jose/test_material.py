@@ -1,0 +1,137 @@
+"""Which numbers may be a key at all, whoever says so."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from app.jose import base64url
+from app.jose.keys import DroppedKey, import_keys
+from app.jose.material import RSA_MAX_BITS, has_roca_fingerprint
+from tests.jose.tokens import KeyRing
+
+
+def test_import_keys_thumbprint_is_that_of_the_rfc() -> None:
+    """RFC 7638 section 3.1 and RFC 8037 appendix A.3."""
+    modulus = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhM"
+        "stn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5"
+        "hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+    )
+    rsa_key = {"kty": "RSA", "n": modulus, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"}
+    okp_key = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+
+    imported = import_keys({"keys": [rsa_key, okp_key]}).keys
+
+    assert [key.thumbprint for key in imported] == [
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    ]
+
+
+def test_import_keys_same_key_written_otherwise_has_the_same_thumbprint(keys: KeyRing) -> None:
+    jwk = {name: keys("RS256").public_jwk[name] for name in ("kty", "n", "e")}
+    with_zero = {**jwk, "n": base64url.encode(b"\x00" + base64url.decode(jwk["n"]))}
+
+    thumbprints = {import_keys(document).keys[0].thumbprint for document in (jwk, with_zero)}
+
+    assert thumbprints == {keys("RS256").public.thumbprint}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "reason"),
+    [
+        pytest.param("RS256", {"kty": None}, "kty_unsupported", id="kty-null"),
+        pytest.param("RS256", {"kty": "rsa"}, "kty_unsupported", id="kty-in-small-letters"),
+        pytest.param("RS256", {"kty": "AKP", "alg": "ML-DSA-44"}, "kty_unsupported", id="kty-post-quantum"),
+        pytest.param("ES256", {"kty": "RSA"}, "member_missing", id="kty-of-another-key"),
+        pytest.param("ES256", {"crv": "P-384"}, "member_length", id="crv-of-another-curve"),
+        pytest.param("ES256", {"crv": "secp256k1"}, "curve_unsupported", id="crv-secp256k1"),
+        pytest.param("ES256", {"crv": None}, "curve_unsupported", id="crv-null"),
+        pytest.param("ES256", {"crv": ["P-256"]}, "curve_unsupported", id="crv-array"),
+        pytest.param("EdDSA", {"crv": "Ed448"}, "curve_unsupported", id="crv-ed448"),
+        pytest.param("ES256", {"x": "A" * 43}, "key_invalid", id="point-off-the-curve"),
+        pytest.param("ES256", {"x": "_" * 42 + "8"}, "key_invalid", id="coordinate-over-the-field"),
+        pytest.param("ES256", {"x": "A" * 42}, "member_length", id="coordinate-short"),
+        pytest.param("ES256", {"y": 5}, "member_not_base64url", id="coordinate-number"),
+        pytest.param("ES256", {"x": "A" * 43 + "="}, "member_not_base64url", id="coordinate-padded"),
+        pytest.param("ES256", {"x": "+" * 43}, "member_not_base64url", id="coordinate-in-base64"),
+        pytest.param("RS256", {"e": "AQ"}, "rsa_exponent", id="exponent-1"),
+        pytest.param("RS256", {"e": "Aw"}, "rsa_exponent", id="exponent-3"),
+        pytest.param("RS256", {"e": "AQAA"}, "rsa_exponent", id="exponent-even"),
+        pytest.param(
+            "RS256", {"e": base64url.encode((2**64 + 1).to_bytes(9, "big"))}, "rsa_exponent", id="exponent-65"
+        ),
+        pytest.param("RS256", {"e": ""}, "rsa_exponent", id="exponent-empty"),
+        pytest.param("RS256", {"n": "AQAB"}, "rsa_size", id="modulus-17-bits"),
+        pytest.param("RS256", {"n": base64url.encode(b"\xff" * 64)}, "rsa_size", id="modulus-512-bits"),
+        pytest.param("RS256", {"n": base64url.encode(b"\x7f" + b"\xff" * 255)}, "rsa_size", id="modulus-2047-bits"),
+        pytest.param("RS256", {"n": base64url.encode(b"\x01" + b"\xff" * 1024)}, "rsa_size", id="modulus-8193-bits"),
+        pytest.param("RS256", {"n": base64url.encode(b"\xff" * 255 + b"\xfe")}, "rsa_modulus", id="modulus-even"),
+        pytest.param("RS256", {"alg": 1}, "alg_invalid", id="alg-number"),
+        pytest.param("RS256", {"use": None}, "use_invalid", id="use-null"),
+        pytest.param("RS256", {"key_ops": "verify"}, "key_ops_invalid", id="key-ops-text"),
+        pytest.param("RS256", {"key_ops": [1]}, "key_ops_invalid", id="key-ops-numbers"),
+        pytest.param("RS256", {"key_ops": ["verify", "verify"]}, "key_ops_invalid", id="key-ops-twice"),
+        pytest.param("HS256", {"k": "A" * 20}, "secret_too_short", id="secret-15-bytes"),
+        pytest.param("HS256", {"k": ""}, "secret_too_short", id="secret-empty"),
+        pytest.param("HS256", {"k": "A" * 1368}, "secret_too_long", id="secret-1026-bytes"),
+        pytest.param("HS256", {"k": None}, "member_not_base64url", id="secret-null"),
+    ],
+)
+def test_import_keys_key_that_is_none_is_dropped_with_its_reason(
+    keys: KeyRing, kind: str, change: dict[str, Any], reason: str
+) -> None:
+    jwk = {**(keys(kind).public_jwk or keys(kind).private_jwk), **change}
+
+    imported = import_keys({"keys": [jwk]})
+
+    assert imported.keys == ()
+    assert imported.dropped == (DroppedKey("k1", reason),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "reason"),
+    [
+        pytest.param("ES256", {"d": base64url.encode(b"\x01" * 32)}, "key_invalid", id="ec-of-another-pair"),
+        pytest.param("EdDSA", {"d": base64url.encode(b"\x01" * 32)}, "key_pair_mismatch", id="ed25519-of-another-pair"),
+        pytest.param("X25519", {"d": base64url.encode(b"\x01" * 32)}, "key_pair_mismatch", id="x25519-of-another-pair"),
+        pytest.param("RS256", {"d": "AQAB"}, "key_invalid", id="rsa-of-another-pair"),
+        pytest.param("RS256", {"p": "AQAB"}, "key_invalid", id="rsa-of-other-primes"),
+        pytest.param("RS256", {"oth": []}, "private_key_incomplete", id="rsa-of-three-primes"),
+    ],
+)
+def test_import_keys_private_half_that_does_not_belong_is_dropped(
+    keys: KeyRing, kind: str, change: dict[str, Any], reason: str
+) -> None:
+    imported = import_keys({**keys(kind).private_jwk, **change})
+
+    assert imported.keys == ()
+    assert [dropped.reason for dropped in imported.dropped] == [reason]
+
+
+def test_import_keys_private_rsa_key_without_its_primes_is_dropped(keys: KeyRing) -> None:
+    jwk = {name: value for name, value in keys("RS256").private_jwk.items() if name not in {"p", "q", "dp", "dq", "qi"}}
+
+    assert import_keys(jwk).dropped == (DroppedKey("k1", "private_key_incomplete"),)
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, RSA_MAX_BITS])
+def test_import_keys_modulus_of_the_infineon_generator_is_dropped(bits: int) -> None:
+    product = 1
+    for candidate in range(2, 168):
+        product *= candidate if all(candidate % smaller for smaller in range(2, candidate)) else 1
+    modulus = (1 << (bits - 1)) // product * product + product + pow(65537, 4711, product)
+    modulus += product * (1 - modulus % 2)
+
+    imported = import_keys({"kty": "RSA", "n": base64url.encode(modulus.to_bytes(bits // 8, "big")), "e": "AQAB"})
+
+    assert modulus.bit_length() == bits
+    assert imported.dropped == (DroppedKey(None, "rsa_roca"),)
+
+
+def test_has_roca_fingerprint_sound_moduli_have_none(keys: KeyRing) -> None:
+    publics = [keys(alg).public.material.get_op_key("verify") for alg in ("RS256", "RS384", "PS256")]
+
+    assert all(isinstance(public, rsa.RSAPublicKey) for public in publics)
+    assert not any(has_roca_fingerprint(public.public_numbers().n) for public in publics)
