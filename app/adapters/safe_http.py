@@ -1,0 +1,177 @@
+"""The only door to the outside: one HTTP request, to a public address, within bounds of time and size.
+
+Follows no redirect, keeps no cookie, uses no proxy, decodes no compression, repeats nothing by itself. Knows nothing of
+partners: it hands back a small JSON body, or raises OutsideError with the class of the failure.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from app.adapters.address_guard import GuardedResolver, ThreadsResolver, guarded_socket
+from app.adapters.outside_faults import classify_exception, classify_status
+from app.domain import strict_json
+from app.domain.outside import OutboundPolicy, UrlRefused, check_url
+from app.errors import ConfigurationError, OutsideError
+from app.reasons import PrefillReason
+
+MAX_CONNECTIONS = 2000
+_KEEP_ALIVE_SECONDS = 4.0  # below the 5 s after which common servers close an idle connection under our next request
+_JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9!#$&^_.+-]+\+json)")  # RFC 6839: application/jwk-set+json too
+_KEPT_HEADERS = ("ETag", "Last-Modified", "Cache-Control", "Age")
+_EXACT_TIMERS = 1e9  # aiohttp rounds timers above this many seconds up to whole ones
+
+
+@dataclass(frozen=True, slots=True)
+class CallBounds:
+    """How long and how large a call may be.
+
+    `whole` ends with the last byte; `connect` covers waiting for a connection, the name and the handshake.
+    """
+
+    whole: timedelta
+    connect: timedelta = timedelta(seconds=2)
+    max_body_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SafeAnswer:
+    """A 200 with its body, or a 304 without; `headers` holds those of caching, by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+    def json_object(self) -> dict[str, object]:
+        """Return the object that the body spells; raise OutsideError (contract) if it is not one in strict JSON."""
+        try:
+            return strict_json.parse_object(self.body)
+        except strict_json.NotStrictJson:
+            raise OutsideError(PrefillReason.CONTRACT, "body_not_a_json_object", self.status) from None
+
+
+class SafeHttp:
+    """A pool of connections to the outside, one per process; opened by `async with` in the loop that will use it."""
+
+    def __init__(
+        self,
+        policy: OutboundPolicy,
+        user_agent: str,
+        *,
+        ca_file: Path | None = None,
+        resolver: AbstractResolver | None = None,
+        limit: int = MAX_CONNECTIONS,
+    ) -> None:
+        self._policy = policy
+        self._user_agent = user_agent
+        self._ca_file = ca_file
+        self._resolver = resolver
+        self._limit = limit
+
+    async def __aenter__(self) -> Self:
+        self._lookup = GuardedResolver(self._policy, self._resolver or ThreadsResolver())
+        connector = aiohttp.TCPConnector(
+            ssl=_tls_context(self._ca_file),
+            resolver=self._lookup,
+            socket_factory=guarded_socket(self._policy),
+            limit=self._limit,
+            limit_per_host=0,  # how many at once is decided per partner, across processes
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            raise_for_status=False,
+            middlewares=(_try_once,),
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        await self._lookup.close()
+
+    async def request(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        bounds: CallBounds,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> SafeAnswer:
+        """Make one request and return its answer; raise OutsideError for whatever is neither a JSON 200 nor a 304."""
+        try:
+            target = URL(str(check_url(url, self._policy)), encoded=True)
+        except UrlRefused as refused:
+            raise OutsideError(PrefillReason.POLICY, refused.reason) from None
+        timeout = aiohttp.ClientTimeout(
+            total=bounds.whole.total_seconds(),
+            connect=bounds.connect.total_seconds(),
+            ceil_threshold=_EXACT_TIMERS,
+        )
+        try:
+            async with self._session.request(
+                method, target, headers=headers, data=body, timeout=timeout, allow_redirects=False
+            ) as response:
+                return await _read(response, bounds.max_body_bytes)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise classify_exception(exc) from None
+
+
+async def _try_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a GET twice after a lost connection: tries are counted, and ours to make."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientError, OSError) as exc:
+        raise classify_exception(exc) from None
+
+
+async def _read(response: aiohttp.ClientResponse, max_body_bytes: int) -> SafeAnswer:
+    if response.status not in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
+        raise classify_status(response.status, response.headers)
+    headers = _kept_headers(response)
+    if response.status == HTTPStatus.NOT_MODIFIED:
+        return SafeAnswer(response.status, headers)
+    if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise OutsideError(PrefillReason.CONTRACT, "content_encoding_not_asked_for", response.status)
+    if not _JSON_TYPE.fullmatch(response.headers.get("Content-Type", "").partition(";")[0].strip().lower()):
+        raise OutsideError(PrefillReason.CONTRACT, "content_type_not_json", response.status)
+    if (response.content_length or 0) > max_body_bytes:
+        raise OutsideError(PrefillReason.CONTRACT, "body_too_large", response.status)
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > max_body_bytes:
+            raise OutsideError(PrefillReason.CONTRACT, "body_too_large", response.status)
+    return SafeAnswer(response.status, headers, bytes(body))
+
+
+def _kept_headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    found = {name.lower(): ", ".join(response.headers.getall(name, ())) for name in _KEPT_HEADERS}
+    return {name: value for name, value in found.items() if value}
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError:
+            raise ConfigurationError((f"the CA file {ca_file} cannot be read as PEM certificates",)) from None
+    return context

@@ -1,0 +1,135 @@
+"""A campaign's document: what it may say, and what the journey makes of it.
+
+That its partner exists is not known here; the step that stores it looks.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+
+from app.documents.fields import Document, Identifier, Language, Message, Name, Origin, Page, Variable, repeated
+from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.domain.campaign import Campaign, FormField, Mode, Screen
+from app.errors import Mistake, RequestInvalid
+from app.reasons import ParticipationReason
+
+_MAX_TTL_SECONDS = 30 * 24 * 3600
+_MAX_ENTRIES = 100
+_MAX_ALIAS_DIGITS = 10**256
+# https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill
+# fmt: off
+_AUTOCOMPLETE = frozenset({
+    "off", "on", "name", "honorific-prefix", "given-name", "additional-name", "family-name", "honorific-suffix",
+    "nickname", "username", "organization-title", "organization", "street-address", "address-line1",
+    "address-line2", "address-line3", "address-level1", "address-level2", "address-level3", "address-level4",
+    "country", "country-name", "postal-code", "language", "bday", "bday-day", "bday-month", "bday-year", "sex",
+    "url", "tel", "tel-country-code", "tel-national", "tel-area-code", "tel-local", "tel-extension", "email",
+    "impp",
+})
+# fmt: on
+
+
+def _alias(sent: object) -> object:
+    is_number = isinstance(sent, int) and not isinstance(sent, bool) and abs(sent) < _MAX_ALIAS_DIGITS
+    return str(sent) if is_number else sent  # a token's campaignId is compared as text
+
+
+def _autocomplete(value: str) -> str:
+    if value not in _AUTOCOMPLETE:
+        raise ValueError("This must be an autofill field name of HTML, such as given-name or email.")
+    return value
+
+
+Alias = Annotated[Identifier, BeforeValidator(_alias)]
+Texts = Annotated[dict[Language, Name], Field(min_length=1, max_length=_MAX_ENTRIES)]
+
+
+class ScreenDocument(Document):
+    """What one who may not play is shown."""
+
+    title: Name
+    message: Message
+    return_url: Page | None = None
+
+
+class ScreensDocument(Document):
+    """The screens of one language; for those not given there are neutral words."""
+
+    not_eligible: ScreenDocument | None = None
+    limit_reached: ScreenDocument | None = None
+    token_rejected: ScreenDocument | None = None
+
+
+class FieldDocument(Document):
+    """One field of the form step."""
+
+    name: Variable
+    label: Texts
+    type: Literal["text", "email", "tel", "url", "date", "number", "checkbox", "textarea"] = "text"
+    autocomplete: Annotated[str, AfterValidator(_autocomplete)] | None = None
+    required: bool = False
+
+
+class CampaignDocument(Document):
+    """The whole document; a member that is not given has the default that stands here."""
+
+    partner_id: Identifier
+    name: Name
+    aliases: Annotated[list[Alias], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+    mode: Literal["required", "optional", "report_only"] = "required"
+    single_use: bool = False
+    session_ttl_seconds: Annotated[int, Field(ge=1, le=_MAX_TTL_SECONDS)] = 86400
+    prefill_deadline_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    allowed_origins: Annotated[list[Origin], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+    languages: Annotated[list[Language], Field(min_length=1, max_length=_MAX_ENTRIES)] = Field(
+        default_factory=lambda: ["en"]
+    )
+    screens: Annotated[dict[Language, ScreensDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=dict)
+    form: Annotated[list[FieldDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        lists = {"aliases": self.aliases, "allowed_origins": self.allowed_origins, "languages": self.languages}
+        mistakes = [
+            Mistake(f"{name}[{index}]", "This stands here twice.")
+            for name, values in lists.items()
+            for index in repeated(values)
+        ]
+        names = [field.name for field in self.form]
+        mistakes += [Mistake(f"form[{index}].name", "Two fields have this name.") for index in repeated(names)]
+        refuse_if_any(mistakes)
+        return self
+
+
+def parse_campaign_document(body: object) -> dict[str, Any]:
+    """Return the canonical document that `body` says, all defaults filled; raise RequestInvalid with every mistake."""
+    try:
+        document = CampaignDocument.model_validate(body)
+    except ValidationError as error:
+        raise RequestInvalid(mistakes_in(error, {})) from None
+    return document.model_dump()
+
+
+def to_campaign(id_: str, version: int, document: Mapping[str, Any]) -> Campaign:
+    """Return the campaign that a canonical document describes."""
+    return Campaign(
+        id=id_,
+        version=version,
+        partner_id=document["partner_id"],
+        name=document["name"],
+        aliases=frozenset(document["aliases"]),
+        mode=Mode(document["mode"]),
+        single_use=document["single_use"],
+        session_ttl=timedelta(seconds=document["session_ttl_seconds"]),
+        prefill_deadline=timedelta(seconds=document["prefill_deadline_seconds"]),
+        allowed_origins=tuple(document["allowed_origins"]),
+        languages=tuple(document["languages"]),
+        screens={language: _screens(screens) for language, screens in document["screens"].items()},
+        form=tuple(FormField(**field) for field in document["form"]),
+    )
+
+
+def _screens(screens: Mapping[str, Any]) -> dict[ParticipationReason, Screen]:
+    return {ParticipationReason(reason): Screen(**screen) for reason, screen in screens.items() if screen is not None}

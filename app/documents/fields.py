@@ -1,0 +1,106 @@
+"""The kinds of values that documents are made of: texts, numbers, moments, languages, addresses.
+
+Each is strict (no "60" for 60, a boolean is no number), bounded, and free of control characters.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS_BUT_LINES = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)")
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?:(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+)
+_DEFAULT_PORTS = {"https": "443", "http": "80"}
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"]")
+_VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Document(BaseModel):
+    """A part of a document: unknown members are refused, and an error never quotes what was sent."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _without_controls(value: str) -> str:
+    if _CONTROLS.search(value):
+        raise ValueError("This must not hold control characters.")
+    return value
+
+
+def _lines(value: str) -> str:
+    if _CONTROLS_BUT_LINES.search(value):
+        raise ValueError("This must not hold control characters other than line breaks.")
+    return value
+
+
+def _plain(value: float) -> float:
+    return int(value) if value.is_integer() else value  # 5 stays 5 in the answer
+
+
+def _language(value: str) -> str:
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("This must be a language tag, such as en or pt-BR (BCP 47).")
+    return value
+
+
+def _moment(value: str) -> str:
+    try:
+        is_moment = bool(_MOMENT.fullmatch(value)) and datetime.fromisoformat(value.upper()).tzinfo is not None
+    except ValueError:
+        is_moment = False
+    if not is_moment:
+        raise ValueError("This must be a moment with its offset, such as 2027-03-01T00:00:00Z (RFC 3339).")
+    return value
+
+
+def _origin(value: str) -> str:
+    match = _ORIGIN.fullmatch(value)
+    if match is None:
+        raise ValueError("This must be an origin as browsers send it: scheme://host[:port], in lower case, no path.")
+    if match["port"] == _DEFAULT_PORTS[match["scheme"]]:
+        raise ValueError("Leave the scheme's own port out: browsers do not send it.")
+    return value
+
+
+def _page(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_page = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        is_page = False
+    if not is_page or _NOT_IN_URLS.search(value):
+        raise ValueError("This must be a web address that begins with https:// or http://.")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError("This name must have 1 to 64 characters of A-Z, a-z, 0-9, underscore, dot and hyphen.")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
+Identifier = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_controls)]
+Issuer = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_without_controls)]
+Message = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_lines)]
+Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_plain)]
+Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
+Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
+Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin)]
+Page = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_page)]
+Variable = Annotated[str, AfterValidator(_variable)]
+
+
+def repeated(values: Sequence[Hashable]) -> list[int]:
+    """Return the places of values that stood before."""
+    return [index for index, value in enumerate(values) if value in values[:index]]

@@ -1,0 +1,166 @@
+"""The keys in a partner's document: each is read here as it will be read when a token comes, and refused with a reason.
+
+Knows no key set of a partner's own (those are fetched) and keeps nothing: what is stored is the text that was sent.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from app.documents.fields import Document, Identifier, Moment
+from app.documents.mistakes import SeveralMistakes
+from app.domain.partner import KeyMaterial
+from app.errors import Mistake
+from app.jose.encryption_rules import CONTENT_ENCODINGS, encryption_key_fits
+from app.jose.keys import KeyPolicy, KeyRefused, SecretEncoding, UsableKey, import_keys, import_pem, import_secret
+
+MAX_KEYS: Final = 20
+"""Of one method: enough for any rotation."""
+SHARED_SECRET_ALGORITHMS: Final = ("dir", "A128KW", "A192KW", "A256KW", "A128GCMKW", "A256GCMKW")
+
+_MAX_JWK_CHARACTERS = 16 * 1024
+_PUBLIC_ONLY = KeyPolicy(allows_symmetric=False, allows_private=False, only_verifying=True)
+_ENCODINGS: tuple[SecretEncoding, ...] = ("base64url", "hex", "text")
+
+_SENTENCES: Mapping[str, str] = {
+    "private_key": "This holds a private key; give the public one, and treat the private one as disclosed.",
+    "symmetric_key": "A shared secret cannot stand among public keys.",
+    "not_pem": "This must be a PEM block: BEGIN PUBLIC KEY or BEGIN CERTIFICATE.",
+    "pem_unsupported": "This PEM holds no public key or certificate of a kind that is supported.",
+    "kty_unsupported": "This kind of key is not supported; RSA, EC and OKP are.",
+    "curve_unsupported": "This curve is not supported; P-256, P-384, P-521 and Ed25519 are.",
+    "rsa_size": "An RSA key must have 2048 to 8192 bits.",
+    "rsa_exponent": "The public exponent of an RSA key must be odd, at least 65537, and at most 64 bits long.",
+    "rsa_roca": "This RSA key comes from a generator whose keys can be factored (CVE-2017-15361); make a new one.",
+    "member_missing": "A member that this kind of key needs is missing.",
+    "member_not_base64url": "A member of this key is not base64url without padding.",
+    "member_length": "A member of this key has the wrong length.",
+    "not_for_verifying": "This key says (use, key_ops) that it does not verify signatures.",
+    "key_invalid": "These numbers are no valid key.",
+    "secret_too_short": "This secret is too short: at least 16 octets.",
+    "secret_too_long": "This secret is too long: at most 1,024 octets.",
+    "secret_not_base64url": "This is not base64url; say which encoding it has.",
+    "secret_not_hex": "This is not hex; say which encoding it has.",
+    "secret_not_text": "This is not text that can be encoded as UTF-8.",
+    "secret_is_pem": "This is a PEM key, not a shared secret.",
+    "secret_is_der": "This is a DER key, not a shared secret.",
+    "secret_is_ssh_key": "This is an SSH key, not a shared secret.",
+    "secret_is_jwk": "This is a JWK, not a shared secret.",
+}
+
+
+class PublicKeyEntry(Document):
+    """A public key as PEM or as JWK; `kid` is a remark, tokens are tried against every key."""
+
+    pem: Annotated[str, Field(min_length=1, max_length=64 * 1024)] | None = None
+    jwk: dict[str, JsonValue] | None = None
+    kid: Identifier | None = None
+    not_after: Moment | None = None
+
+    @model_validator(mode="after")
+    def _one_usable_key(self) -> Self:
+        if (self.pem is None) == (self.jwk is None):
+            raise ValueError("Give each key exactly one of pem and jwk.")
+        _imported("pem" if self.jwk is None else "jwk", self.key)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _one_form(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        members: dict[str, Any] = serialize(self)
+        return {name: value for name, value in members.items() if name not in {"pem", "jwk"} or value is not None}
+
+    def key(self) -> UsableKey:
+        """Return the key; raise KeyRefused."""
+        return _pem_key(self.pem) if self.pem is not None else _jwk_key(self.jwk or {})
+
+
+class SharedSecret(Document):
+    """A secret that the partner shares with us."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=2048)]
+    kid: Identifier | None = None
+    not_after: Moment | None = None
+
+
+class SignatureSecret(SharedSecret):
+    """A shared secret that signs; `kid` is a remark."""
+
+    encoding: SecretEncoding = "text"
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        _imported("secret", self.key)
+        return self
+
+    def key(self) -> UsableKey:
+        """Return the secret as a key; raise KeyRefused."""
+        return import_secret(self.secret, self.encoding)
+
+
+class EncryptionSecret(SharedSecret):
+    """A shared secret that encrypts, of the length of an AES key; without an encoding each reading may be meant."""
+
+    encoding: SecretEncoding | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.encoding is not None:
+            _imported("secret", partial(import_secret, self.secret, self.encoding))
+        if not any(map(_can_decrypt, self._readings())):
+            reason = "An encryption secret must have 16, 24, 32 or 64 octets, since it is an AES key."
+            raise SeveralMistakes([Mistake("secret", reason)])
+        return self
+
+    def _readings(self) -> Iterator[UsableKey]:
+        for encoding in _ENCODINGS if self.encoding is None else (self.encoding,):
+            with suppress(KeyRefused):  # not in this encoding, or no AES key
+                yield import_secret(self.secret, encoding)
+
+
+def key_material(entry: Mapping[str, Any]) -> KeyMaterial:
+    """Return a key of a canonical document as the journey needs it."""
+    not_after = entry["not_after"]
+    return KeyMaterial(
+        pem=entry.get("pem"),
+        jwk=entry.get("jwk"),
+        secret=entry.get("secret"),
+        encoding=entry.get("encoding"),
+        kid=entry["kid"],
+        not_after=None if not_after is None else datetime.fromisoformat(not_after.upper()),
+    )
+
+
+def _imported(member: str, load: Callable[[], UsableKey]) -> UsableKey:
+    try:
+        return load()
+    except KeyRefused as refusal:
+        sentence = _SENTENCES.get(refusal.reason, "This key cannot be used.")
+        raise SeveralMistakes([Mistake(member, f"{sentence} ({refusal.reason})")]) from None
+
+
+def _can_decrypt(key: UsableKey) -> bool:
+    uses = ((alg, enc) for alg in SHARED_SECRET_ALGORITHMS for enc in CONTENT_ENCODINGS)
+    return any(encryption_key_fits(key, alg, enc, "decrypt") for alg, enc in uses)
+
+
+def _pem_key(pem: str) -> UsableKey:
+    keys = import_pem(pem)
+    if len(keys) != 1:  # of a pasted chain, the authorities' keys would come to sign tokens
+        raise SeveralMistakes([Mistake("pem", "This must hold exactly one key; give each its own entry.")])
+    return keys[0]
+
+
+def _jwk_key(jwk: Mapping[str, JsonValue]) -> UsableKey:
+    if "keys" in jwk:
+        raise SeveralMistakes([Mistake("jwk", "This must be one JWK, not a JWK Set.")])
+    if len(json.dumps(jwk)) > _MAX_JWK_CHARACTERS:
+        raise SeveralMistakes([Mistake("jwk", "This JWK is too large.")])
+    imported = import_keys(jwk, _PUBLIC_ONLY)
+    if imported.dropped:
+        raise KeyRefused(imported.dropped[0].reason)
+    return imported.keys[0]

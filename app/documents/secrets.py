@@ -1,0 +1,127 @@
+"""The secrets inside documents: which members they are, their mask, and what a mask that comes back stands for.
+
+Secrets are write-only: an answer shows the mask, and a document that is sent back with it keeps what is stored. Where
+that would be a guess, or would carry a secret to another address, the secret must be sent again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, Final
+
+from app.errors import Mistake
+
+PARTNER: Final = "partner"
+"""The kind of document that holds secrets; campaigns hold none."""
+MASK: Final = "********"
+"""What stands for every secret, whatever its length."""
+
+_UNKNOWN = "There is no stored secret that this mask stands for; send the secret itself."
+_MOVED = "The address has another host than before; send the secret itself."
+_RECODED = "The encoding has changed; send the secret itself."
+
+
+def mask_document(kind: str, document: Mapping[str, object]) -> dict[str, Any]:
+    """Return a copy of `document` with the mask in place of each secret."""
+    return split_secrets(kind, document)[0]
+
+
+def split_secrets(kind: str, document: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a masked copy of `document`, and its secrets by their dotted path."""
+    masked: dict[str, Any] = deepcopy(dict(document))
+    secrets: dict[str, str] = {}
+    for path, holder in _holders(kind, masked):
+        secrets[path] = holder["secret"]
+        holder["secret"] = MASK
+    return masked, secrets
+
+
+def join_secrets(kind: str, masked: Mapping[str, object], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Return a copy of a masked document with its secrets back in their places."""
+    document: dict[str, Any] = deepcopy(dict(masked))
+    for path, holder in _holders(kind, document):
+        holder["secret"] = secrets[path]
+    return document
+
+
+def holds_mask(kind: str, body: object) -> bool:
+    """Tell whether what was sent relies on stored secrets."""
+    return any(holder["secret"] == MASK for _, holder in _holders(kind, body))
+
+
+def restore_secrets(
+    kind: str, body: object, previous: Mapping[str, object] | None
+) -> tuple[object, tuple[Mistake, ...]]:
+    """Return a copy of `body` with stored secrets for its masks, and a mistake for each mask that stands for none."""
+    restored = deepcopy(body)
+    mistakes: list[Mistake] = []
+    for path, holder in _holders(kind, restored):
+        if holder["secret"] != MASK:
+            continue
+        stored = _stored_holder(path, holder, restored, previous)
+        if isinstance(stored, str):
+            mistakes.append(Mistake(path, stored))
+        else:
+            holder["secret"] = stored["secret"]
+            if "encoding" in stored:
+                holder["encoding"] = stored["encoding"]
+    return restored, tuple(mistakes)
+
+
+def _holders(kind: str, document: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects that hold a secret, with the secret's path; what has another shape is passed over."""
+    if kind != PARTNER:
+        return
+    for part in ("signature", "encryption"):
+        for index, entry in enumerate(_keys(document, part)):
+            if isinstance(entry, dict) and "secret" in entry:
+                yield f"{part}.keys[{index}].secret", entry
+    authorization = _member(_member(document, "prefill"), "authorization")
+    if isinstance(authorization, dict) and "secret" in authorization:
+        yield "prefill.authorization.secret", authorization
+
+
+def _stored_holder(
+    path: str, holder: Mapping[str, Any], body: object, previous: Mapping[str, object] | None
+) -> Mapping[str, Any] | str:
+    """Return the stored object whose secret is meant, or the reason why none is."""
+    if not path.startswith("prefill"):
+        return _stored_key(path.partition(".")[0], holder, body, previous)
+    stored = _member(_member(previous, "prefill"), "authorization")
+    if not isinstance(stored, dict) or "secret" not in stored:
+        return _UNKNOWN
+    # Else one who may write, but not read, could have the secret sent to a host of his own.
+    same_host = _host(_member(body, "prefill")) == _host(_member(previous, "prefill"))
+    return stored if same_host else _MOVED
+
+
+def _stored_key(
+    part: str, holder: Mapping[str, Any], body: object, previous: Mapping[str, object] | None
+) -> Mapping[str, Any] | str:
+    sent, stored = _keys(body, part), [key for key in _keys(previous, part) if isinstance(key, dict)]
+    kid = holder.get("kid")
+    if kid is not None:
+        candidates = [key for key in stored if key.get("kid") == kid]
+    else:
+        # By its place; where keys were taken away, what moved cannot be told.
+        index = next(index for index, entry in enumerate(sent) if entry is holder)
+        is_told = len(sent) >= len(stored)
+        candidates = [key for key in stored[index : index + 1] if is_told and key.get("kid") is None]
+    if len(candidates) != 1 or "secret" not in candidates[0]:
+        return _UNKNOWN
+    if holder.get("encoding") not in {None, candidates[0].get("encoding")}:
+        return _RECODED
+    return candidates[0]
+
+
+def _member(document: object, name: str) -> object:
+    return document.get(name) if isinstance(document, Mapping) else None
+
+
+def _keys(document: object, part: str) -> Sequence[Any]:
+    keys = _member(_member(document, part), "keys")
+    return keys if isinstance(keys, list) else []
+
+
+def _host(prefill: object) -> str | None:
+    url = _member(prefill, "url")
+    return "/".join(url.split("/")[:3]).lower() if isinstance(url, str) else None

@@ -1,0 +1,147 @@
+"""Secrets in documents: the mask, their way to the store and back, and what a mask that comes back stands for."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from app.documents.partner import parse_partner_document
+from app.documents.secrets import MASK, join_secrets, mask_document, split_secrets
+from tests.documents.examples import (
+    AES_SECRET,
+    CREDENTIAL,
+    HS_SECRET,
+    OUTBOUND,
+    campaign_body,
+    partner_mistakes,
+    secretive_body,
+)
+
+STORED = parse_partner_document(secretive_body(), None, OUTBOUND)
+UNKNOWN = "There is no stored secret that this mask stands for; send the secret itself."
+
+
+def masked() -> dict[str, Any]:
+    return mask_document("partner", STORED)
+
+
+def test_mask_document_hides_every_secret_and_nothing_else() -> None:
+    before = deepcopy(STORED)
+
+    document = masked()
+
+    for secret in (HS_SECRET, AES_SECRET, CREDENTIAL):
+        assert secret not in str(document)
+    assert str(document).count(MASK) == 4
+    assert {**document, "signature": 0, "encryption": 0, "prefill": 0} == {
+        **STORED,
+        "signature": 0,
+        "encryption": 0,
+        "prefill": 0,
+    }
+    assert before == STORED
+
+
+def test_split_secrets_joined_again_are_the_document() -> None:
+    apart, secrets = split_secrets("partner", STORED)
+
+    document = join_secrets("partner", apart, secrets)
+
+    assert document == STORED
+    assert secrets == {
+        "signature.keys[0].secret": HS_SECRET,
+        "signature.keys[1].secret": HS_SECRET + "2",
+        "encryption.keys[0].secret": AES_SECRET,
+        "prefill.authorization.secret": CREDENTIAL,
+    }
+
+
+def test_split_secrets_of_a_campaign_finds_none() -> None:
+    apart, secrets = split_secrets("campaign", campaign_body())
+
+    assert (apart, secrets) == (campaign_body(), {})
+
+
+def test_masked_document_sent_back_keeps_every_secret() -> None:
+    document = parse_partner_document(masked(), STORED, OUTBOUND)
+
+    assert document == STORED
+
+
+def test_masked_key_with_a_kid_keeps_its_secret_wherever_it_stands() -> None:
+    sent = masked()
+    sent["signature"]["keys"] = [sent["signature"]["keys"][1]]
+
+    document = parse_partner_document(sent, STORED, OUTBOUND)
+
+    assert [key["secret"] for key in document["signature"]["keys"]] == [HS_SECRET + "2"]
+
+
+def with_a_key_before(sent: dict[str, Any]) -> None:
+    sent["encryption"]["keys"].insert(0, {"secret": "0123456789abcdef"})
+
+
+def with_another_host(sent: dict[str, Any]) -> None:
+    sent["prefill"]["url"] = "https://elsewhere.example/p"
+
+
+def with_another_encoding(sent: dict[str, Any]) -> None:
+    sent["signature"]["keys"][0]["encoding"] = "hex"
+
+
+def with_another_kid(sent: dict[str, Any]) -> None:
+    sent["signature"]["keys"][1]["kid"] = "unknown"
+
+
+@pytest.mark.parametrize(
+    ("change", "mistakes"),
+    [
+        pytest.param(with_a_key_before, {"encryption.keys[1].secret": UNKNOWN}, id="key-moved"),
+        pytest.param(with_another_kid, {"signature.keys[1].secret": UNKNOWN}, id="kid-unknown"),
+        pytest.param(
+            with_another_host,
+            {"prefill.authorization.secret": "The address has another host than before; send the secret itself."},
+            id="host-changed",
+        ),
+        pytest.param(
+            with_another_encoding,
+            {"signature.keys[0].secret": "The encoding has changed; send the secret itself."},
+            id="encoding-changed",
+        ),
+    ],
+)
+def test_mask_that_would_be_a_guess_is_refused(change: Any, mistakes: dict[str, str]) -> None:
+    sent = masked()
+    change(sent)
+
+    found = partner_mistakes(sent, STORED)
+
+    assert found == mistakes
+
+
+def test_mask_in_a_new_document_is_refused_beside_its_other_mistakes() -> None:
+    found = partner_mistakes({**masked(), "leeway_seconds": -1}, None)
+
+    assert found == {
+        "signature.keys[0].secret": UNKNOWN,
+        "signature.keys[1].secret": UNKNOWN,
+        "encryption.keys[0].secret": UNKNOWN,
+        "prefill.authorization.secret": UNKNOWN,
+        "leeway_seconds": "This must be at least 0.",
+    }
+
+
+def test_masked_key_after_one_was_taken_away_is_refused() -> None:
+    previous = parse_partner_document(
+        secretive_body(
+            encryption={"method": "shared_secret", "keys": [{"secret": AES_SECRET}, {"secret": "0123456789abcdef"}]}
+        ),
+        None,
+        OUTBOUND,
+    )
+    sent = mask_document("partner", previous)
+    sent["encryption"]["keys"].pop(0)
+
+    found = partner_mistakes(sent, previous)
+
+    assert found == {"encryption.keys[0].secret": UNKNOWN}
