@@ -6,7 +6,7 @@ VestibuleError
 ├── InsideError            our own side failed
 │   ├── StoreUnavailable   the database cannot be reached, or does not answer in time
 │   └── SealBroken         a sealed value does not open: another master key, or a row that was tampered with
-├── RequestError           the caller said something wrong; `code` is the problem's code, `web/problems.py` knows the status
+├── RequestError           the caller said something wrong; `web/problems.py` knows the status of each code
 │   ├── RequestMalformed   not strict JSON
 │   ├── RequestInvalid     well-formed, but wrong; lists every mistake with its path
 │   └── …                  one class per code, see below

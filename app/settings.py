@@ -104,6 +104,11 @@ class Settings(BaseModel):
         return not self.database_url or self.database_url.startswith("sqlite")
 
     @property
+    def sqlalchemy_url(self) -> str:
+        """Where the database is: as given, else a file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vestibule.sqlite3'}"
+
+    @property
     def base_url(self) -> str:
         """How browsers reach the service, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
@@ -126,7 +131,7 @@ class Settings(BaseModel):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings that `environ` (by default the process's own) names; raise ConfigurationError with all mistakes."""
+    """Return the settings of `environ`, by default the process's own; raise ConfigurationError with all mistakes."""
     values, problems = _known_values(os.environ if environ is None else environ)
     try:
         settings = Settings.model_validate(values)

@@ -1,0 +1,1 @@
+"""The world outside, behind ports: the database, the broker, partners' endpoints, the clock, sealing."""

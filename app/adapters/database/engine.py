@@ -1,0 +1,146 @@
+"""The database: connections that read, connections that write, and how long each may take.
+
+Reads run in autocommit and are tried again once when the connection turns out to be broken (a restarted server);
+writes never are, since the first may have been applied. Engines are made after a fork, by whoever composes a process.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from app.adapters.database.faults import outage_as_store_unavailable
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database as one process reaches it."""
+
+    reading: Engine
+    writing: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is the embedded database."""
+        return self.writing.dialect.name == "sqlite"
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads, each statement by itself; it is called twice if the first connection was broken."""
+        with outage_as_store_unavailable():
+            try:
+                with self.reading.connect() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            with self.reading.connect() as connection:
+                return work(connection)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` does in one transaction."""
+        with outage_as_store_unavailable(), self.writing.begin() as connection:
+            return work(connection)
+
+    def write_one(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` does with one statement, which is its own transaction: no round trips around it."""
+        if self.is_sqlite:
+            return self.write(work)
+        with outage_as_store_unavailable(), self.reading.connect() as connection:
+            return work(connection)
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.reading.dispose()
+        self.writing.dispose()
+
+
+def open_database(
+    url: str,
+    role: str,
+    pool_size: int = 4,
+    pool_timeout_seconds: float = 3,
+    statement_timeout_seconds: float = 10,
+    lock_timeout_seconds: float = 10,
+) -> Database:
+    """Return the database at `url` (sqlite:/// or postgresql+psycopg://) for a process that does `role`.
+
+    Connects at first use only. PostgreSQL knows the connections as `vestibule-{role}`; on SQLite the lock is the file's
+    one write lock, and a statement has no time limit.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, pool_size, lock_timeout_seconds)
+    autocommit = create_engine(
+        parsed,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_seconds,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        connect_args=_postgres_arguments(role, statement_timeout_seconds, lock_timeout_seconds),
+    )
+    return Database(reading=autocommit, writing=autocommit.execution_options(isolation_level="READ COMMITTED"))
+
+
+def _postgres_arguments(
+    role: str, statement_timeout_seconds: float, lock_timeout_seconds: float
+) -> dict[str, str | int]:
+    options = {
+        "timezone": "UTC",
+        "statement_timeout": round(statement_timeout_seconds * 1000),
+        "lock_timeout": round(lock_timeout_seconds * 1000),
+    }
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": f"vestibule-{role}",
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        "prepare_threshold": 1,
+        # A server that vanished without a word is noticed in seconds instead of hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+
+
+def _open_sqlite(url: URL, pool_size: int, lock_timeout_seconds: float) -> Database:
+    """Open SQLite: any number of readers beside the one writer that its file allows (WAL)."""
+    engines = [
+        create_engine(
+            url,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=lock_timeout_seconds,
+            hide_parameters=True,
+            connect_args={"timeout": lock_timeout_seconds, "check_same_thread": False},
+        )
+        for size in (pool_size, 1)
+    ]
+    for engine in engines:
+        event.listen(engine, "connect", _prepare_sqlite)
+    reading, writing = engines
+    event.listen(writing, "begin", _begin_immediate)
+    return Database(reading, writing)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions by rules of its own
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock at once: a reader that becomes a writer later fails where another wrote in between."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,79 @@
+"""Outcomes and prefill requests as bytes, to be sealed, and back.
+
+Members that say nothing are left out. What these functions wrote once must be read forever: add members, rename none.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from app.domain.participation import Verdict
+from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillSource, PrefillStatus
+from app.domain.session import Outcome, TokenStatus
+from app.domain.token import Gift
+from app.reasons import ParticipationReason, PrefillReason, TokenReason
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Return `outcome` as JSON."""
+    verdict = outcome.verdict
+    document: dict[str, object] = {
+        "token": [outcome.token_status, outcome.token_reason],
+        "verdict": [verdict.allowed, verdict.reason, verdict.remaining],
+    }
+    if outcome.gift is not None:
+        document["gift"] = [outcome.gift.label, outcome.gift.can_win]
+    if outcome.custom:
+        document["custom"] = dict(outcome.custom)
+    if outcome.prefill != NO_PREFILL:
+        prefill = outcome.prefill
+        document["prefill"] = [prefill.status, prefill.source, prefill.reason, prefill.warnings]
+        document["form"] = dict(prefill.form)
+        document["optin"] = dict(prefill.optin)
+    return _encode(document)
+
+
+def decode_outcome(encoded: bytes) -> Outcome:
+    """Return the outcome that `encode_outcome` wrote."""
+    document = json.loads(encoded.decode())
+    status, token_reason = document["token"]
+    allowed, reason, remaining = document["verdict"]
+    return Outcome(
+        token_status=TokenStatus(status),
+        verdict=Verdict(allowed, reason and ParticipationReason(reason), remaining),
+        token_reason=token_reason and TokenReason(token_reason),
+        gift=Gift(*document["gift"]) if "gift" in document else None,
+        custom=document.get("custom", {}),
+        prefill=_decode_prefill(document) if "prefill" in document else NO_PREFILL,
+    )
+
+
+def encode_request(request: PrefillRequest) -> bytes:
+    """Return `request` as JSON."""
+    ends_at = request.bearer_expires_at
+    return _encode({"sub": request.sub, "bearer": request.bearer, "ends_at": ends_at and ends_at.isoformat()})
+
+
+def decode_request(encoded: bytes) -> PrefillRequest:
+    """Return the request that `encode_request` wrote."""
+    document = json.loads(encoded.decode())
+    ends_at = document["ends_at"]
+    return PrefillRequest(document["sub"], document["bearer"], ends_at and datetime.fromisoformat(ends_at))
+
+
+def _decode_prefill(document: dict[str, Any]) -> Prefill:
+    status, source, reason, warnings = document["prefill"]
+    return Prefill(
+        status=PrefillStatus(status),
+        source=source and PrefillSource(source),
+        reason=reason and PrefillReason(reason),
+        form=document["form"],
+        optin=document["optin"],
+        warnings=tuple(warnings),
+    )
+
+
+def _encode(document: dict[str, object]) -> bytes:
+    return _ENCODER.encode(document).encode()

@@ -1,0 +1,63 @@
+"""The queue of due sessions: claims under a lease, and the ends of claims.
+
+A lease token is fresh for each claim call; whoever finishes, renews or releases must show it.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.adapters.database.engine import Database
+from app.adapters.database.session_rows import SessionRows, from_attempt, in_queue_order, open_each
+from app.adapters.database.session_statements import statements_for
+from app.domain.session import ClaimedSession, SessionMove
+from app.ports import Attempt, Claim, Sealing
+
+_LEASE_TOKEN_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSessionQueue:
+    """Implements `ports.SessionQueue`."""
+
+    database: Database
+    sealing: Sealing
+
+    def claim(self, claim: Claim) -> Sequence[ClaimedSession]:
+        """Lease due rows and return them, the most urgent and oldest first; raise SealBroken if none can be opened."""
+        token = secrets.token_hex(_LEASE_TOKEN_BYTES)
+        statements = statements_for(self.database)
+        rows = self.database.write_one(lambda connection: statements.claim(connection, claim, token))
+        return open_each(in_queue_order(rows), SessionRows(self.sealing).to_claimed)
+
+    def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
+        """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held.
+
+        Attempts are recorded whoever holds the lease: a zombie's call was made too.
+        """
+        statements = statements_for(self.database)
+        from_move = SessionRows(self.sealing).from_move
+        rows = [from_move(move) for move in moves]
+        history = [from_attempt(attempt) for attempt in attempts]
+
+        def move_and_record(connection: Connection) -> frozenset[str]:
+            if history:
+                statements.insert_attempts(connection, history)
+            return statements.finish(connection, rows, now) if rows else frozenset()
+
+        return self.database.write(move_and_record) if history else self.database.write_one(move_and_record)
+
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
+        """Prolong the leases, given as lease token by session id, that still hold."""
+        statements = statements_for(self.database)
+        if leases:
+            self.database.write_one(lambda c: statements.renew(c, list(leases.items()), lease_until))
+
+    def release(self, leases: Mapping[str, str], now: datetime) -> None:
+        """Give the claims back untouched: due now, no attempt and no crash counted."""
+        statements = statements_for(self.database)
+        if leases:
+            self.database.write_one(lambda c: statements.release(c, list(leases.items()), now))

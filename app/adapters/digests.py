@@ -1,0 +1,45 @@
+"""Keyed digests of what identifies a person or a token.
+
+The key is a secret of the installation and not a master key, so that rotating master keys changes no digest.
+"""
+
+import base64
+import hmac
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.management_ports import InstallationSecret, SecretStore
+
+DIGEST_SECRET = "digest"  # noqa: S105 - the name of the secret
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedDigests:
+    """HMAC-SHA256 in base64url over a kind and two texts, the first with its length: no two inputs run together."""
+
+    secret: bytes = field(repr=False)
+
+    def participant(self, partner_id: str, sub: str) -> str:
+        """Return the digest of a participant, stable for the life of the installation."""
+        return self._digest("participant", partner_id, sub)
+
+    def jti(self, partner_id: str, jti: str) -> str:
+        """Return the digest of a token's jti."""
+        return self._digest("jti", partner_id, jti)
+
+    def _digest(self, kind: str, partner_id: str, value: str) -> str:
+        owner = partner_id.encode()
+        message = f"{kind}:{len(owner)}:".encode() + owner + value.encode(errors="surrogatepass")
+        return base64.urlsafe_b64encode(hmac.digest(self.secret, message, "sha256")).decode().rstrip("=")
+
+
+def load_digests(secrets: SecretStore, now: datetime) -> KeyedDigests:
+    """Return the installation's digests; make their secret on first use, once however many processes start together."""
+    known = secrets.load(DIGEST_SECRET)
+    if not known:
+        # One kid for all: whoever comes second is told no, and takes what the first one made.
+        secrets.add(InstallationSecret(DIGEST_SECRET, "1", os.urandom(_SECRET_BYTES), created_at=now))
+        known = secrets.load(DIGEST_SECRET)
+    return KeyedDigests(known[0].value)

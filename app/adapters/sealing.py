@@ -1,0 +1,153 @@
+"""Sealing at rest: AES-256-GCM under a ring of master keys, and the session keys derived from the same ring.
+
+The first master key writes, all of them read. Each value is sealed under a subkey of its own place, so that random
+96-bit nonces stay safe at any volume (NIST SP 800-38D section 8.3 bounds one key at 2^32 values; a place holds few).
+Knows nothing of tables and rows but the text that names them.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app.errors import ConfigurationError, SealBroken
+
+MASTER_KEY_BYTES = 32
+
+_VERSION = b"\x01"
+_ID_BYTES = 4
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_HEAD_BYTES = len(_VERSION) + _ID_BYTES
+_BODY_AT = _HEAD_BYTES + _NONCE_BYTES
+_HEX = re.compile(r"[0-9A-Fa-f]{64}")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}=?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """What one master key is used for; its id is derived too, so that it says nothing of the key."""
+
+    id: bytes
+    seal: bytes = field(repr=False)
+    session: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The master keys in use, derived once; `first` writes, `by_id` (in hex: `by_text`) reads."""
+
+    first: _Derived
+    by_id: Mapping[bytes, _Derived] = field(repr=False)
+    by_text: Mapping[str, _Derived] = field(repr=False)
+
+    @classmethod
+    def of(cls, master_keys: tuple[bytes, ...]) -> Self:
+        """Build the ring of `master_keys` (32 bytes each, at least one)."""
+        derived = [_derive_all(key) for key in master_keys]
+        return cls(derived[0], {key.id: key for key in derived}, {key.id.hex(): key for key in derived})
+
+
+@dataclass(frozen=True, slots=True)
+class AesSealing:
+    """Seals values as: version, key id (4 bytes), nonce (12), ciphertext and tag; the place is the associated data."""
+
+    ring: KeyRing
+
+    def seal(self, plaintext: bytes, place: str) -> bytes:
+        """Return `plaintext` sealed for `place`, e.g. `sessions.token:ses_…`."""
+        key, where = self.ring.first, place.encode()
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = AESGCM(hmac.digest(key.seal, where, "sha256")).encrypt(nonce, plaintext, where)
+        return b"".join((_VERSION, key.id, nonce, sealed))
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """Return what was sealed for `place`; raise SealBroken if it does not open."""
+        key = self.ring.by_id.get(sealed[1:_HEAD_BYTES])
+        if sealed[:1] != _VERSION or key is None:
+            raise SealBroken("no master key of the ring sealed this value")
+        if len(sealed) < _BODY_AT + _TAG_BYTES:
+            raise SealBroken("a sealed value is cut short")
+        where = place.encode()
+        opener = AESGCM(hmac.digest(key.seal, where, "sha256"))
+        try:
+            return opener.decrypt(sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:], where)
+        except InvalidTag as error:
+            raise SealBroken("a sealed value was changed, or moved to another place") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """Makes and checks session keys: an HMAC of the session id, spelled `{key id}.{mac}`, stored nowhere."""
+
+    ring: KeyRing
+
+    def make(self, session_id: str) -> str:
+        """Return the key that opens `session_id` to its participant."""
+        return _session_key(self.ring.first, session_id)
+
+    def holds(self, session_id: str, key: str) -> bool:
+        """Tell whether `key` is the one of `session_id` under any master key; equal time wherever the mac differs."""
+        derived = self.ring.by_text.get(key.partition(".")[0])
+        return derived is not None and hmac.compare_digest(
+            _session_key(derived, session_id).encode(), key.encode(errors="replace")
+        )
+
+
+def parse_master_keys(text: str) -> tuple[bytes, ...]:
+    """Return the comma-separated keys of `text`, 32 bytes each in base64url or hex.
+
+    Raise ConfigurationError with every mistake, by position; no key is ever quoted.
+    """
+    keys: list[bytes] = []
+    problems: list[str] = []
+    for position, spelled in enumerate(text.split(","), start=1):
+        key = _parse_key(spelled.strip())
+        if key is None:
+            problems.append(f"master key {position}: must be {MASTER_KEY_BYTES} bytes in base64url or hex")
+        elif key in keys:
+            problems.append(f"master key {position}: stands twice")
+        else:
+            keys.append(key)
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return tuple(keys)
+
+
+def _parse_key(spelled: str) -> bytes | None:
+    if _HEX.fullmatch(spelled):
+        return bytes.fromhex(spelled)
+    if _BASE64URL.fullmatch(spelled):
+        try:
+            return base64.b64decode(spelled.rstrip("=") + "=", altchars=b"-_", validate=True)
+        except binascii.Error:
+            return None
+    return None
+
+
+def _derive_all(master_key: bytes) -> _Derived:
+    return _Derived(
+        id=_derive(master_key, b"vestibule key id", _ID_BYTES),
+        seal=_derive(master_key, b"vestibule seal", MASTER_KEY_BYTES),
+        session=_derive(master_key, b"vestibule session key", MASTER_KEY_BYTES),
+    )
+
+
+def _derive(master_key: bytes, purpose: bytes, length: int) -> bytes:
+    """Derive a key for one purpose (HKDF, RFC 5869); the master key is random, so no salt is needed."""
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(master_key)
+
+
+def _session_key(derived: _Derived, session_id: str) -> str:
+    mac = hmac.digest(derived.session, session_id.encode(), hashlib.sha256)
+    return f"{derived.id.hex()}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"

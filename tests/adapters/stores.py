@@ -1,0 +1,136 @@
+"""All stores of one kind together, so that one contract test runs on the twin, SQLite and PostgreSQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.adapters.database.audit import SqlAuditLog
+from app.adapters.database.clients import SqlClients
+from app.adapters.database.configuration import SqlConfiguration
+from app.adapters.database.documents import SqlDocuments
+from app.adapters.database.engine import Database
+from app.adapters.database.housekeeping import SqlHousekeeping
+from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.keysets import SqlKeysets
+from app.adapters.database.leases import SqlLeases
+from app.adapters.database.participations import SqlParticipationLedger
+from app.adapters.database.session_intake import SqlSessionIntake
+from app.adapters.database.session_queue import SqlSessionQueue
+from app.adapters.database.session_reads import SqlSessionReads
+from app.adapters.sealing import AesSealing, KeyRing
+from app.domain.campaign import Campaign
+from app.domain.partner import Partner
+from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
+from app.ports import (
+    Housekeeping,
+    KeysetQueue,
+    KeysetStore,
+    Leases,
+    ParticipationLedger,
+    Sealing,
+    SessionIntake,
+    SessionQueue,
+    SessionReads,
+)
+from tests.builders import campaign, partner
+from tests.fakes import (
+    MemoryAudit,
+    MemoryClients,
+    MemoryDocuments,
+    MemoryHousekeeping,
+    MemoryKeysets,
+    MemoryLeases,
+    MemoryLedger,
+    MemorySecrets,
+    MemorySessions,
+)
+
+MASTER_KEY = bytes(range(32))
+SEALING = AesSealing(KeyRing.of((MASTER_KEY,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One implementation of each port."""
+
+    intake: SessionIntake
+    reads: SessionReads
+    queue: SessionQueue
+    keysets: KeysetStore
+    keyset_queue: KeysetQueue
+    ledger: ParticipationLedger
+    housekeeping: Housekeeping
+    leases: Leases
+    documents: DocumentStore
+    clients: ClientStore
+    secrets: SecretStore
+    audit: AuditLog
+
+
+def memory_stores() -> Stores:
+    """Return the twins."""
+    sessions = MemorySessions()
+    keysets = MemoryKeysets(sessions=sessions)
+    return Stores(
+        intake=sessions,
+        reads=sessions,
+        queue=sessions,
+        keysets=keysets,
+        keyset_queue=keysets,
+        ledger=MemoryLedger(),
+        housekeeping=MemoryHousekeeping(sessions, keysets),
+        leases=MemoryLeases(),
+        documents=MemoryDocuments(),
+        clients=MemoryClients(),
+        secrets=MemorySecrets(),
+        audit=MemoryAudit(),
+    )
+
+
+def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
+    """Return the stores on `database`."""
+    keysets = SqlKeysets(database)
+    return Stores(
+        intake=SqlSessionIntake(database, sealing),
+        reads=SqlSessionReads(database, sealing),
+        queue=SqlSessionQueue(database, sealing),
+        keysets=keysets,
+        keyset_queue=keysets,
+        ledger=SqlParticipationLedger(database),
+        housekeeping=SqlHousekeeping(database, dead_letter=timedelta(days=7)),
+        leases=SqlLeases(database),
+        documents=SqlDocuments(database, sealing, split_secret, join_secret),
+        clients=SqlClients(database),
+        secrets=SqlSecrets(database, sealing),
+        audit=SqlAuditLog(database),
+    )
+
+
+def sql_configuration(
+    database: Database, parsed: list[tuple[str, int]], sealing: Sealing = SEALING
+) -> SqlConfiguration:
+    """Return a configuration that notes in `parsed` which (id, version) it had to parse."""
+
+    def parse_partner(id_: str, version: int, document: Mapping[str, object]) -> Partner:
+        parsed.append((id_, version))
+        return partner(id=id_, version=version, name=str(document["name"]))
+
+    def parse_campaign(id_: str, version: int, document: Mapping[str, object]) -> Campaign:
+        parsed.append((id_, version))
+        return campaign(id=id_, version=version, name=str(document["name"]))
+
+    return SqlConfiguration(database, sealing, join_secret, parse_partner, parse_campaign)
+
+
+def split_secret(kind: str, document: Mapping[str, object]) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    """Take the member `secret` out of a document."""
+    del kind
+    if "secret" not in document:
+        return document, {}
+    return {**document, "secret": "***"}, {"secret": str(document["secret"])}
+
+
+def join_secret(kind: str, masked: Mapping[str, object], secrets: Mapping[str, str]) -> Mapping[str, object]:
+    """Put it back."""
+    del kind
+    return {**masked, **secrets}

@@ -1,0 +1,150 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from app.adapters.database.engine import Database, open_database
+from app.errors import StoreUnavailable
+from tests.servers.process import free_port
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    database = open_database(postgres_url, "test", pool_size=2, pool_timeout_seconds=0.05)
+    yield database
+    database.dispose()
+
+
+def one(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT 1")).scalar_one())
+
+
+def test_database_is_reached(database: Database) -> None:
+    assert (database.read(one), database.write(one), database.write_one(one)) == (1, 1, 1)
+
+
+def test_write_that_fails_leaves_nothing(database: Database) -> None:
+    def insert_twice(connection: Connection) -> None:
+        for _ in range(2):
+            connection.execute(text("INSERT INTO leases (name, held_until) VALUES ('a', NULL)"))
+
+    with pytest.raises(IntegrityError):
+        database.write(insert_twice)
+
+    assert database.read(lambda connection: connection.execute(text("SELECT name FROM leases")).all()) == []
+
+
+def test_mistake_in_a_statement_is_no_outage(database: Database) -> None:
+    with pytest.raises((ProgrammingError, OperationalError)):
+        database.read(lambda connection: connection.execute(text("SELECT * FROM nowhere")))
+
+
+@pytest.mark.parametrize("method", ["read", "write", "write_one"])
+def test_server_that_is_not_there_is_unavailable(method: str) -> None:
+    database = open_database(f"postgresql+psycopg://vestibule@127.0.0.1:{free_port()}/none", "test")
+
+    with pytest.raises(StoreUnavailable) as raised:
+        getattr(database, method)(one)
+
+    assert raised.value.__cause__ is not None
+    database.dispose()
+
+
+def test_read_on_broken_connections_is_tried_again(postgres_url: str, postgres_database: Database) -> None:
+    postgres_database.read(one)
+    _end_connections(postgres_url)
+
+    assert postgres_database.read(one) == 1
+
+
+@pytest.mark.parametrize("method", ["write", "write_one"])
+def test_write_on_a_broken_connection_fails_and_the_next_works(
+    postgres_url: str, postgres_database: Database, method: str
+) -> None:
+    postgres_database.read(one)
+    _end_connections(postgres_url)
+
+    with pytest.raises(StoreUnavailable):
+        getattr(postgres_database, method)(one)
+
+    assert getattr(postgres_database, method)(one) == 1
+
+
+def test_statement_that_takes_too_long_is_unavailable(postgres_url: str) -> None:
+    database = open_database(postgres_url, "test", statement_timeout_seconds=0.05)
+
+    with pytest.raises(StoreUnavailable):
+        database.read(lambda connection: connection.execute(text("SELECT pg_sleep(5)")))
+
+    database.dispose()
+
+
+def test_lock_that_is_not_had_in_time_is_unavailable(migrated_postgres_url: str) -> None:
+    database = open_database(migrated_postgres_url, "test", lock_timeout_seconds=0.05)
+
+    def wait_for_a_lock(connection: Connection) -> None:
+        connection.execute(text("LOCK TABLE leases"))
+        database.write(lambda other: other.execute(text("LOCK TABLE leases")))
+
+    with pytest.raises(StoreUnavailable):
+        database.write(wait_for_a_lock)
+
+    database.dispose()
+
+
+def test_pool_that_is_exhausted_is_unavailable(postgres_database: Database) -> None:
+    def need_another(connection: Connection, depth: int) -> None:
+        one(connection)
+        postgres_database.read(lambda another: need_another(another, depth - 1))
+
+    with pytest.raises(StoreUnavailable):
+        postgres_database.read(lambda connection: need_another(connection, 2))
+
+
+def test_connections_say_who_they_are_and_speak_utc(postgres_database: Database) -> None:
+    def settings(connection: Connection) -> tuple[str, str]:
+        return (
+            str(connection.execute(text("SHOW application_name")).scalar_one()),
+            str(connection.execute(text("SHOW timezone")).scalar_one()),
+        )
+
+    assert postgres_database.read(settings) == ("vestibule-test", "UTC")
+
+
+def test_sqlite_is_opened_for_durability_and_many_processes(sqlite_url: str) -> None:
+    database = open_database(sqlite_url, "test")
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+
+    def pragmas(connection: Connection) -> tuple[object, ...]:
+        return tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names)
+
+    assert database.read(pragmas) == ("wal", 2, 1, 10_000)
+    assert database.write(pragmas) == ("wal", 2, 1, 10_000)
+    database.dispose()
+
+
+def test_sqlite_write_lock_that_is_not_had_in_time_is_unavailable(sqlite_url: str) -> None:
+    first, second = (open_database(sqlite_url, "test", lock_timeout_seconds=0.05) for _ in range(2))
+
+    with pytest.raises(StoreUnavailable):
+        first.write(lambda _: second.write(one))
+
+    assert second.write(one) == 1
+    first.dispose()
+    second.dispose()
+
+
+def test_sqlite_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'missing' / 'a.db'}", "test")
+
+    with pytest.raises(StoreUnavailable):
+        database.read(one)
+
+
+def _end_connections(url: str) -> None:
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    killer = open_database(url, "killer")
+    killer.read(lambda connection: connection.execute(text(f"{others} AND pid <> pg_backend_pid()")).all())
+    killer.dispose()

@@ -1,0 +1,149 @@
+import base64
+from collections.abc import Callable
+
+import pytest
+
+from app.adapters.digests import KeyedDigests, load_digests
+from app.adapters.sealing import AesSealing, KeyRing, SessionKeys, parse_master_keys
+from app.errors import ConfigurationError, SealBroken
+from tests.builders import NOW
+from tests.fakes import MemorySecrets
+
+OLD, NEW = b"o" * 32, b"n" * 32
+PLACE = "sessions.token:ses_1"
+SEALING = AesSealing(KeyRing.of((OLD,)))
+
+
+def test_sealing_opens_what_it_sealed() -> None:
+    sealed = SEALING.seal(b"token", PLACE)
+
+    assert SEALING.open(sealed, PLACE) == b"token"
+    assert SEALING.open(SEALING.seal(b"", PLACE), PLACE) == b""
+    assert b"token" not in sealed
+    assert sealed != SEALING.seal(b"token", PLACE)
+
+
+@pytest.mark.parametrize("position", [pytest.param(n, id=f"byte {n}") for n in (0, 1, 4, 5, 16, 17, -1)])
+def test_sealing_refuses_a_changed_value(position: int) -> None:
+    sealed = bytearray(SEALING.seal(b"token", PLACE))
+    sealed[position] ^= 1
+
+    with pytest.raises(SealBroken):
+        SEALING.open(bytes(sealed), PLACE)
+
+
+@pytest.mark.parametrize("length", [pytest.param(n, id=f"{n} bytes") for n in (0, 1, 4, 5, 16, 17, 32)])
+def test_sealing_refuses_a_value_cut_short(length: int) -> None:
+    sealed = SEALING.seal(b"token", PLACE)
+
+    with pytest.raises(SealBroken):
+        SEALING.open(sealed[:length], PLACE)
+
+
+def test_sealing_refuses_a_value_of_another_place() -> None:
+    sealed = SEALING.seal(b"token", PLACE)
+
+    with pytest.raises(SealBroken):
+        SEALING.open(sealed, "sessions.token:ses_2")
+
+
+def test_sealing_refuses_a_master_key_outside_of_the_ring() -> None:
+    with pytest.raises(SealBroken):
+        AesSealing(KeyRing.of((NEW,))).open(SEALING.seal(b"token", PLACE), PLACE)
+
+
+def test_sealing_writes_with_the_first_key_and_reads_with_all() -> None:
+    rotated = AesSealing(KeyRing.of((NEW, OLD)))
+
+    sealed = rotated.seal(b"token", PLACE)
+
+    assert rotated.open(SEALING.seal(b"old", PLACE), PLACE) == b"old"
+    assert AesSealing(KeyRing.of((NEW,))).open(sealed, PLACE) == b"token"
+
+
+def test_key_ring_shows_no_key() -> None:
+    shown = repr(AesSealing(KeyRing.of((OLD, NEW)))) + repr(SessionKeys(KeyRing.of((OLD,))))
+
+    assert not any(text in shown for text in ("oooo", "nnnn", "seal=", "session="))
+
+
+def test_session_key_opens_its_session_and_no_other() -> None:
+    keys = SessionKeys(KeyRing.of((OLD,)))
+
+    key = keys.make("ses_1")
+
+    assert keys.holds("ses_1", key)
+    assert not keys.holds("ses_2", key)
+    assert keys.make("ses_1") == key
+
+
+def test_session_key_outlives_a_rotation() -> None:
+    key = SessionKeys(KeyRing.of((OLD,))).make("ses_1")
+    rotated = SessionKeys(KeyRing.of((NEW, OLD)))
+
+    assert rotated.holds("ses_1", key)
+    assert rotated.make("ses_1") != key
+    assert not SessionKeys(KeyRing.of((NEW,))).holds("ses_1", key)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda _: "", id="empty"),
+        pytest.param(lambda key: key[:-1], id="cut short"),
+        pytest.param(lambda key: key + "A", id="too long"),
+        pytest.param(lambda key: key.partition(".")[2], id="without key id"),
+        pytest.param(lambda key: key.replace(".", ".\udc80"), id="a lone surrogate"),
+        pytest.param(lambda key: key[:-2] + ("AA" if key[-2:] != "AA" else "BB"), id="another mac"),
+        pytest.param(lambda key: key.upper(), id="upper case"),
+    ],
+)
+def test_session_key_that_is_spoiled_opens_nothing(spoil: Callable[[str], str]) -> None:
+    keys = SessionKeys(KeyRing.of((OLD,)))
+
+    assert not keys.holds("ses_1", spoil(keys.make("ses_1")))
+
+
+def test_master_keys_are_read_in_both_spellings() -> None:
+    spelled = base64.urlsafe_b64encode(NEW).decode()
+
+    keys = parse_master_keys(f"{OLD.hex()}, {spelled} ,{base64.urlsafe_b64encode(b'x' * 32).decode().rstrip('=')}")
+
+    assert keys == (OLD, NEW, b"x" * 32)
+
+
+def test_master_keys_with_mistakes_are_refused_by_position_without_quoting() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_master_keys(f"{OLD.hex()},{OLD.hex()[:-2]},,{OLD.hex()},hunter2")
+
+    assert raised.value.problems == (
+        "master key 2: must be 32 bytes in base64url or hex",
+        "master key 3: must be 32 bytes in base64url or hex",
+        "master key 4: stands twice",
+        "master key 5: must be 32 bytes in base64url or hex",
+    )
+
+
+def test_digests_tell_partners_and_kinds_apart() -> None:
+    digests = KeyedDigests(b"secret")
+
+    made = {
+        digests.participant("acme", "ada"),
+        digests.participant("acmea", "da"),
+        digests.participant("globex", "ada"),
+        digests.jti("acme", "ada"),
+        KeyedDigests(b"other").participant("acme", "ada"),
+    }
+
+    assert len(made) == 5
+    assert all(len(digest) == 43 for digest in made)
+
+
+def test_digests_share_one_secret_that_is_made_once() -> None:
+    secrets = MemorySecrets()
+
+    first, second = load_digests(secrets, NOW), load_digests(secrets, NOW)
+
+    assert first == second
+    assert len(first.secret) == 32
+    assert "secret" not in repr(first)

@@ -1,0 +1,104 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, update
+
+from app.adapters.database.engine import Database
+from app.adapters.database.keysets import SqlKeysets
+from app.adapters.database.schema import PartnerRow
+from app.errors import SealBroken
+from app.management_ports import DocumentKind
+from tests.adapters.stores import SEALING, sql_configuration, sql_stores
+from tests.builders import NOW, SOURCE
+
+PARTNER, CAMPAIGN = DocumentKind.PARTNER, DocumentKind.CAMPAIGN
+CAMPAIGNS, PARTNERS = frozenset({"945645"}), frozenset({"acme"})
+
+
+@pytest.fixture
+def configured(database: Database) -> Database:
+    documents = sql_stores(database).documents
+    documents.put(PARTNER, "acme", {"name": "ACME", "secret": "s3cret"}, None, NOW)
+    documents.put(CAMPAIGN, "945645", {"partner_id": "acme", "name": "Spring"}, None, NOW)
+    return database
+
+
+@contextmanager
+def counted_statements(database: Database) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(database.reading, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.reading, "before_cursor_execute", note)
+
+
+def test_configuration_parses_each_version_once_and_asks_once_per_batch(configured: Database) -> None:
+    parsed: list[tuple[str, int]] = []
+    configuration = sql_configuration(configured, parsed)
+    first = configuration.load(CAMPAIGNS, PARTNERS)
+
+    with counted_statements(configured) as statements:
+        second = configuration.load(CAMPAIGNS, PARTNERS)
+
+    assert first == second
+    assert len(statements) == 1
+    assert sorted(parsed) == [("945645", 1), ("acme", 1)]
+
+
+def test_configuration_sees_a_new_version_in_the_next_batch(configured: Database) -> None:
+    parsed: list[tuple[str, int]] = []
+    configuration = sql_configuration(configured, parsed)
+    configuration.load(CAMPAIGNS, PARTNERS)
+    sql_stores(configured).documents.put(PARTNER, "acme", {"name": "renamed"}, None, NOW)
+
+    loaded = configuration.load(CAMPAIGNS, PARTNERS)
+
+    assert (loaded.partners["acme"].name, loaded.partners["acme"].version) == ("renamed", 2)
+    assert parsed[-1] == ("acme", 2)
+
+
+def test_configuration_leaves_out_what_is_unknown_or_deleted(configured: Database) -> None:
+    configuration = sql_configuration(configured, [])
+    configuration.load(CAMPAIGNS, PARTNERS)
+    sql_stores(configured).documents.delete(CAMPAIGN, "945645", None)
+
+    loaded = configuration.load(CAMPAIGNS | {"unknown"}, PARTNERS | {"unknown"})
+
+    assert not loaded.campaigns
+    assert set(loaded.partners) == {"acme"}
+    assert configuration.load(frozenset(), frozenset()).partners == {}
+
+
+def test_configuration_parses_anew_what_was_deleted_and_made_again(configured: Database) -> None:
+    parsed: list[tuple[str, int]] = []
+    configuration = sql_configuration(configured, parsed)
+    configuration.load(CAMPAIGNS, PARTNERS)
+    documents = sql_stores(configured).documents
+    documents.delete(CAMPAIGN, "945645", None)
+    documents.put(CAMPAIGN, "945645", {"partner_id": "acme", "name": "Summer"}, None, NOW)
+
+    assert configuration.load(CAMPAIGNS, PARTNERS).campaigns["945645"].name == "Summer"
+
+
+def test_configuration_with_a_secret_of_another_place_breaks(configured: Database) -> None:
+    sealed = SEALING.seal(b"{}", "partners.sealed_secrets:globex")
+    configured.write(lambda connection: connection.execute(update(PartnerRow).values(sealed_secrets=sealed)))
+
+    with pytest.raises(SealBroken):
+        sql_configuration(configured, []).load(CAMPAIGNS, PARTNERS)
+
+
+def test_keysets_ask_once_per_batch_while_nothing_changes(database: Database) -> None:
+    keysets = SqlKeysets(database)
+    keysets.ask({SOURCE: frozenset()}, NOW)
+    keysets.load(frozenset({SOURCE}))
+
+    with counted_statements(database) as statements:
+        loaded = keysets.load(frozenset({SOURCE}))
+
+    assert SOURCE in loaded
+    assert len(statements) == 1

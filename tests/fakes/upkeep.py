@@ -1,0 +1,114 @@
+"""Ledgers, leases, secrets and housekeeping in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from app.domain.session import Stage
+from app.management_ports import AuditEntry, InstallationSecret
+from app.ports import ParticipantKey, Work
+from tests.fakes.keysets import MemoryKeysets
+from tests.fakes.sessions import MemorySession, MemorySessions
+
+
+@dataclass(slots=True)
+class MemoryLedger:
+    """The twin of ParticipationLedger."""
+
+    played: dict[ParticipantKey, int] = field(default_factory=dict)
+    uses: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def count(self, participants: frozenset[ParticipantKey]) -> Mapping[ParticipantKey, int]:
+        return {key: self.played[key] for key in participants if self.played.get(key)}
+
+    def find_uses(self, jtis: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        return {jti: self.uses[jti] for jti in jtis if jti in self.uses}
+
+
+@dataclass(slots=True)
+class MemoryLeases:
+    """The twin of Leases."""
+
+    held_until: dict[str, datetime] = field(default_factory=dict)
+
+    def take(self, name: str, now: datetime, until: datetime) -> bool:
+        if name in self.held_until and self.held_until[name] > now:
+            return False
+        self.held_until[name] = until
+        return True
+
+
+@dataclass(slots=True)
+class MemoryHousekeeping:
+    """The twin of Housekeeping."""
+
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
+    dead_letter: timedelta = timedelta(days=7)
+
+    def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
+        store = self.sessions
+        expired = [row.made.id for row in store.rows.values() if self._is_over(row, now)][:chunk]
+        for id_ in expired:
+            del store.rows[id_]
+        attempts = len(store.attempts)
+        store.attempts[:] = [attempt for attempt in store.attempts if attempt.session_id not in expired]
+        old = [digest for digest, (_, made_at) in store.repeats.items() if made_at <= now - timedelta(minutes=10)]
+        for digest in old[:chunk]:
+            del store.repeats[digest]
+        return {
+            "sessions": len(expired),
+            "attempts": attempts - len(store.attempts),
+            "repeats": len(old[:chunk]),
+            "used_tokens": 0,
+        }
+
+    def count_due(self, now: datetime) -> Mapping[Work, int]:
+        due = [row.stage for row in self.sessions.rows.values() if row.is_due(now)]
+        keysets = self.keysets
+        refreshes = [
+            row
+            for row in keysets.rows.values()
+            if row.refresh_at and row.refresh_at <= now and keysets.leases.get(row.source, ("", now))[1] <= now
+        ]
+        return {
+            Work.VERIFY: due.count(Stage.VERIFY),
+            Work.FETCH: due.count(Stage.FETCH),
+            Work.REFRESH: len(refreshes),
+        }
+
+    def _is_over(self, row: MemorySession, now: datetime) -> bool:
+        match row.stage:
+            case Stage.DONE:
+                return row.made.expires_at < now
+            case Stage.DEAD:
+                return row.made.expires_at < now - self.dead_letter
+            case _:
+                return False
+
+
+@dataclass(slots=True)
+class MemorySecrets:
+    """The twin of SecretStore."""
+
+    rows: dict[tuple[str, str], InstallationSecret] = field(default_factory=dict)
+
+    def load(self, name: str) -> Sequence[InstallationSecret]:
+        named = [secret for secret in self.rows.values() if secret.name == name]
+        return sorted(named, key=lambda secret: (secret.created_at, secret.kid), reverse=True)
+
+    def add(self, secret: InstallationSecret) -> bool:
+        is_new = (secret.name, secret.kid) not in self.rows
+        if is_new:
+            self.rows[secret.name, secret.kid] = secret
+        return is_new
+
+
+@dataclass(slots=True)
+class MemoryAudit:
+    """The twin of AuditLog."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+
+    def add(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
