@@ -1,0 +1,57 @@
+"""The command line: `vestibule …`, also `python -m app …`. One file per group of commands, loaded when it is called.
+
+Decides how a command that fails ends: a sentence on stderr and a stable exit code (`exits.py`), never a traceback.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+from app.cli.exits import exit_code
+from app.cli.output import show_error
+from app.errors import VestibuleError
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "campaign": "Put, get and list campaigns.",
+    "client": "Create, list and revoke management clients.",
+    "doctor": "Check the settings and everything that the service needs.",
+    "migrate": "Bring the database to this version.",
+    "partner": "Put, get and list partners.",
+    "purge": "Delete what has expired.",
+    "token": "Make tokens for tests.",
+    "up": "Start everything here, with a demo partner and its campaign.",
+    "web": "Serve the public and the management port.",
+}
+"""Each command of that name stands in the module of that name, under that name; its help in a line."""
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is called: `up` need not wait for what `token` imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"app.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except VestibuleError as error:
+            show_error(error, ctx)
+            ctx.exit(exit_code(error))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vestibule")
+def main() -> None:
+    """Vestibule recognises a campaign's participants before they reach the form."""

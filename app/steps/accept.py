@@ -85,7 +85,8 @@ def session_ids(count: int, now: datetime, entropy: Callable[[int], bytes]) -> l
 def repeat_digest(arrival: Arrival) -> str | None:
     """Return what makes two requests the same one: campaign, idempotency key and token together.
 
-    Whoever guesses a key without holding the token obtains a session of their own.
+    Whoever guesses a key without holding the token obtains a session of their own (docs/decisions/0002). A session
+    without a token holds nothing to obtain.
     """
     if arrival.idempotency_key is None:
         return None

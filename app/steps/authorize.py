@@ -19,9 +19,10 @@ from app.errors import TokenRejected, Unauthenticated, VestibuleError
 from app.jose.gate import open_token
 from app.jose.signature import verify
 from app.jose.signing import sign
-from app.ports import ApiClient, ClientStore, Clock
+from app.management_ports import ApiClient, ClientStore
+from app.ports import Clock
 from app.steps.client_secrets import ClientSecrets
-from app.steps.installation_secrets import SIGNING_ALGORITHM, SigningKeys
+from app.steps.secrets import SIGNING_ALGORITHM, SigningKeys
 
 ACCESS_TOKEN_LIFE: Final = timedelta(hours=1)
 ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1

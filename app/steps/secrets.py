@@ -15,7 +15,8 @@ from app.errors import InsideError
 from app.jose.keys import UsableKey, import_keys
 from app.jose.material import PRIVATE_MEMBERS
 from app.jose.signing import generate_key
-from app.ports import Clock, InstallationSecret, SecretStore
+from app.management_ports import InstallationSecret, SecretStore
+from app.ports import Clock
 
 DIGEST: Final = "digest"
 SIGNING: Final = "signing"
@@ -25,7 +26,9 @@ _FIRST_DIGEST_KID = "1"
 _FIRST_SIGNING_KID = "signing-1"
 _DIGEST_BYTES = 32
 _FRESH_FOR = timedelta(seconds=30)
-"""How long a process signs with what it has read; a new key is published this long before all processes use it."""
+"""How long a process signs with what it has read."""
+_ASKED_AGAIN_AFTER = timedelta(seconds=1)
+"""How soon it looks again for a kid that it does not know: another process may sign with a new key already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,21 @@ class SigningKeys:
 
     def find(self, kid: object) -> SigningKey | None:
         """Return the key of that kid, or None."""
-        return next((key for key in self.load() if key.kid == kid), None)
+        found = _key_of(kid, self.load())
+        return found if found is not None else _key_of(kid, self.load(_ASKED_AGAIN_AFTER))
 
-    def load(self) -> Sequence[SigningKey]:
-        """Return the keys in use, the newest first."""
+    def load(self, fresh_for: timedelta = _FRESH_FOR) -> Sequence[SigningKey]:
+        """Return the keys in use, the newest first, as they stood at most `fresh_for` ago."""
         now = self.clock.now()
         with self._lock:
-            if self._read_at is None or not self._keys or now - self._read_at >= _FRESH_FOR:
+            if self._read_at is None or not self._keys or not self._read_at <= now < self._read_at + fresh_for:
                 in_use = [secret for secret in self.secrets.load(SIGNING) if not _is_retired(secret, now)]
                 self._keys, self._read_at = tuple(map(_parse, in_use)), now
             return self._keys
+
+
+def _key_of(kid: object, keys: Sequence[SigningKey]) -> SigningKey | None:
+    return next((key for key in keys if key.kid == kid), None)
 
 
 def _is_retired(secret: InstallationSecret, now: datetime) -> bool:

@@ -1,0 +1,93 @@
+"""`vestibule client`: who may use the management interface."""
+
+import re
+from dataclasses import replace
+
+import click
+
+from app.cli.output import json_option, remark, show_json, show_table, wants_json
+from app.cli.wiring import opened
+from app.domain.scopes import Scope, granted_scopes
+from app.domain.session import rfc3339
+from app.errors import Mistake, NotFound, PartnerUnknown, RequestInvalid
+from app.management_ports import ApiClient, AuditEntry, DocumentKind
+from app.steps.authorize import LOCAL_CALLER
+from app.steps.client_secrets import hash_secret, new_secret
+
+_SCOPES = [scope.value for scope in Scope]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@click.group
+def client() -> None:
+    """Create, list and revoke management clients."""
+
+
+@client.command
+@click.argument("client_id")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(_SCOPES),
+    help="May be repeated; none: all.",
+)
+@click.option("--partner", "partner_id", help="Bind the client to this partner; it sees nothing else.")
+@click.option("--replace", "may_replace", is_flag=True, help="Give an existing client a new secret and these rights.")
+@json_option
+def create(client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, may_replace: bool) -> None:
+    """Create a client and show its secret, this once."""
+    if not _ID.fullmatch(client_id):
+        raise RequestInvalid((Mistake("client_id", "1 to 64 characters of A-Z, a-z, 0-9, dot, underscore, hyphen."),))
+    secret = new_secret()
+    with opened() as wiring:
+        if not may_replace and wiring.clients.find(client_id) is not None:
+            raise RequestInvalid((Mistake("client_id", "There is such a client; --replace gives it a new secret."),))
+        if partner_id is not None and wiring.documents.find(DocumentKind.PARTNER, partner_id) is None:
+            raise PartnerUnknown("There is no partner of this id.")
+        now = wiring.clock.now()
+        made = ApiClient(client_id, hash_secret(secret), frozenset(scopes), partner_id, created_at=now)
+        wiring.clients.put(made)
+        detail = {"scopes": sorted(granted_scopes(made.scopes)), "partner_id": partner_id}
+        wiring.audit.add(AuditEntry(now, LOCAL_CALLER.client_id, "client.created", client_id, detail))
+    if wants_json():
+        show_json({**_row(made), "client_secret": secret})
+        return
+    remark(f"client {client_id} created; its secret is shown this once:")
+    click.echo(secret)
+
+
+@client.command("list")
+@json_option
+def list_() -> None:
+    """List all clients."""
+    with opened() as wiring:
+        rows = [_row(known) for known in wiring.clients.load_all()]
+    show_table(("client_id", "scope", "partner_id", "created_at", "revoked_at"), rows)
+
+
+@client.command
+@click.argument("client_id")
+@json_option
+def revoke(client_id: str) -> None:
+    """Revoke a client; its tokens are refused within a second."""
+    with opened() as wiring:
+        now = wiring.clock.now()
+        known = wiring.clients.find(client_id)
+        if known is None:
+            raise NotFound("There is no client of this id.")
+        if wiring.clients.revoke(client_id, now):
+            wiring.audit.add(AuditEntry(now, LOCAL_CALLER.client_id, "client.revoked", client_id))
+    remark(f"client {client_id} is revoked")
+    if wants_json():
+        show_json(_row(replace(known, revoked_at=known.revoked_at or now)))
+
+
+def _row(known: ApiClient) -> dict[str, object]:
+    return {
+        "client_id": known.id,
+        "scope": " ".join(sorted(granted_scopes(known.scopes))),
+        "partner_id": known.partner_id,
+        "created_at": rfc3339(known.created_at),
+        "revoked_at": None if known.revoked_at is None else rfc3339(known.revoked_at),
+    }

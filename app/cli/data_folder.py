@@ -1,0 +1,30 @@
+"""The data folder's lock: one `vestibule up` per folder, for as long as that process lives, however it ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from app.errors import ConfigurationError
+
+LOCK_FILE: Final = "up.lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, which is created if need be; raise ConfigurationError if another process holds it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            running = f"`vestibule up` is already running on {folder} (process {holder})"
+            raise ConfigurationError((f"{running}; stop it, or choose another VESTIBULE_DATA_DIR",)) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,136 @@
+"""`vestibule doctor`: is everything there that the service needs? One line each, and a cure for what is not.
+
+Only looks; the one thing that it writes is a file in the data folder, which it deletes again.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from app.adapters.broker import broker_configuration
+from app.adapters.database.migrate import current_revision, newest_revision
+from app.cli.exits import Exit
+from app.cli.output import json_option, show_json, wants_json
+from app.cli.wiring import Wiring, wire
+from app.errors import ConfigurationError, SealBroken, StoreUnavailable
+from app.settings import PREFIX, Settings, load_settings
+from app.steps.secrets import DIGEST, SIGNING
+
+_BROKER_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look brought; `cure` is empty where nothing is wrong."""
+
+    name: str
+    ok: bool
+    detail: str
+    cure: str = ""
+
+
+@click.command
+@json_option
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Check the settings and everything that the service needs."""
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        findings = [_bad("settings", problem, "see docs/settings.md") for problem in error.problems]
+        _show({}, findings)
+        context.exit(Exit.CONFIGURATION)
+    findings = list(_examine(settings))
+    _show(_shown(settings), findings)
+    context.exit(Exit.OK if all(finding.ok for finding in findings) else Exit.FAILED)
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    yield _good("settings", "every setting is known and has a value that makes sense")
+    yield _data_folder(settings)
+    try:
+        wiring = wire(settings)
+    except ConfigurationError as error:
+        yield _bad("master keys", str(error), f"set {PREFIX}MASTER_KEYS, or make the data folder readable")
+        return
+    database = _database(wiring)
+    yield database
+    if database.ok:
+        yield _master_keys(wiring)
+    wiring.database.dispose()
+    yield _broker(settings)
+
+
+def _good(name: str, detail: str) -> Finding:
+    return Finding(name, ok=True, detail=detail)
+
+
+def _bad(name: str, detail: str, cure: str) -> Finding:
+    return Finding(name, ok=False, detail=detail, cure=cure)
+
+
+def _data_folder(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return _good("data folder", f"{folder} can be written")
+    except OSError:
+        return _bad("data folder", f"{folder} cannot be written", f"set {PREFIX}DATA_DIR to one that can")
+
+
+def _database(wiring: Wiring) -> Finding:
+    try:
+        revision = current_revision(wiring.database)
+    except StoreUnavailable:
+        cure = f"start it, and check {PREFIX}DATABASE_URL"
+        return _bad("database", "it cannot be reached, or does not answer in time", cure)
+    if revision != newest_revision():
+        detail = f"it is at revision {revision or 'none'}, this version needs {newest_revision()}"
+        return _bad("database", detail, "run `vestibule migrate`")
+    return _good("database", f"it can be reached and is at revision {revision}")
+
+
+def _master_keys(wiring: Wiring) -> Finding:
+    try:
+        count = sum(len(wiring.secrets.load(name)) for name in (DIGEST, SIGNING))
+    except SealBroken:
+        cure = f"add the key that sealed it to {PREFIX}MASTER_KEYS"
+        return _bad("master keys", "they do not open what is sealed in the database", cure)
+    if not count:
+        return _bad("master keys", "there is nothing that they could open", "run `vestibule migrate`")
+    return _good("master keys", f"they open the {count} secrets of this installation")
+
+
+def _broker(settings: Settings) -> Finding:
+    application = Celery("doctor", set_as_current=False, fixups=[])
+    application.conf.update(broker_configuration(settings.broker_url, settings.data_dir))
+    try:
+        with application.connection_for_write(connect_timeout=_BROKER_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_BROKER_SECONDS)
+    except (KombuError, OSError):
+        cure = f"start it, and check {PREFIX}BROKER_URL; nothing is lost meanwhile, workers look for work by themselves"
+        return _bad("broker", "it cannot be reached", cure)
+    return _good("broker", "it can be reached")
+
+
+def _shown(settings: Settings) -> Mapping[str, Any]:
+    values = settings.model_dump(mode="json")  # secrets show themselves as asterisks
+    urls = {name: "set" if values[name] else "" for name in ("database_url", "broker_url")}  # they may hold passwords
+    return {f"{PREFIX}{name.upper()}": value for name, value in {**values, **urls}.items()}
+
+
+def _show(settings: Mapping[str, Any], findings: list[Finding]) -> None:
+    if wants_json():
+        show_json({"settings": dict(settings), "checks": [asdict(finding) for finding in findings]})
+        return
+    for name, value in settings.items():
+        click.echo(f"{name} = {value}")
+    for finding in findings:
+        word = click.style("ok    ", fg="green") if finding.ok else click.style("failed", fg="red")
+        click.echo(f"{word} {finding.name}: {finding.detail}" + (f"; {finding.cure}" if finding.cure else ""))

@@ -1,0 +1,71 @@
+"""The commands of documents, the same for partners and campaigns: put, get, list.
+
+They work beside the database with every permission; over the network there is the management interface.
+"""
+
+from typing import Any, BinaryIO
+
+import click
+
+from app.cli.output import json_option, remark, show_json, show_table
+from app.cli.wiring import opened
+from app.domain.session import rfc3339
+from app.domain.strict_json import NotStrictJson, parse
+from app.errors import RequestMalformed
+from app.management_ports import DocumentKind, StoredDocument
+from app.steps.authorize import LOCAL_CALLER
+from app.steps.configure import MAX_PAGE
+
+_MAX_FILE_BYTES = 1024 * 1024
+
+
+def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[click.Command]:
+    """Return the commands for one kind of documents; `columns` are those of its list."""
+
+    @click.command
+    @click.argument("id", metavar=f"{kind.upper()}_ID")
+    @click.argument("file", type=click.File("rb"))
+    @json_option
+    def put(id: str, file: BinaryIO) -> None:  # noqa: A002 - click names the argument
+        """Store the document in FILE (- for standard input); secrets shown as ******** keep what is stored."""
+        body = _read(file)
+        with opened() as wiring:
+            done = wiring.configure.put(kind, id, body, LOCAL_CALLER)
+        remark(f"{kind} {id} {'created' if done.is_new else 'changed'}, version {done.stored.version}")
+        show_json(done.stored.document)
+
+    @click.command
+    @click.argument("id", metavar=f"{kind.upper()}_ID")
+    @json_option
+    def get(id: str) -> None:  # noqa: A002 - click names the argument
+        """Show the document, its secrets masked."""
+        with opened() as wiring:
+            show_json(wiring.configure.get(kind, id, LOCAL_CALLER).document)
+
+    @click.command("list")
+    @json_option
+    def list_() -> None:
+        """List all documents."""
+        rows: list[dict[str, Any]] = []
+        after: str | None = None
+        with opened() as wiring:
+            while True:
+                page = wiring.configure.load_page(kind, LOCAL_CALLER, after, MAX_PAGE)
+                rows += map(_row, page.documents)
+                after = page.after
+                if after is None:
+                    break
+        show_table(("id", "version", *columns, "updated_at"), rows)
+
+    return [put, get, list_]
+
+
+def _read(file: BinaryIO) -> object:
+    try:
+        return parse(file.read(_MAX_FILE_BYTES + 1))
+    except NotStrictJson as error:
+        raise RequestMalformed(f"The file is not strict JSON: {error}.") from None
+
+
+def _row(stored: StoredDocument) -> dict[str, Any]:
+    return {"id": stored.id, "version": stored.version, **stored.document, "updated_at": rfc3339(stored.updated_at)}

@@ -1,0 +1,84 @@
+"""What commands show: text for people, or with `--json` one JSON document on stdout, and errors without traceback.
+
+Results go to stdout, remarks and errors to stderr, so that output can be piped.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from app.errors import ConfigurationError, RequestInvalid, VestibuleError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_WANTS_JSON: Final = "app.cli.json"
+_UNFOLDED: Final = 1000
+"""Columns of a table where the output is no terminal: a row is a line."""
+
+
+def json_option(command: Command) -> Command:
+    """Give `command` the option `--json`."""
+    return click.option(
+        "--json", is_flag=True, expose_value=False, is_eager=True, callback=_remember, help="Answer with JSON."
+    )(command)
+
+
+def wants_json(context: click.Context | None = None) -> bool:
+    """Tell whether the running command was called with `--json`."""
+    return bool((context or click.get_current_context()).meta.get(_WANTS_JSON))
+
+
+def show_json(content: object) -> None:
+    """Print `content` as JSON, for programs and for people alike."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Print `rows` as a table; of each the members named by `columns`. With `--json`: as a list, whole."""
+    if wants_json():
+        show_json({"items": list(rows), "cursor": None})
+        return
+    console = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED)
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+    console.print(table)
+
+
+def remark(text: str) -> None:
+    """Print a remark for people; silent with `--json`."""
+    if not wants_json():
+        click.echo(text, err=True)
+
+
+def show_error(error: VestibuleError, context: click.Context) -> None:
+    """Print why a command failed: every mistake, and never a traceback."""
+    details = _details(error)
+    if wants_json(context):
+        click.echo(json.dumps({"code": error.code, **details}, indent=2, ensure_ascii=False), err=True)
+        return
+    click.echo(click.style(f"{error.code}: ", fg="red") + str(details["detail"]), err=True)
+    for mistake in details.get("errors", ()):
+        click.echo(f"  {mistake['path'] or '(document)'}: {mistake['reason']}", err=True)
+
+
+def _details(error: VestibuleError) -> dict[str, Any]:
+    match error:
+        case RequestInvalid():
+            mistakes = [{"path": mistake.path, "reason": mistake.reason} for mistake in error.mistakes]
+            return {"detail": "The document has mistakes.", "errors": mistakes}
+        case ConfigurationError():
+            return {"detail": str(error)}
+        case _:
+            said = str(error).removeprefix(error.code).removeprefix(": ")
+            return {"detail": said or (type(error).__doc__ or "").partition("\n")[0]}
+
+
+def _remember(context: click.Context, _: click.Parameter, value: object) -> None:
+    if value:
+        context.meta[_WANTS_JSON] = True

@@ -1,0 +1,24 @@
+"""The output of several programs on one terminal: each line with its program's name before it, in its own colour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+_COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixedOutput:
+    """Prints lines of the programs called `names`; click leaves the colours out where there is no terminal."""
+
+    names: Sequence[str]
+
+    def __call__(self, name: str, line: str) -> None:
+        """Print `line` of the program `name`; blank ones are left out."""
+        if not line:
+            return
+        width = max(map(len, self.names))
+        colour = _COLOURS[self.names.index(name) % len(_COLOURS)]
+        click.echo(f"{click.style(f'{name:{width}} |', fg=colour)} {line}")

@@ -1,0 +1,28 @@
+"""`vestibule purge`: deletes what has expired, now instead of within the hour."""
+
+from datetime import timedelta
+
+import click
+
+from app.adapters.database.housekeeping import SqlHousekeeping
+from app.adapters.database.leases import SqlLeases
+from app.cli.output import json_option, remark, show_json, wants_json
+from app.cli.wiring import opened
+from app.steps.purge import PurgeExpired
+
+
+@click.command
+@json_option
+def purge() -> None:
+    """Delete what has expired, in chunks."""
+    with opened() as wiring:
+        expired = PurgeExpired(
+            SqlHousekeeping(wiring.database, timedelta(days=wiring.settings.dead_letter_days)),
+            SqlLeases(wiring.database),
+            wiring.clock,
+            wiring.settings.purge_chunk,
+        )
+        deleted = expired(by_hand=True)
+    remark(f"{sum(deleted.values())} rows deleted")
+    if wants_json():
+        show_json({"deleted": dict(deleted)})

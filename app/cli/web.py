@@ -1,0 +1,20 @@
+"""`vestibule web`: the web process in the foreground."""
+
+import click
+
+from app.settings import load_settings
+from app.web.server import serve
+
+_PORT = click.IntRange(0, 65535)
+
+
+@click.command
+@click.option("--host", help="Address that the public port listens on.")
+@click.option("--port", type=_PORT, help="Public port.")
+@click.option("--admin-port", type=_PORT, help="Port of health and metrics.")
+@click.option("--reuse-port", is_flag=True, help="Share the public port with other processes of this machine.")
+def web(host: str | None, port: int | None, admin_port: int | None, *, reuse_port: bool) -> None:
+    """Serve the public and the management port until SIGTERM."""
+    given = {"host": host, "port": port, "admin_port": admin_port}
+    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    serve(settings, reuse_port=reuse_port)

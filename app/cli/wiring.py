@@ -1,0 +1,70 @@
+"""Composition root of the command line: stores and steps from the settings, by plain constructor calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.adapters.clock import SystemClock
+from app.adapters.database.audit import SqlAuditLog
+from app.adapters.database.clients import SqlClients
+from app.adapters.database.documents import SqlDocuments
+from app.adapters.database.engine import Database, open_database
+from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.master_keys import load_master_keys
+from app.adapters.sealing import AesSealing, KeyRing
+from app.documents.secrets import join_secrets, split_secrets
+from app.domain.outside import OutboundPolicy
+from app.errors import ConfigurationError
+from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
+from app.ports import Clock
+from app.settings import PREFIX, Settings, load_settings
+from app.steps.configure import ConfigureDocuments
+
+_ROLE = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What commands work with."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    documents: DocumentStore
+    clients: ClientStore
+    secrets: SecretStore
+    audit: AuditLog
+    configure: ConfigureDocuments
+
+
+@contextmanager
+def opened(settings: Settings | None = None) -> Iterator[Wiring]:
+    """Yield what commands work with, by default by the environment's settings; close the database afterwards."""
+    wiring = wire(load_settings() if settings is None else settings)
+    try:
+        yield wiring
+    finally:
+        wiring.database.dispose()
+
+
+def wire(settings: Settings) -> Wiring:
+    """Return what commands work with, connected to nothing yet; raise ConfigurationError if a part cannot be had."""
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError((f"{PREFIX}DATA_DIR: {settings.data_dir} cannot be created",)) from None
+    clock = SystemClock()
+    sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
+    database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
+    documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
+    audit = SqlAuditLog(database)
+    return Wiring(
+        settings=settings,
+        database=database,
+        clock=clock,
+        documents=documents,
+        clients=SqlClients(database),
+        secrets=SqlSecrets(database, sealing),
+        audit=audit,
+        configure=ConfigureDocuments(documents, audit, clock, OutboundPolicy(settings.private_url_cidrs)),
+    )

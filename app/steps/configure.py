@@ -1,0 +1,183 @@
+"""Configuration: putting, reading, listing and deleting the documents of partners and campaigns.
+
+What a caller may not see does not exist for it. Answers hold no secrets; each change is audited. Which scope a call
+needs is known to the edge.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, assert_never
+
+from app.documents.campaign import parse_campaign_document
+from app.documents.partner import parse_partner_document
+from app.documents.secrets import holds_mask, mask_document
+from app.domain.outside import OutboundPolicy
+from app.errors import CampaignUnknown, Mistake, PartnerUnknown, PreconditionFailed, RequestError, RequestInvalid
+from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore, StoredDocument
+from app.ports import Clock
+from app.steps.authorize import Caller
+
+MAX_PAGE: Final = 200
+DEFAULT_PAGE: Final = 50
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ID_RULE = "An id has 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen, not beginning with a mark."
+_NO_PARTNER = Mistake("partner_id", "There is no partner of this id.")
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What must hold for a change: the document is absent, exists, or has one of `versions` (RFC 9110 section 13)."""
+
+    must_be_absent: bool = False
+    must_exist: bool = False
+    versions: frozenset[int] | None = None
+
+
+ALWAYS: Final = Precondition()
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What was stored, masked, and whether it is new."""
+
+    stored: StoredDocument
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents, and the id after which the next page begins (None: there is none)."""
+
+    documents: Sequence[StoredDocument]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureDocuments:
+    """Keeps the documents of partners and campaigns."""
+
+    documents: DocumentStore
+    audit: AuditLog
+    clock: Clock
+    outbound: OutboundPolicy
+
+    def put(
+        self, kind: DocumentKind, id_: str, body: object, caller: Caller, precondition: Precondition = ALWAYS
+    ) -> Put:
+        """Store what `body` says and return it.
+
+        Raise RequestInvalid with every mistake, PreconditionFailed, or the kind's unknown error.
+        """
+        if not _ID.fullmatch(id_):
+            raise RequestInvalid((Mistake("id", _ID_RULE),))
+        stored = self.documents.find(kind, id_)
+        if not (caller.sees(id_) if kind is DocumentKind.PARTNER else stored is None or _sees(caller, stored)):
+            raise _unknown(kind)
+        if_version = _version_demanded(precondition, stored)
+        document = self._parsed(kind, body, stored, caller)
+        if if_version is None and (caller.partner_id is not None or holds_mask(kind, body)):
+            # What may be seen was decided, and masked secrets were taken, from this version and from no other.
+            if_version = 0 if stored is None else stored.version
+        now = self.clock.now()
+        try:
+            written = self.documents.put(kind, id_, document, if_version, now)
+        except PartnerUnknown:  # it was deleted since we looked
+            raise RequestInvalid((_NO_PARTNER,)) from None
+        action = f"{kind}.created" if stored is None else f"{kind}.changed"
+        self.audit.add(AuditEntry(now, caller.client_id, action, id_, {"version": written.version}))
+        return Put(_masked(written), stored is None)
+
+    def get(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
+        """Return the document, masked; raise the kind's unknown error."""
+        return _masked(self._find(kind, id_, caller))
+
+    def load_page(
+        self, kind: DocumentKind, caller: Caller, after: str | None = None, limit: int = DEFAULT_PAGE
+    ) -> Page:
+        """Return at most `limit` documents that the caller sees, by id, masked."""
+        found = self.documents.load_page(kind, after, limit + 1, caller.partner_id)
+        shown = [_masked(document) for document in found[:limit]]
+        return Page(shown, shown[-1].id if len(found) > limit else None)
+
+    def delete(self, kind: DocumentKind, id_: str, caller: Caller, precondition: Precondition = ALWAYS) -> None:
+        """Delete the document; raise PreconditionFailed, PartnerInUse, or the kind's unknown error."""
+        stored = self._find(kind, id_, caller)
+        if not self.documents.delete(kind, id_, _version_demanded(precondition, stored)):
+            raise _unknown(kind)
+        now = self.clock.now()
+        self.audit.add(AuditEntry(now, caller.client_id, f"{kind}.deleted", id_, {"version": stored.version}))
+
+    def _find(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
+        stored = self.documents.find(kind, id_) if _ID.fullmatch(id_) else None
+        if stored is None or not _sees(caller, stored):
+            raise _unknown(kind)
+        return stored
+
+    def _parsed(
+        self, kind: DocumentKind, body: object, stored: StoredDocument | None, caller: Caller
+    ) -> Mapping[str, Any]:
+        match kind:
+            case DocumentKind.PARTNER:
+                return parse_partner_document(body, None if stored is None else stored.document, self.outbound)
+            case DocumentKind.CAMPAIGN:
+                return self._parsed_campaign(body, caller)
+            case _:
+                assert_never(kind)
+
+    def _parsed_campaign(self, body: object, caller: Caller) -> Mapping[str, Any]:
+        mistakes: tuple[Mistake, ...] = ()
+        partner_id = body.get("partner_id") if isinstance(body, Mapping) else None
+        if isinstance(partner_id, str) and partner_id and not self._partner_exists(partner_id, caller):
+            mistakes = (_NO_PARTNER,)
+        try:
+            document = parse_campaign_document(body)
+        except RequestInvalid as error:
+            raise RequestInvalid((*mistakes, *error.mistakes)) from None
+        if mistakes:
+            raise RequestInvalid(mistakes)
+        return document
+
+    def _partner_exists(self, partner_id: str, caller: Caller) -> bool:
+        is_seen = caller.sees(partner_id) and bool(_ID.fullmatch(partner_id))
+        return is_seen and self.documents.find(DocumentKind.PARTNER, partner_id) is not None
+
+
+def _sees(caller: Caller, stored: StoredDocument) -> bool:
+    match stored.kind:
+        case DocumentKind.PARTNER:
+            return caller.sees(stored.id)
+        case DocumentKind.CAMPAIGN:
+            return caller.sees(str(stored.document["partner_id"]))
+        case _:
+            assert_never(stored.kind)
+
+
+def _version_demanded(precondition: Precondition, stored: StoredDocument | None) -> int | None:
+    """Return the version that the store is to insist on, None for any, 0 for none; raise PreconditionFailed."""
+    if precondition.must_be_absent:
+        if stored is not None:
+            raise PreconditionFailed("The document exists already.")
+        return 0
+    if not precondition.must_exist and precondition.versions is None:
+        return None
+    if stored is None:
+        raise PreconditionFailed("There is no such document to change.")
+    if precondition.versions is not None and stored.version not in precondition.versions:
+        raise PreconditionFailed
+    return stored.version
+
+
+def _masked(stored: StoredDocument) -> StoredDocument:
+    return replace(stored, document=mask_document(stored.kind, stored.document))
+
+
+def _unknown(kind: DocumentKind) -> RequestError:
+    match kind:
+        case DocumentKind.PARTNER:
+            return PartnerUnknown()
+        case DocumentKind.CAMPAIGN:
+            return CampaignUnknown()
+        case _:
+            assert_never(kind)

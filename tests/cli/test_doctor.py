@@ -1,0 +1,90 @@
+"""`doctor`: each thing that can be missing is found, with a cure, and nothing secret is shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import Commands
+
+KEY, OTHER_KEY = "00112233445566778899aabbccddeeff" * 2, "ffeeddccbbaa99887766554433221100" * 2
+
+
+def checks(commands: Commands) -> dict[str, str]:
+    """Return what is wrong: cures by the name of the check, empty where all is well."""
+    result = commands.run("doctor", "--json")
+    return {check["name"]: check["cure"] for check in json.loads(result.stdout)["checks"]}
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    return Commands.at(tmp_path, MASTER_KEYS=KEY)
+
+
+def test_doctor_of_a_sound_installation_finds_nothing(commands: Commands) -> None:
+    commands.run("migrate")
+
+    result = commands.run("doctor")
+
+    assert result.exit_code == 0
+    assert [line.split(":")[0] for line in result.stdout.splitlines() if line.startswith(("ok", "failed"))] == [
+        "ok     settings",
+        "ok     data folder",
+        "ok     database",
+        "ok     master keys",
+        "ok     broker",
+    ]
+    assert KEY not in result.output
+
+
+def test_doctor_before_the_migration_says_so(commands: Commands) -> None:
+    result = commands.run("doctor")
+
+    assert result.exit_code == 1
+    assert checks(commands)["database"] == "run `vestibule migrate`"
+
+
+def test_doctor_with_another_master_key_says_so(commands: Commands, tmp_path: Path) -> None:
+    commands.run("migrate")
+
+    found = checks(Commands.at(tmp_path, MASTER_KEYS=OTHER_KEY))
+
+    assert found["master keys"] == "add the key that sealed it to VESTIBULE_MASTER_KEYS"
+
+
+@pytest.mark.parametrize(
+    "url", [pytest.param("redis://127.0.0.1:1/0", id="redis"), pytest.param("amqp://127.0.0.1:1//", id="rabbitmq")]
+)
+def test_doctor_without_the_broker_says_so(tmp_path: Path, url: str) -> None:
+    commands = Commands.at(tmp_path, MASTER_KEYS=KEY, BROKER_URL=url)
+    commands.run("migrate")
+
+    found = checks(commands)
+
+    assert {name for name, cure in found.items() if cure} == {"broker"}
+
+
+def test_doctor_without_the_database_says_so(tmp_path: Path) -> None:
+    commands = Commands.at(tmp_path, MASTER_KEYS=KEY, DATABASE_URL="postgresql://user:canary@127.0.0.1:1/none")
+
+    result = commands.run("doctor")
+
+    assert result.exit_code == 1
+    assert "failed database: it cannot be reached" in result.stdout
+    assert "canary" not in result.output
+
+
+def test_doctor_with_wrong_settings_lists_each(tmp_path: Path) -> None:
+    result = Commands.at(tmp_path, NO_SUCH="1", PORT="x").run("doctor")
+
+    assert result.exit_code == 3
+    names = [line.split(":")[1].strip() for line in result.stdout.splitlines()]
+    assert names == ["VESTIBULE_NO_SUCH", "VESTIBULE_PORT"]
+
+
+def test_doctor_without_a_data_folder_to_write_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    found = checks(Commands.at(tmp_path / "file", MASTER_KEYS=KEY))
+
+    assert found["data folder"] == "set VESTIBULE_DATA_DIR to one that can"

@@ -1,0 +1,176 @@
+"""Prefill calls: what is called, what an answer or a failure makes of the session, and the record of the attempt."""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
+from app.domain.prefill import PartnerAnswer, Prefill, PrefillSource, PrefillStatus
+from app.domain.session import ClaimedSession, Priority, Stage
+from app.errors import OutsideError
+from app.ports import Claim
+from app.reasons import PrefillReason
+from app.steps.fetch import FetchPrefills
+from tests.builders import NOW, move, new_session, outcome, partner, request
+from tests.fakes import FakePartnerApi, FixedClock, MemoryConfiguration, MemorySessions
+
+CONFIG = PrefillConfig(
+    url="https://api.acme.example/{campaign_id}/{sub}",
+    method="GET",
+    authorization=Authorization(AuthorizationSource.CLAIM, name="access_token"),
+    timeout=timedelta(seconds=5),
+    max_concurrency=50,
+    form_mapping={"firstname": "given"},
+)
+ANSWER = PartnerAnswer({"firstname": "Ada"}, {"newsletter": True})
+WAITING = outcome(prefill=Prefill(PrefillStatus.PENDING))
+
+
+class Broken(FakePartnerApi):
+    """An adapter with a bug."""
+
+    async def fetch(self, call: Any) -> PartnerAnswer:
+        raise ZeroDivisionError(f"canary {call}")
+
+
+@dataclass(slots=True)
+class Fetching:
+    """A FetchPrefills over twins, with one session that waits for its call."""
+
+    config: PrefillConfig | None = CONFIG
+    answers: tuple[PartnerAnswer | OutsideError, ...] = (ANSWER,)
+    clock: FixedClock = field(default_factory=FixedClock)
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    api: FakePartnerApi = field(default_factory=FakePartnerApi)
+
+    def claimed(self) -> ClaimedSession:
+        """Return the session, claimed for its call."""
+        new = new_session()
+        self.sessions.add([new], NOW)
+        [judged] = self.sessions.claim(Claim(Stage.VERIFY, 1, NOW, NOW + timedelta(seconds=30)))
+        self.sessions.finish([move(judged, Stage.FETCH, due_at=NOW, outcome=WAITING, request=request())], NOW)
+        return self.claim_again()
+
+    def claim_again(self) -> ClaimedSession:
+        now = self.clock.now()
+        [session] = self.sessions.claim(Claim(Stage.FETCH, 1, now, now + timedelta(seconds=30)))
+        return session
+
+    def step(self) -> FetchPrefills:
+        self.api.answers = {"acme": self.answers}
+        configuration = MemoryConfiguration.of(partner(prefill=self.config))
+        return FetchPrefills(self.sessions, configuration, self.api, self.clock, lambda: 0.5)
+
+    async def work(self, session: ClaimedSession) -> frozenset[str]:
+        step = self.step()
+        return step.save([await step.call(planned) for planned in step.plan([session])])
+
+
+async def test_fetch_calls_the_partner_as_it_is_configured() -> None:
+    fetching = Fetching()
+
+    await fetching.work(fetching.claimed())
+
+    [call] = fetching.api.calls
+    assert call.url == "https://api.acme.example/945645/ada"
+    assert (call.method, call.bearer, call.timeout) == ("GET", "access-token", timedelta(seconds=5))
+    assert call.form_mapping == {"firstname": "given"}
+
+
+@pytest.mark.parametrize(
+    ("authorization", "bearer"),
+    [
+        pytest.param(Authorization(AuthorizationSource.STATIC, secret="ours"), "ours", id="our-credential"),
+        pytest.param(Authorization(AuthorizationSource.NONE), None, id="none"),
+        pytest.param(Authorization(AuthorizationSource.TOKEN), "access-token", id="token"),
+    ],
+)
+async def test_fetch_carries_the_configured_credential(authorization: Authorization, bearer: str | None) -> None:
+    fetching = Fetching(config=replace(CONFIG, authorization=authorization))
+
+    await fetching.work(fetching.claimed())
+
+    assert fetching.api.calls[0].bearer == bearer
+
+
+async def test_fetch_of_an_answer_settles_the_session_and_records_the_attempt() -> None:
+    fetching = Fetching()
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.request) == (Stage.DONE, None)
+    assert row.outcome is not None
+    assert (row.outcome.prefill.status, row.outcome.prefill.source) == (PrefillStatus.READY, PrefillSource.PARTNER)
+    assert row.outcome.prefill.form == {"firstname": "Ada"}
+    [attempt] = fetching.sessions.attempts
+    assert (attempt.number, attempt.error_class, attempt.status) == (1, None, 200)
+
+
+async def test_fetch_that_may_pass_is_due_again_while_the_participant_waits() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_5XX, status=503), ANSWER))
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.priority, row.error_class) == (Stage.FETCH, Priority.FRESH, PrefillReason.HTTP_5XX)
+    assert row.due_at == NOW + timedelta(seconds=0.25)
+    fetching.clock.advance(0.25)
+    await fetching.work(fetching.claim_again())
+    assert fetching.sessions.rows[session.id].stage is Stage.DONE
+    assert [attempt.number for attempt in fetching.sessions.attempts] == [1, 2]
+
+
+async def test_fetch_that_cannot_pass_is_a_dead_letter() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_4XX, status=404),))
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.error_class, row.request) == (Stage.DEAD, PrefillReason.HTTP_4XX, request())
+    assert row.outcome is not None
+    assert (row.outcome.prefill.status, row.outcome.prefill.reason) == (PrefillStatus.UNAVAILABLE, "http_4xx")
+    assert row.outcome.verdict == WAITING.verdict
+
+
+async def test_fetch_for_a_partner_without_an_api_is_a_dead_letter_without_a_call() -> None:
+    fetching = Fetching(config=None)
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    assert fetching.sessions.rows[session.id].error_class is PrefillReason.POLICY
+    assert fetching.api.calls == []
+    assert fetching.sessions.attempts == []
+
+
+async def test_fetch_that_crashes_counts_as_our_own_fault_and_tells_no_secret() -> None:
+    fetching = Fetching(api=Broken())
+    session = fetching.claimed()
+
+    with capture_logs() as events:
+        await fetching.work(session)
+
+    assert fetching.sessions.rows[session.id].error_class is PrefillReason.INTERNAL
+    assert [event["event"] for event in events] == ["prefill.crashed", "prefill.failed"]
+    assert "canary" not in json.dumps(events, default=str)
+
+
+async def test_fetch_of_a_zombie_changes_no_row_and_still_records_its_call() -> None:
+    fetching = Fetching()
+    zombie = fetching.claimed()
+    fetching.clock.advance(31)
+    fetching.claim_again()
+
+    moved = await fetching.work(zombie)
+
+    assert moved == frozenset()
+    assert fetching.sessions.rows[zombie.id].stage is Stage.FETCH
+    assert len(fetching.sessions.attempts) == 1
