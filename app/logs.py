@@ -1,0 +1,236 @@
+"""Logs: static event names with fields beside them, one JSON object a line on stderr, secrets never.
+
+Redaction is the last processor before rendering, for our own events and for those of libraries alike. Of an exception
+only its type and where it was raised are told: its text may hold what a caller sent.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from threading import get_ident
+from time import time
+from traceback import walk_tb
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED: Final = "[redacted]"
+SENSITIVE: Final = frozenset(
+    {
+        "access_token",
+        "assertion",
+        "authorization",
+        "bearer",
+        "body",
+        "claims",
+        "client_secret",
+        "cookie",
+        "custom",
+        "email",
+        "form",
+        "gift",
+        "jti",
+        "master_keys",
+        "optin",
+        "participant",
+        "password",
+        "prefill",
+        "query",
+        "secret",
+        "session_key",
+        "sub",
+        "token",
+        "url",
+    }
+)
+"""Names of fields whose value is never shown, whatever it is."""
+
+_SHORTEST_SECRET: Final = 16
+_SECRET = re.compile(
+    r"e[wy][A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){2,4}"  # a compact JWS or JWE: its header is a JSON object
+    r"|\b[0-9a-f]{8}\.[A-Za-z0-9_-]{43}"  # a session key
+    r"|\b(?:Bearer|Basic) [A-Za-z0-9._~+/=-]+"
+)
+_FRAMES: Final = 4
+"""How many of the innermost frames tell where an error was raised."""
+_LEVELS: Final[Mapping[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
+
+_chain: list[Processor] = []
+"""One list for the life of the process, since loggers that were used keep the one they were made with."""
+
+
+def configure(level: str = "info", style: str = "json") -> None:
+    """Send all events, our own and those of `logging`, through one chain to stderr; `style` is `json` or `console`."""
+    least = _LEVELS[level]
+    render: list[Processor] = [_render_json] if style == "json" else [structlog.dev.ConsoleRenderer(colors=False)]
+    _chain[:] = [structlog.contextvars.merge_contextvars, stamp, explain, redact, *render]
+    structlog.configure(
+        processors=_chain,
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=lambda *_: StderrLogger(),
+        cache_logger_on_first_use=True,
+    )
+    handler = _ForeignHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.contextvars.merge_contextvars, _name_foreign, stamp],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, explain, redact, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(least, logging.INFO))
+    for chatty in ("sqlalchemy.engine", "alembic.runtime.migration"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Put when, how bad and what in front."""
+    name = event.pop("event", "")
+    return {"at": _moment(int(time() * 1000)), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+
+
+def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Replace an exception by its type and where it was raised."""
+    exc_info = event.pop("exc_info", None)
+    if exc_info:
+        error = exc_info if isinstance(exc_info, BaseException) else _current(exc_info)
+        if error is not None:
+            event.update(fault_fields(error))
+    return event
+
+
+def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask every field of a sensitive name, and whatever looks like a token, a session key or a credential."""
+    for name, value in event.items():
+        if name in SENSITIVE:
+            event[name] = REDACTED
+        elif value.__class__ is str:
+            if len(value) >= _SHORTEST_SECRET and ("." in value or " " in value):  # every alternative holds one
+                event[name] = _SECRET.sub(REDACTED, value)
+        elif isinstance(value, Mapping | list | tuple | bytes):
+            event[name] = _redacted(value)
+    return event
+
+
+def fault_fields(error: BaseException) -> dict[str, object]:
+    """Return the fields that tell of `error`: the types along its causes, and the frames where it was raised."""
+    kinds: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(kinds) < _FRAMES:
+        kinds.append(type(cause).__qualname__)
+        cause = cause.__cause__
+    frames = [f"{frame.f_globals.get('__name__', '?')}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    return {"error": " < ".join(kinds), "where": " > ".join(frames[-_FRAMES:])}
+
+
+class StderrLogger:
+    """Writes each line with one system call: no lock that a fork could take along, no buffer that a kill could lose."""
+
+    def msg(self, line: str) -> None:
+        """Write `line`, or leave it to the loop whose turn this is (see `gathered`)."""
+        turn = _turn
+        if turn is None or turn.thread != get_ident():
+            _write(line)
+            return
+        turn.lines.append(line)
+        if len(turn.lines) == 1:
+            turn.loop.call_soon(turn.flush)
+
+    debug = info = warning = warn = error = critical = exception = fatal = failure = err = log = msg
+
+
+@contextmanager
+def gathered(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Write what the thread of `loop` logs in one turn with one system call: each costs it the interpreter's lock."""
+    global _turn  # noqa: PLW0603 - as the standard error stream, there is one in a process
+    turn = _turn = _Turn(loop)
+    try:
+        yield
+    finally:
+        _turn = None
+        turn.flush()
+
+
+@dataclass(slots=True)
+class _Turn:
+    loop: asyncio.AbstractEventLoop
+    thread: int = field(default_factory=get_ident)
+    lines: list[str] = field(default_factory=list)
+
+    def flush(self) -> None:
+        if self.lines:
+            _write("\n".join(self.lines))
+            self.lines.clear()
+
+
+_turn: _Turn | None = None
+
+
+def _write(text: str) -> None:
+    # A log that cannot be written has nowhere to be reported, and must not fail the work it tells of.
+    with suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+class _ForeignHandler(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._out = StderrLogger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._out.msg(self.format(record))
+        except Exception as error:  # noqa: BLE001 - a record that cannot be formatted is told of, not raised
+            self._out.msg(_encode({"event": "log.failed", **fault_fields(error)}))
+
+
+@lru_cache(maxsize=1)
+def _moment(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _name_foreign(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    record = event.get("_record")
+    if isinstance(record, logging.LogRecord):
+        event["logger"] = record.name
+    return event
+
+
+def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return _encode(event)
+
+
+def _current(exc_info: object) -> BaseException | None:
+    return exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case str():
+            return _SECRET.sub(REDACTED, value)
+        case Mapping():
+            return {name: REDACTED if name in SENSITIVE else _redacted(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_redacted(inner) for inner in value]
+        case bytes():
+            return REDACTED
+        case _:
+            return value

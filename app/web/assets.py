@@ -1,0 +1,57 @@
+"""Static files: read once, addressed by their content, so that browsers may keep them for ever."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import web
+
+from app.errors import NotFound
+
+PATTERN: Final = "/static/{file}"
+_HASH_CHARACTERS: Final = 12
+_TYPES: Final[Mapping[str, str]] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: bytes
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The static files by their addressed name, e.g. `campaign.3f2a91bc04d1.css`; `names` maps the plain one to it."""
+
+    names: Mapping[str, str]
+    files: Mapping[str, _File]
+
+    def url(self, name: str) -> str:
+        """Return the address of the file called `name`."""
+        return f"/static/{self.names[name]}"
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Answer a file; raise NotFound for a name that is none, such as that of an earlier content."""
+        file = self.files.get(request.match_info["file"])
+        if file is None:
+            raise NotFound
+        headers = {"Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "same-origin"}
+        return web.Response(body=file.content, content_type=file.type, charset="utf-8", headers=headers)
+
+
+def load_assets() -> Assets:
+    """Read the files of `app/web/static`."""
+    names: dict[str, str] = {}
+    by_name: dict[str, _File] = {}
+    for entry in files("app.web").joinpath("static").iterdir():
+        stem, _, extension = entry.name.rpartition(".")
+        if extension not in _TYPES:
+            continue
+        content = entry.read_bytes()
+        addressed = f"{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}.{extension}"
+        names[entry.name] = addressed
+        by_name[addressed] = _File(content, _TYPES[extension])
+    return Assets(names, by_name)

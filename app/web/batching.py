@@ -1,0 +1,148 @@
+"""Gathers what single requests ask into batches: the group commit, and one query for all who read.
+
+A lone request goes at once. While a batch is under way the next one gathers; batches begin at most every
+`wait_seconds`, unless one is full. What may wait is bounded. Knows nothing of what is asked.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Final, Generic, TypeVar
+
+from app.errors import Overloaded, StoreUnavailable
+from app.web.store_threads import StoreThreads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[Sequence[Item]], Sequence[Result]]
+Observe = Callable[[int, float], None]
+"""Records rows and duration in seconds of one batch."""
+
+_SMOOTHING: Final = 0.2
+_NO_RATE_YET: Final = 1000.0
+"""Rows a second that are assumed until a batch was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """At most `rows` in a batch, `queue` that wait or are under way, `in_flight` batches at a time."""
+
+    rows: int
+    wait_seconds: float
+    queue: int
+    in_flight: int = 1
+
+
+class Batcher(Generic[Item, Result]):
+    """Hands items to `work`, which takes a sequence and returns one result each, in order, on a thread of the store."""
+
+    def __init__(
+        self, work: Work[Item, Result], threads: StoreThreads, limits: BatchLimits, observe: Observe = lambda *_: None
+    ) -> None:
+        self._work = work
+        self._threads = threads
+        self._limits = limits
+        self._observe = observe
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._held = 0
+        self._batches: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.Handle | None = None
+        self._began_at = 0.0
+        self._rate = _NO_RATE_YET
+
+    @property
+    def depth(self) -> int:
+        """Return how many items are held: waiting, or in a batch under way."""
+        return self._held
+
+    async def submit(self, item: Item) -> Result:
+        """Return the result for `item`; raise Overloaded, StoreUnavailable, or what the work raised."""
+        if self._threads.is_down:
+            raise StoreUnavailable("the store is known to be down")
+        if self._held >= self._limits.queue:
+            raise Overloaded(retry_after_seconds=self._held / self._rate)
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._held += 1
+        if self._timer is None:
+            self._schedule()
+        elif len(self._waiting) == self._limits.rows:
+            self._begin()
+        return await future
+
+    async def drain(self) -> None:
+        """Return when everything that was submitted has its answer."""
+        while self._held:
+            self._begin()
+            await asyncio.wait(self._batches)
+
+    def _schedule(self) -> None:
+        if len(self._batches) >= self._limits.in_flight:
+            return
+        loop = asyncio.get_running_loop()
+        due = self._began_at + self._limits.wait_seconds
+        if len(self._waiting) >= self._limits.rows or due <= loop.time():
+            self._timer = loop.call_soon(self._begin)
+        else:
+            self._timer = loop.call_at(due, self._begin)
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._waiting or len(self._batches) >= self._limits.in_flight:
+            return
+        loop = asyncio.get_running_loop()
+        self._began_at = loop.time()
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.rows))]
+        task = loop.create_task(self._run(batch))
+        self._batches.add(task)
+        task.add_done_callback(self._end)
+        if self._waiting:
+            self._schedule()
+
+    async def _run(self, batch: Sequence[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+        began_at = perf_counter()
+        items = [item for item, _ in batch]
+        try:
+            results: Sequence[Result | Exception] = await self._threads.call(partial(apart, self._work, items))
+        except StoreUnavailable as error:
+            results = [StoreUnavailable(str(error)) for _ in batch]
+        finally:
+            self._held -= len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            settle(future, result)
+        seconds = perf_counter() - began_at
+        self._rate += _SMOOTHING * (len(batch) * self._limits.in_flight / max(seconds, 1e-6) - self._rate)
+        self._observe(len(batch), seconds)
+
+    def _end(self, task: "asyncio.Task[None]") -> None:
+        self._batches.discard(task)
+        if self._waiting and self._timer is None:
+            self._schedule()
+
+
+def apart(work: Work[Item, Result], items: Sequence[Item]) -> Sequence[Result | Exception]:
+    """Return one result or error each: where a batch fails, its halves are tried, so that one item fails alone."""
+    try:
+        return work(items)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is raised in the request that it belongs to
+        if len(items) == 1:
+            return [error]
+        half = len(items) // 2
+        return [*apart(work, items[:half]), *apart(work, items[half:])]
+
+
+def settle(future: "asyncio.Future[Result]", result: Result | Exception) -> None:
+    """Answer `future` with a result or an error, unless its request has gone."""
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,62 @@
+"""Who calls a management address: the bearer is judged and its scope checked before the handler sees the request.
+
+RFC 6750: the token comes in the Authorization header, never in the body or the query.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from app.domain.scopes import Scope
+from app.errors import ScopeMissing, Unauthenticated
+from app.steps.authorize import AuthorizeRequest, Caller
+from app.web.middleware import REQUEST_ID
+from app.web.problems import problem
+from app.web.store_threads import StoreThreads
+
+ManagementHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class BearerGuard:
+    """Stands before the handlers of the management interface."""
+
+    authorize: AuthorizeRequest
+    threads: StoreThreads
+
+    def requires(self, scope: Scope, handler: ManagementHandler) -> Handler:
+        """Return a handler that calls `handler` with the caller; it raises Unauthenticated or ScopeMissing."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            try:
+                caller = await self.caller_of(request)
+            except Unauthenticated as error:
+                return _challenged(error, request)
+            if scope not in caller.scopes:
+                raise ScopeMissing(f"This call needs the scope {scope}.")
+            return await handler(request, caller)
+
+        return guarded
+
+    async def caller_of(self, request: web.Request) -> Caller:
+        """Return who calls; raise Unauthenticated."""
+        sent = request.headers.getall("Authorization", [])
+        if not sent:
+            raise Unauthenticated("This call needs a bearer token from /oauth/token.")
+        bearer = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
+        if bearer is None:
+            raise Unauthenticated("The Authorization header must hold one bearer token.")
+        return await self.threads.call(partial(self.authorize, bearer[1]))
+
+
+def _challenged(error: Unauthenticated, request: web.Request) -> web.Response:
+    response = problem(error, request.rel_url.raw_path, request[REQUEST_ID])
+    if "Authorization" in request.headers:  # without one, RFC 6750 section 3.1 has no error named
+        response.headers["WWW-Authenticate"] = 'Bearer realm="vestibule", error="invalid_token"'
+    return response

@@ -1,0 +1,51 @@
+"""Which browser origins may use a participant's route and read its answer (Fetch standard, CORS).
+
+An origin is judged by the campaign. Where none is known yet there is nothing to protect, so that any origin may read
+the problem; the answer itself is judged. No credentials: a session is opened by its key, never by a cookie, from afar.
+"""
+
+import re
+from typing import Final
+
+from aiohttp import web
+
+from app.domain.campaign import Campaign
+from app.errors import OriginNotAllowed
+from app.web.middleware import ALLOWED_ORIGIN
+
+MAX_AGE_SECONDS: Final = 7200
+"""How long a browser remembers a preflight; Chromium caps it here."""
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,300}")
+_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-ID"
+
+
+def allow_any_origin(request: web.Request) -> None:
+    """Let the request's origin, whatever it is, read the answer: a problem that reveals nothing."""
+    origin = request.headers.get("Origin")
+    if origin is not None and _ORIGIN.fullmatch(origin):
+        request[ALLOWED_ORIGIN] = origin
+
+
+def check_origin(request: web.Request, campaign: Campaign, own_origin: str) -> None:
+    """Let the request's origin read the answer if `campaign` allows it or it is ours; raise OriginNotAllowed."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    if origin != own_origin and origin not in campaign.allowed_origins:
+        request.pop(ALLOWED_ORIGIN, None)
+        raise OriginNotAllowed
+    request[ALLOWED_ORIGIN] = origin
+
+
+def preflight_response(methods: str) -> web.Response:
+    """Return the answer to a preflight for a route that knows `methods`; the middleware names the origin."""
+    return web.Response(
+        status=204,
+        headers={
+            "Allow": f"{methods}, OPTIONS",
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+            "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
+        },
+    )

@@ -1,0 +1,113 @@
+"""Partners and campaigns over HTTP: the same five calls for both kinds of documents.
+
+Thin: reads the request, calls the step in a thread, writes the answer. A version is shown as a strong ETag.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from app.domain.scopes import Scope
+from app.domain.session import rfc3339
+from app.errors import Mistake, RequestInvalid
+from app.management_ports import DocumentKind, StoredDocument
+from app.steps.authorize import Caller
+from app.steps.configure import DEFAULT_PAGE, MAX_PAGE, ConfigureDocuments, Precondition
+from app.web.bearer import BearerGuard
+from app.web.bodies import json_response, read_json
+from app.web.store_threads import StoreThreads
+
+MAX_BODY_BYTES: Final = 512 * 1024
+"""A campaign with all its texts in two dozen languages."""
+
+_ETAG_VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
+_CREATED = 201
+_NO_CONTENT = 204
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCalls:
+    """The calls for one kind of documents."""
+
+    kind: DocumentKind
+    configure: ConfigureDocuments
+    threads: StoreThreads
+
+    def routes(self, path: str, guard: BearerGuard, read: Scope, write: Scope) -> list[web.RouteDef]:
+        """Return the routes below `path`."""
+        one = f"{path}/{{id}}"
+        return [
+            web.get(path, guard.requires(read, self.load_page), allow_head=False),
+            web.get(one, guard.requires(read, self.get), allow_head=False),
+            web.put(one, guard.requires(write, self.put)),
+            web.delete(one, guard.requires(write, self.delete)),
+        ]
+
+    async def put(self, request: web.Request, caller: Caller) -> web.Response:
+        """Store the document: 201 if it is new, else 200."""
+        id_, precondition = request.match_info["id"], _precondition(request)
+        body = await read_json(request, MAX_BODY_BYTES)
+        put = await self.threads.call(partial(self.configure.put, self.kind, id_, body, caller, precondition))
+        return _answer(put.stored, _CREATED if put.is_new else 200)
+
+    async def get(self, request: web.Request, caller: Caller) -> web.Response:
+        """Answer with the document."""
+        return _answer(
+            await self.threads.call(partial(self.configure.get, self.kind, request.match_info["id"], caller))
+        )
+
+    async def delete(self, request: web.Request, caller: Caller) -> web.Response:
+        """Delete the document."""
+        id_, precondition = request.match_info["id"], _precondition(request)
+        await self.threads.call(partial(self.configure.delete, self.kind, id_, caller, precondition))
+        return web.Response(status=_NO_CONTENT)
+
+    async def load_page(self, request: web.Request, caller: Caller) -> web.Response:
+        """Answer with a page of the list."""
+        after, limit = _page_asked(request.query)
+        page = await self.threads.call(partial(self.configure.load_page, self.kind, caller, after, limit))
+        cursor = None if page.after is None else urlsafe_b64encode(page.after.encode()).decode()
+        return json_response({"items": [_item(stored) for stored in page.documents], "cursor": cursor})
+
+
+def _answer(stored: StoredDocument, status: int = 200) -> web.Response:
+    return json_response(stored.document, status, {"ETag": f'"{stored.version}"'})
+
+
+def _item(stored: StoredDocument) -> dict[str, Any]:
+    times = {"created_at": rfc3339(stored.created_at), "updated_at": rfc3339(stored.updated_at)}
+    return {"id": stored.id, "version": stored.version, **times, **stored.document}
+
+
+def _precondition(request: web.Request) -> Precondition:
+    """Return what If-Match and If-None-Match demand (RFC 9110 section 13.1); a foreign tag matches nothing."""
+    matched = ",".join(request.headers.getall("If-Match", []))
+    tags = [tag.strip() for tag in matched.split(",")]
+    versions = None
+    if matched and tags != ["*"]:
+        versions = frozenset(int(match[1]) for tag in tags if (match := _ETAG_VERSION.fullmatch(tag)))
+    is_create_only = request.headers.get("If-None-Match", "").strip() == "*"
+    return Precondition(must_be_absent=is_create_only, must_exist=bool(matched), versions=versions)
+
+
+def _page_asked(query: Mapping[str, str]) -> tuple[str | None, int]:
+    mistakes = []
+    after, limit = None, DEFAULT_PAGE
+    if "cursor" in query:
+        try:
+            after = urlsafe_b64decode(query["cursor"]).decode("ascii")
+        except ValueError:
+            mistakes.append(Mistake("cursor", "This is not a cursor that a list has given."))
+    if "limit" in query:
+        sent = query["limit"]
+        limit = int(sent) if re.fullmatch(r"[0-9]{1,4}", sent) else 0
+        if not 1 <= limit <= MAX_PAGE:
+            mistakes.append(Mistake("limit", f"This must be a whole number from 1 to {MAX_PAGE}."))
+    if mistakes:
+        raise RequestInvalid(tuple(mistakes))
+    return after, limit

@@ -1,0 +1,42 @@
+"""Whether the process lives, whether it can serve, and its figures: on a port of their own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from app.errors import StoreUnavailable
+from app.web.bodies import json_response
+from app.web.metrics import CONTENT_TYPE, WebMetrics
+from app.web.store_threads import StoreThreads
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRoutes:
+    """Answers probes; `is_migrated` asks the store whether it has the schema of this version."""
+
+    threads: StoreThreads
+    is_migrated: Callable[[], bool]
+    metrics: WebMetrics
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Return the routes by method and pattern."""
+        return [
+            web.get("/health/live", self.live),
+            web.get("/health/ready", self.ready),
+            web.get("/metrics", self.figures),
+        ]
+
+    async def live(self, _: web.Request) -> web.Response:
+        """Answer that the event loop turns."""
+        return json_response({"status": "live"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Answer whether the store is reachable and migrated; 503 if not."""
+        if not await self.threads.call(self.is_migrated):
+            raise StoreUnavailable("the database has not the schema of this version")
+        return json_response({"status": "ready"})
+
+    async def figures(self, _: web.Request) -> web.Response:
+        """Answer Prometheus."""
+        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})

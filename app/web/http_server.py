@@ -1,0 +1,93 @@
+"""The HTTP server below the application: what is not HTTP at all is answered with a problem too, and never traced.
+
+aiohttp answers such requests before any middleware runs, in words of its own and with a traceback in the log.
+"""
+
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from structlog import get_logger
+
+from app import errors
+from app.logs import fault_fields
+from app.web.middleware import request_id_of, translate
+from app.web.problems import problem
+
+KEEPALIVE_SECONDS: Final = 75.0
+"""How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
+MAX_LINE_BYTES: Final = 32 * 1024
+"""Of the request line: a campaign URL carries a token, of at most 16 KiB, which its encoding may lengthen."""
+_ERROR: Final = 400
+_log = get_logger()
+
+
+class ProblemRunner(web.AppRunner):
+    """Runs an application on a server that answers problems only; waits `shutdown_timeout` for what is under way."""
+
+    def __init__(self, app: web.Application, shutdown_timeout: float) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=True,  # a long poll ends with its connection
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            max_line_size=MAX_LINE_BYTES,
+            shutdown_timeout=shutdown_timeout,
+        )
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _ProblemServer(
+            made.request_handler,
+            request_factory=made.request_factory,
+            handler_cancellation=made.handler_cancellation,
+            **made._kwargs,  # noqa: SLF001 - the server has no other door to what its protocols are made with
+        )
+
+
+class _ProblemServer(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+
+
+class _ProblemProtocol(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP (400), or what failed outside of the middleware."""
+        del message  # quotes what was sent
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer is under way already")
+        is_malformed = isinstance(exc, HttpProcessingError) or status == _ERROR
+        error = errors.RequestMalformed("This is not HTTP.") if is_malformed else errors.VestibuleError()
+        request_id = request_id_of(request)
+        if is_malformed:
+            _log.info("request.malformed", request_id=request_id, error=type(exc).__name__)
+        else:
+            _log.error("request.failed", request_id=request_id, **(fault_fields(exc) if exc else {}))
+        response = _plain(problem(error, "/", request_id), request_id)
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; one that aiohttp made by itself, such as 417, as a problem."""
+        if isinstance(resp, web.HTTPException) and resp.status >= _ERROR:
+            request_id = request_id_of(request)
+            resp = _plain(problem(translate(resp), request.rel_url.raw_path, request_id), request_id)
+        return await super().finish_response(request, resp, start_time)
+
+
+def _plain(response: web.Response, request_id: str) -> web.Response:
+    headers: dict[str, Any] = {
+        "X-Request-ID": request_id,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    response.headers.update(headers)
+    return response

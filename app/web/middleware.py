@@ -1,0 +1,177 @@
+"""What happens around every request: its id, its errors as problems, its headers, and one log event.
+
+One middleware does it all, since each layer costs every request. Knows routes only by their patterns, so that no path
+with an id in it and no query is ever logged.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import getrandbits
+from time import perf_counter
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from structlog import get_logger
+from structlog.contextvars import bind_contextvars
+
+from app import errors
+from app.logs import fault_fields
+from app.web.problems import problem
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+ALLOWED_ORIGIN: Final = web.RequestKey("allowed_origin", str)
+"""Set by `app.web.cors`: the origin that may read the answer."""
+UNMATCHED: Final = "unmatched"
+"""The route of a request that met none."""
+CLIENT_GONE: Final = 499
+"""What is recorded where the client left before its answer; never sent."""
+
+ErrorPage = Callable[[errors.VestibuleError, web.Request], web.Response]
+"""Renders an error for people, where a route's answers are pages."""
+Observe = Callable[[str, str, int, float], None]
+"""Records method, route, status and duration in seconds of one request."""
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_BAD_REQUEST: Final = 400
+_INTERNAL_ERROR: Final = 500
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """The headers that answers of a route carry unless its handler set its own; `cross_origin` routes answer CORS.
+
+    Errors are shown as problem details, or by `error_page` where the route has one.
+    """
+
+    headers: tuple[tuple[str, str], ...]
+    cross_origin: bool = False
+    error_page: ErrorPage | None = None
+
+
+API_POLICY: Final = RoutePolicy(
+    (
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    )
+)
+PARTICIPANT_POLICY: Final = RoutePolicy((*API_POLICY.headers, ("Vary", "Origin")), cross_origin=True)
+_EXPOSED: Final = "Location, Retry-After, X-Request-ID"
+
+
+def request_middleware(observe: Observe, policies: Mapping[str, RoutePolicy]) -> Middleware:
+    """Return the middleware; `policies` are by route pattern, API_POLICY where there is none."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_at = perf_counter()
+        request_id = request[REQUEST_ID] = request_id_of(request)
+        bind_contextvars(request_id=request_id)
+        route = _route_of(request)
+        policy = policies.get(route, API_POLICY)
+        response, error = None, None
+        try:
+            response, error = await _answer(request, handler, policy.error_page)
+        finally:
+            status = CLIENT_GONE if response is None else response.status
+            seconds = perf_counter() - began_at
+            observe(request.method, route, status, seconds)
+            _record(request.method, route, status, seconds, error)
+        _dress(response, request, policy)
+        if isinstance(response, web.HTTPException):
+            raise response
+        return response
+
+    return middleware
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """Return the id that the request brought, if it is sane, else a new one."""
+    brought = request.headers.get("X-Request-ID")
+    if brought is not None and _SANE_REQUEST_ID.fullmatch(brought):
+        return brought
+    return f"{getrandbits(128):032x}"  # it only has to differ, and a system call costs the interpreter's lock
+
+
+async def _answer(
+    request: web.Request, handler: Handler, error_page: ErrorPage | None
+) -> tuple[web.StreamResponse, Exception | None]:
+    error: Exception
+    try:
+        return await handler(request), None
+    except web.HTTPException as answer:
+        if answer.status < _BAD_REQUEST:
+            return answer, None
+        error = translate(answer)
+        allow = answer.headers.get("Allow")
+    except errors.VestibuleError as ours:
+        error, allow = ours, None
+    except Exception as unknown:
+        if isinstance(unknown, ConnectionError) and request.transport is None:
+            raise
+        error, allow = unknown, None
+    shown = error if isinstance(error, errors.VestibuleError) else errors.VestibuleError()
+    response = (
+        error_page(shown, request) if error_page else problem(shown, request.rel_url.raw_path, request[REQUEST_ID])
+    )
+    if allow is not None:
+        response.headers["Allow"] = allow
+    return response, error
+
+
+def translate(answer: web.HTTPException) -> errors.VestibuleError:
+    """Return our error for one of aiohttp's own answers."""
+    match answer.status:
+        case 404:
+            return errors.NotFound()
+        case 405:
+            return errors.MethodNotAllowed()
+        case 413:
+            return errors.BodyTooLarge()
+        case 415:
+            return errors.MediaTypeUnsupported()
+        case status if status < _INTERNAL_ERROR:
+            return errors.RequestMalformed()
+        case _:
+            return errors.VestibuleError()
+
+
+def _route_of(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return UNMATCHED if resource is None else resource.canonical
+
+
+def _record(method: str, route: str, status: int, seconds: float, error: Exception | None) -> None:
+    duration_ms = round(seconds * 1000, 2)
+    if error is None:
+        _log.info("request.answered", method=method, route=route, status=status, duration_ms=duration_ms)
+        return
+    code = error.code if isinstance(error, errors.VestibuleError) else "internal"
+    if status < _INTERNAL_ERROR:
+        _log.info("request.answered", method=method, route=route, status=status, duration_ms=duration_ms, code=code)
+        return
+    _log.error(
+        "request.failed",
+        method=method,
+        route=route,
+        status=status,
+        duration_ms=duration_ms,
+        code=code,
+        **fault_fields(error),
+    )
+
+
+def _dress(response: web.StreamResponse, request: web.Request, policy: RoutePolicy) -> None:
+    if response.prepared:
+        return
+    headers = response.headers
+    for name, value in policy.headers:
+        headers.setdefault(name, value)
+    headers["X-Request-ID"] = request[REQUEST_ID]
+    if policy.cross_origin and (origin := request.get(ALLOWED_ORIGIN)):
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Expose-Headers"] = _EXPOSED

@@ -1,0 +1,157 @@
+"""The Authorization API over HTTP: `/oauth/token` (RFC 6749), and the keys of our access tokens.
+
+Refusals are those of RFC 6749 section 5.2, not problem details: OAuth clients read them.
+"""
+
+import asyncio
+import binascii
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import web
+
+from app.errors import RateLimited
+from app.steps.authorize import GrantError, GrantRefused, IssueAccessToken, IssuedToken
+from app.steps.secrets import SigningKeys
+from app.web.bodies import json_response, media_type, read_body
+from app.web.limits import TokenBuckets, address_key
+from app.web.store_threads import StoreThreads
+
+TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - an address
+JWKS_PATH: Final = "/.well-known/jwks.json"
+PATIENCE_SECONDS: Final = 2.0
+"""How long a token request waits for those before it."""
+FORM: Final = "application/x-www-form-urlencoded"
+
+_MAX_BODY_BYTES = 32 * 1024
+_MAX_PARAMETERS = 32
+_UNAUTHORIZED = 401
+_BAD_REQUEST = 400
+_NEVER_STORED: Mapping[str, str] = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749 section 5.1
+_KEYS_STORED: Mapping[str, str] = {"Cache-Control": "public, max-age=300"}
+
+
+def token_buckets() -> TokenBuckets:
+    """Return the limit of one address at the token address: two a second, sixty at once."""
+    return TokenBuckets(per_second=2, burst=60)
+
+
+@dataclass(frozen=True, slots=True)
+class OauthCalls:
+    """The calls of the Authorization API."""
+
+    issue: IssueAccessToken
+    keys: SigningKeys
+    threads: StoreThreads
+    buckets: TokenBuckets
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    async def token(self, request: web.Request) -> web.Response:
+        """Answer with an access token, or with why there is none."""
+        wait = self.buckets.take(address_key(request.remote), time.monotonic())
+        if wait:
+            raise RateLimited("Too many token requests from this address.", retry_after_seconds=wait)
+        try:
+            form = await _form(request)
+            if form.get("grant_type") != "client_credentials":
+                raise _unsupported(form)
+            client_id, client_secret = _credentials(request, form)
+            issued = await self.in_turn(partial(self.issue, client_id, client_secret, form.get("scope")))
+        except GrantRefused as refusal:
+            return _refused(refusal)
+        answer = {
+            "access_token": issued.access_token,
+            "token_type": "Bearer",
+            "expires_in": issued.expires_in,
+            "scope": issued.scope,
+        }
+        return json_response(answer, headers=_NEVER_STORED)
+
+    async def in_turn(self, issue: Callable[[], IssuedToken]) -> IssuedToken:
+        """Return what `issue` returns, one call at a time: a hash keeps one of the few threads of all requests busy."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.turn.acquire()
+        except TimeoutError:
+            raise RateLimited("Too many clients authenticate at the same moment.") from None
+        try:
+            return await self.threads.call(issue)
+        finally:
+            self.turn.release()
+
+    async def jwks(self, _: web.Request) -> web.Response:
+        """Answer with the public keys of our access tokens (RFC 7517)."""
+        keys = await self.threads.call(self.keys.load)
+        return json_response({"keys": [dict(key.public) for key in keys]}, headers=_KEYS_STORED)
+
+
+def oauth_routes(
+    issue: IssueAccessToken, keys: SigningKeys, threads: StoreThreads, buckets: TokenBuckets
+) -> list[web.RouteDef]:
+    """Return the routes of the Authorization API."""
+    calls = OauthCalls(issue, keys, threads, buckets)
+    return [web.post(TOKEN_PATH, calls.token), web.get(JWKS_PATH, calls.jwks)]
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    if media_type(request) != FORM:
+        raise GrantRefused(GrantError.INVALID_REQUEST, f"The body must be {FORM}.")
+    body = await read_body(request, _MAX_BODY_BYTES)
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), strict_parsing=bool(body), errors="strict", max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        raise GrantRefused(GrantError.INVALID_REQUEST, f"The body is not {FORM}.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise GrantRefused(GrantError.INVALID_REQUEST, "A parameter stands twice.")
+    return form
+
+
+def _credentials(request: web.Request, form: Mapping[str, str]) -> tuple[str, str]:
+    sent = request.headers.get("Authorization")
+    if sent is None:
+        if "client_id" not in form or "client_secret" not in form:
+            raise GrantRefused(GrantError.INVALID_CLIENT, "The client must authenticate.")
+        return form["client_id"], form["client_secret"]
+    if "client_secret" in form:
+        raise GrantRefused(GrantError.INVALID_REQUEST, "The client must authenticate in one way only.")
+    client_id, client_secret = _basic(sent)
+    if form.get("client_id", client_id) != client_id:
+        raise GrantRefused(GrantError.INVALID_REQUEST, "The client_id differs from the one that authenticates.")
+    return client_id, client_secret
+
+
+def _basic(header: str) -> tuple[str, str]:
+    scheme, _, encoded = header.partition(" ")
+    try:
+        decoded = b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        decoded = ""
+    name, colon, password = decoded.partition(":")
+    if scheme.lower() != "basic" or not colon:
+        raise GrantRefused(GrantError.INVALID_CLIENT, "The Authorization header is not one of Basic authentication.")
+    # RFC 6749 section 2.3.1 has both form-encoded. A plus is left alone, since many clients encode nothing at all.
+    return unquote(name), unquote(password)
+
+
+def _unsupported(form: Mapping[str, str]) -> GrantRefused:
+    if "grant_type" not in form:
+        return GrantRefused(GrantError.INVALID_REQUEST, "The grant_type is missing.")
+    return GrantRefused(GrantError.UNSUPPORTED_GRANT_TYPE, "This grant_type is not supported.")
+
+
+def _refused(refusal: GrantRefused) -> web.Response:
+    is_client = refusal.error is GrantError.INVALID_CLIENT
+    challenge = {"WWW-Authenticate": 'Basic realm="vestibule", charset="UTF-8"'} if is_client else {}
+    return json_response(
+        {"error": refusal.error, "error_description": refusal.description},
+        _UNAUTHORIZED if is_client else _BAD_REQUEST,
+        {**_NEVER_STORED, **challenge},
+    )

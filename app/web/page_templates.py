@@ -1,0 +1,129 @@
+"""Renders the participants' pages: HTML that escapes everything, under a policy that lets nothing else in.
+
+Decides how a session looks; refuses to know requests, cookies and stores.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from app.domain.campaign import Campaign, FormField
+from app.web.assets import Assets
+from app.web.wording import Words, text_in, words_in
+
+_WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One field as the page shows it; the `value` of a checkbox is "1" where it is ticked."""
+
+    name: str
+    label: str
+    type: str
+    autocomplete: str | None
+    required: bool
+    is_wide: bool
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who speaks on a page, in which language, and which origins may frame it."""
+
+    language: str
+    brand: str = ""
+    frame_ancestors: Sequence[str] = ()
+
+    @property
+    def words(self) -> Words:
+        """The pages' own words in this language."""
+        return words_in(self.language)
+
+
+class PageTemplates:
+    """The pages of `app/web/templates`."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("app.web"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=False,
+        )
+        self._environment.globals["asset"] = assets.url
+
+    def form(self, look: Look, campaign: Campaign, state: str, values: Mapping[str, str]) -> web.Response:
+        """Return the form step of `campaign`; `state` is the prefill's, `values` what it brought by field name."""
+        return self._page(
+            "form.html",
+            look,
+            title=campaign.name,
+            path=f"/c/{campaign.id}",
+            state=state,
+            fields=[_view(field_, look.language, values) for field_ in campaign.form],
+            filled_from=look.words.filled_from.format(partner=look.brand),
+        )
+
+    def message(
+        self,
+        look: Look,
+        title: str,
+        message: str,
+        *,
+        return_url: str | None = None,
+        reference: str = "",
+        status: int = 200,
+    ) -> web.Response:
+        """Return a page that only says something; `reference` is a code that support can be told."""
+        page = self._page(
+            "message.html", look, title=title, message=message, return_url=return_url, reference=reference
+        )
+        page.set_status(status)
+        return page
+
+    def _page(self, template: str, look: Look, **context: object) -> web.Response:
+        nonce = secrets.token_urlsafe(16)
+        html = self._environment.get_template(template).render(
+            **context, nonce=nonce, language=look.language, brand=look.brand, words=look.words
+        )
+        headers = {
+            "Content-Security-Policy": _policy(nonce, look.frame_ancestors),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Language": look.language,
+            "Vary": "Accept-Language, Cookie",
+        }
+        return web.Response(text=html, content_type="text/html", headers=headers)
+
+
+def _policy(nonce: str, frame_ancestors: Sequence[str]) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'nonce-{nonce}'",
+            f"style-src 'nonce-{nonce}'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors " + (" ".join(frame_ancestors) or "'none'"),
+        )
+    )
+
+
+def _view(form_field: FormField, language: str, values: Mapping[str, str]) -> FieldView:
+    return FieldView(
+        name=form_field.name,
+        label=text_in(form_field.label, language),
+        type=form_field.type,
+        autocomplete=form_field.autocomplete,
+        required=form_field.required,
+        is_wide=form_field.type in _WIDE_TYPES,
+        value=values.get(form_field.name, ""),
+    )

@@ -1,0 +1,198 @@
+"""The campaign's page: takes a token out of the address, keeps the session in a cookie, shows the form or a refusal.
+
+What a page looks like is `page_templates`'. Nothing that is shown, and no address that it leads to, has the token.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from app.domain.campaign import Campaign, Mode, screen_for
+from app.domain.prefill import PrefillStatus
+from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
+from app.reasons import ParticipationReason
+from app.steps.read import show
+from app.web.assets import PATTERN as ASSETS_PATTERN
+from app.web.assets import Assets
+from app.web.bodies import json_response
+from app.web.languages import preferred_languages
+from app.web.middleware import API_POLICY, RoutePolicy
+from app.web.page_templates import Look, PageTemplates
+from app.web.participants import Participants
+from app.web.problems import problem
+from app.web.session_cookie import SessionCookies, page_path
+from app.web.wording import WORDS, choose_language
+
+PAGE_PATTERN: Final = "/c/{campaign_id}"
+SESSION_PATTERN: Final = "/c/{campaign_id}/session"
+PAGE_WAIT_SECONDS: Final = 1.0
+"""How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
+MAX_WAIT_SECONDS: Final = 25.0
+_REFERENCE_CHARACTERS: Final = 8
+_FORBIDDEN: Final = 403
+_SEE_OTHER: Final = 303
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPages:
+    """The handlers; `find_partner_name` returns how a partner is called, by its id."""
+
+    participants: Participants
+    find_partner_name: Callable[[str], Awaitable[str]]
+    cookies: SessionCookies
+    templates: PageTemplates
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """Answer the page; with a token in the address take that in, and lead to the address without it."""
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        token = request.query.get("token", request.query.get("qual_token"))
+        if token is not None:
+            return await self._take_in(campaign, token)
+        look = await self._look(request, campaign)
+        view = await self._view(request, campaign, PAGE_WAIT_SECONDS)
+        refusal = self._refusal(view, campaign, look)
+        if refusal is not None:
+            return refusal
+        is_off = view is None or request.query.get("prefill") == "off"
+        state, values = (PrefillStatus.NONE, {}) if is_off or view is None else (view.state, view.values)
+        return self.templates.form(look, campaign, state, values)
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """Answer the end of the campaign; what was entered is not even read."""
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        look = await self._look(request, campaign)
+        refusal = self._refusal(await self._view(request, campaign, 0), campaign, look)
+        return refusal or self.templates.message(look, look.words.thanks_title, look.words.thanks_message)
+
+    async def session(self, request: web.Request) -> web.StreamResponse:
+        """Answer the page's script with what became of the session, after at most `wait` seconds."""
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        view = await self._view(request, campaign, wait_seconds(request.query.get("wait", "0")))
+        if view is None:
+            raise SessionUnknown
+        return json_response(
+            {
+                "settled": view.settled,
+                "refused": view.screen is not None,
+                "prefill": {"status": view.state, "values": dict(view.values)},
+            }
+        )
+
+    def error_page(self, error: VestibuleError, request: web.Request) -> web.Response:
+        """Return what a browser is shown where the page failed: neutral words, the right status, when to come again."""
+        plain = problem(error, request.path, "")
+        look = Look(choose_language(preferred_languages(request), tuple(WORDS)))
+        words = look.words
+        match plain.status:
+            case 404:
+                title, message = words.unknown_title, words.unknown_message
+            case 429 | 503:
+                title, message = words.busy_title, words.busy_message
+            case _:
+                title, message = words.wrong_title, words.wrong_message
+        page = self.templates.message(look, title, message, status=plain.status)
+        if "Retry-After" in plain.headers:
+            page.headers["Retry-After"] = plain.headers["Retry-After"]
+        return page
+
+    async def _take_in(self, campaign: Campaign, token: str) -> web.Response:
+        answer = web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+        try:
+            taken = await self.participants.take_in(campaign, token)
+        except (TokenMalformed, TokenTooLarge, TokenMissing):
+            # Not on this address, which shows the token: the clean one says what the campaign says to the unrecognised.
+            self.cookies.clear(answer, campaign.id)
+            return answer
+        self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
+        return answer
+
+    async def _view(self, request: web.Request, campaign: Campaign, seconds: float) -> "_View | None":
+        try:
+            brought = self.cookies.read(request)
+            if brought is None:
+                return None
+            self.participants.open(*brought)
+            visit = await self.participants.visit(brought[0])
+            if visit.campaign.id != campaign.id:
+                return None
+            visit = await self.participants.wait(visit, seconds)
+            shown = show(visit, self.participants.clock.now(), preferred_languages(request))
+        except (SessionUnknown, SessionExpired):
+            return None
+        return _View.of(shown, campaign)
+
+    def _refusal(self, view: "_View | None", campaign: Campaign, look: Look) -> web.Response | None:
+        if view is not None:
+            if view.screen is None:
+                return None
+            return self.templates.message(look, **view.screen, reference=view.id[-_REFERENCE_CHARACTERS:])
+        if campaign.mode is not Mode.REQUIRED:
+            return None
+        screen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
+        return self.templates.message(
+            look, screen.title, screen.message, return_url=screen.return_url, status=_FORBIDDEN
+        )
+
+    async def _look(self, request: web.Request, campaign: Campaign) -> Look:
+        return Look(
+            language=choose_language(preferred_languages(request), campaign.languages),
+            brand=await self.find_partner_name(campaign.partner_id),
+            frame_ancestors=campaign.allowed_origins,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the page makes of a session; `values` are those of the campaign's fields alone, by name."""
+
+    id: str
+    settled: bool
+    screen: Mapping[str, Any] | None
+    state: str
+    values: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, shown: Mapping[str, Any], campaign: Campaign) -> Self:
+        prefill = shown["prefill"]
+        values = field_values(campaign, prefill["form"], prefill["optin"])
+        is_empty = prefill["status"] == PrefillStatus.READY and not values
+        state = PrefillStatus.NONE if is_empty else prefill["status"]
+        return cls(shown["session_id"], shown["settled"], shown["screen"], state, values)
+
+
+def page_routes(pages: CampaignPages, assets: Assets) -> list[web.RouteDef]:
+    """Return the routes of the campaign's page and of the static files."""
+    return [
+        web.get(PAGE_PATTERN, pages.show),
+        web.post(PAGE_PATTERN, pages.submit),
+        web.get(SESSION_PATTERN, pages.session, allow_head=False),
+        web.get(ASSETS_PATTERN, assets.serve),
+    ]
+
+
+def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
+    """Return what answers of these routes carry, by pattern."""
+    return {
+        PAGE_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        ASSETS_PATTERN: RoutePolicy((("X-Content-Type-Options", "nosniff"),)),
+    }
+
+
+def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str, str]) -> dict[str, str]:
+    """Return what the prefill holds for the campaign's fields, by name; a ticked checkbox is "1"."""
+    values = {}
+    for form_field in campaign.form:
+        name = form_field.name
+        if form_field.type == "checkbox":
+            if optin.get(name, form.get(name, "")).lower() in {"1", "true"}:
+                values[name] = "1"
+        elif form.get(name):
+            values[name] = form[name]
+    return values
+
+
+def wait_seconds(text: str) -> float:
+    """Return how long the page's script wants to wait, at most 25 seconds; nonsense waits for nothing."""
+    return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() and len(text) <= len("25") else 0

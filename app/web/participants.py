@@ -1,0 +1,101 @@
+"""What a participant can do, for the routes and for the pages: find a campaign, bring a token, look at a session.
+
+Everything goes through the batches; a session's key is checked before anything is asked of the store.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from app.domain.campaign import Campaign
+from app.domain.session import Stage, is_settled
+from app.errors import CampaignUnknown, SessionExpired, SessionUnknown
+from app.ports import Clock, TakenIn
+from app.steps.accept import Arrival, admit
+from app.steps.read import Visit
+from app.web.batching import Batcher
+from app.web.campaign_cache import CampaignCache
+from app.web.long_polls import LongPolls
+
+_RECHECK_SECONDS = 0.5
+"""How often one looks whether a session past its deadline has been judged meanwhile, and so is settled."""
+
+_SESSION_ID = re.compile(r"ses_[0-9a-v]{26}")
+_CAMPAIGN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class SessionKeys(Protocol):
+    """Makes and checks the keys that open sessions."""
+
+    def make(self, session_id: str) -> str:
+        """Return the key of a session."""
+        ...
+
+    def holds(self, session_id: str, key: str) -> bool:
+        """Tell whether `key` is the one of the session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """Serves participants from the batches of one process."""
+
+    campaigns: CampaignCache
+    lookups: Batcher[str, Campaign | None]
+    intake: Batcher[Arrival, TakenIn]
+    reads: Batcher[str, Visit | None]
+    polls: LongPolls
+    keys: SessionKeys
+    clock: Clock
+
+    async def find_campaign(self, campaign_id: str) -> Campaign:
+        """Return the campaign as it was at most a second ago; raise CampaignUnknown."""
+        known = self.campaigns.recall(campaign_id)
+        if known is None and not _CAMPAIGN_ID.fullmatch(campaign_id):
+            raise CampaignUnknown
+        campaign = known.campaign if known else await self.lookups.submit(campaign_id)
+        if campaign is None:
+            raise CampaignUnknown
+        return campaign
+
+    async def take_in(self, campaign: Campaign, token: str | None, idempotency_key: str | None = None) -> TakenIn:
+        """Return the committed session; raise TokenMissing, TokenTooLarge, TokenMalformed, Overloaded."""
+        return await self.intake.submit(admit(campaign, token, idempotency_key))
+
+    def open(self, session_id: str, key: str) -> None:
+        """Raise SessionUnknown unless `key` is the one of the session; asks nobody."""
+        if not _SESSION_ID.fullmatch(session_id) or not self.keys.holds(session_id, key):
+            raise SessionUnknown
+
+    async def visit(self, session_id: str) -> Visit:
+        """Return a session that was opened, as it stands; raise SessionUnknown or SessionExpired."""
+        visit = await self.reads.submit(session_id)
+        if visit is None:
+            raise SessionUnknown
+        if self.clock.now() >= visit.session.expires_at:
+            raise SessionExpired
+        return visit
+
+    async def wait(self, visit: Visit, seconds: float) -> Visit:
+        """Return the visit as soon as it is settled, else as it stands after `seconds`, or when the process ends."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
+        while not self.polls.is_closing:
+            now = self.clock.now()
+            left = ends_at - loop.time()
+            if left <= 0 or is_settled(visit.session, now):
+                break
+            to_deadline = (visit.session.deadline_at - now).total_seconds()
+            look_in = to_deadline if to_deadline > 0 else _RECHECK_SECONDS
+            session = await self.polls.wait(visit.session.id, min(left, look_in))
+            if session is not None:
+                return replace(visit, session=session)
+            visit = await self._looked_again(visit)
+        return visit
+
+    async def _looked_again(self, visit: Visit) -> Visit:
+        """Return the session as it stands, if it may have been judged meanwhile; not while the process ends."""
+        if self.polls.is_closing or visit.session.stage is not Stage.VERIFY:
+            return visit
+        return await self.visit(visit.session.id)

@@ -1,0 +1,121 @@
+"""Errors as problem details (RFC 9457): the one table of statuses, titles and words.
+
+Knows nothing of how a request is served. The text of an error on our own side never leaves the process.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from app import errors
+
+PROBLEM_JSON: Final = "application/problem+json"
+DEFAULT_RETRY_AFTER_SECONDS: Final = 1.0
+"""Where an error knows no better: the background probe looks for the database this often."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a class of errors looks like from outside; `detail` is used where the error itself has none."""
+
+    status: int
+    title: str
+    detail: str
+
+
+STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
+    errors.RequestError: Status(422, "Invalid request", "The request says something that is not possible here."),
+    errors.RequestMalformed: Status(400, "Malformed request", "The request could not be read."),
+    errors.RequestInvalid: Status(422, "Invalid request", "The request has mistakes; each is listed in errors."),
+    errors.CampaignUnknown: Status(404, "Unknown campaign", "There is no campaign of this id."),
+    errors.PartnerUnknown: Status(404, "Unknown partner", "There is no partner of this id."),
+    errors.PartnerInUse: Status(409, "Partner in use", "The partner is still named by a campaign."),
+    errors.SessionUnknown: Status(404, "Unknown session", "There is no session of this id and key."),
+    errors.SessionExpired: Status(410, "Expired session", "This session's life is over."),
+    errors.TokenTooLarge: Status(413, "Token too large", "The token is longer than 16 KiB."),
+    errors.TokenMalformed: Status(422, "Malformed token", "The token has not the shape of a compact JWS or JWE."),
+    errors.TokenMissing: Status(422, "Missing token", "This campaign requires a token."),
+    errors.BodyTooLarge: Status(413, "Request too large", "The body is larger than this call takes."),
+    errors.MediaTypeUnsupported: Status(415, "Unsupported media type", "This call does not take a body of this type."),
+    errors.OriginNotAllowed: Status(
+        403, "Origin not allowed", "This origin is not among the campaign's allowed origins."
+    ),
+    errors.RateLimited: Status(429, "Too many requests", "Too many requests; try again later."),
+    errors.Overloaded: Status(429, "Overloaded", "More requests arrive than can be served; try again later."),
+    errors.Unauthenticated: Status(401, "Unauthenticated", "A valid bearer token is required."),
+    errors.ScopeMissing: Status(403, "Scope missing", "The bearer token lacks the scope of this call."),
+    errors.PreconditionFailed: Status(
+        412, "Precondition failed", "If-Match names another version than the stored one."
+    ),
+    errors.NotFound: Status(404, "Not found", "There is nothing at this address."),
+    errors.MethodNotAllowed: Status(405, "Method not allowed", "This address does not know the method."),
+    errors.InsideError: Status(500, "Internal error", "Something failed on our side."),
+    errors.StoreUnavailable: Status(
+        503, "Service unavailable", "The service cannot store or read anything at the moment."
+    ),
+    errors.SealBroken: Status(500, "Internal error", "Something failed on our side."),
+    errors.VestibuleError: Status(500, "Internal error", "Something failed on our side."),
+}
+"""Every error that can reach a caller; a class that is not listed counts as its nearest listed base."""
+
+_CHALLENGES: Final[Mapping[type[errors.VestibuleError], str]] = {
+    errors.Unauthenticated: 'Bearer realm="vestibule"',
+    errors.ScopeMissing: 'Bearer realm="vestibule", error="insufficient_scope"',
+}
+"""RFC 6750 section 3."""
+
+
+def status_of(error: errors.VestibuleError) -> Status:
+    """Return how `error` looks from outside."""
+    return next(STATUSES[base] for base in type(error).__mro__ if base in STATUSES)
+
+
+def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web.Response:
+    """Return the answer to a request that failed with `error`; `instance` is its path without the query."""
+    status = status_of(error)
+    code = _public_code(error)
+    body: dict[str, object] = {
+        "type": problem_type(code),
+        "title": status.title,
+        "status": status.status,
+        "detail": _public_detail(error) or status.detail,
+        "instance": instance,
+        "code": code,
+        "request_id": request_id,
+    }
+    if isinstance(error, errors.RequestInvalid):
+        body["errors"] = [{"path": mistake.path, "reason": mistake.reason} for mistake in error.mistakes]
+    return web.Response(
+        body=_encode(body).encode("utf-8", "replace"),
+        status=status.status,
+        headers={"Content-Type": PROBLEM_JSON, **_headers(error, status)},
+    )
+
+
+def problem_type(code: str) -> str:
+    """Return the URI reference that names a kind of problem: stable, and where it is documented."""
+    return f"/docs/problems#{code}"
+
+
+def _public_code(error: errors.VestibuleError) -> str:
+    is_ours = status_of(error).status == 500  # noqa: PLR2004 - Internal Server Error
+    return "internal" if is_ours else error.code
+
+
+def _public_detail(error: errors.VestibuleError) -> str:
+    return error.detail if isinstance(error, errors.RequestError) else ""
+
+
+def _headers(error: errors.VestibuleError, status: Status) -> dict[str, str]:
+    challenge = _CHALLENGES.get(type(error))
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    if status.status in (429, 503):
+        wanted = error.retry_after_seconds if isinstance(error, errors.RequestError) else None
+        headers["Retry-After"] = str(max(1, math.ceil(wanted or DEFAULT_RETRY_AFTER_SECONDS)))
+    return headers

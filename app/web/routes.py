@@ -1,0 +1,24 @@
+"""One application of all its routes: each answers by the policy of its pattern."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from aiohttp import web
+
+from app.web.middleware import PARTICIPANT_POLICY, Observe, RoutePolicy, request_middleware
+from app.web.sessions import SESSION, SESSIONS
+
+POLICIES: Final[Mapping[str, RoutePolicy]] = {
+    SESSIONS: PARTICIPANT_POLICY,
+    SESSION: PARTICIPANT_POLICY,
+}
+"""Of the participants' interface, by pattern; the pages bring their own, all others follow that of the interface."""
+
+
+def build_application(
+    routes: Iterable[web.RouteDef], observe: Observe, policies: Mapping[str, RoutePolicy] = POLICIES
+) -> web.Application:
+    """Return the application that serves `routes`."""
+    app = web.Application(middlewares=[request_middleware(observe, policies)])
+    app.add_routes(routes)
+    return app

@@ -1,0 +1,188 @@
+"""Composition root of the web process: from the settings to two listening ports, by plain constructor calls."""
+
+import asyncio
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import uvloop
+from aiohttp import web
+from yarl import URL
+
+from app.adapters.broker import broker_configuration
+from app.adapters.clock import SystemClock
+from app.adapters.database.audit import SqlAuditLog
+from app.adapters.database.clients import SqlClients
+from app.adapters.database.configuration import SqlConfiguration
+from app.adapters.database.documents import SqlDocuments
+from app.adapters.database.engine import Database, open_database
+from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.migrate import current_revision, newest_revision
+from app.adapters.database.session_intake import SqlSessionIntake
+from app.adapters.database.session_reads import SqlSessionReads
+from app.adapters.master_keys import load_master_keys
+from app.adapters.queue import HintPublisher
+from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
+from app.documents.campaign import to_campaign
+from app.documents.partner import to_partner
+from app.documents.secrets import join_secrets, split_secrets
+from app.domain.outside import OutboundPolicy
+from app.logs import configure, gathered
+from app.settings import Settings
+from app.steps.authorize import AuthorizeRequest, IssueAccessToken
+from app.steps.client_secrets import ClientSecrets
+from app.steps.configure import ConfigureDocuments
+from app.steps.secrets import SigningKeys
+from app.web.assets import load_assets
+from app.web.bearer import BearerGuard
+from app.web.campaign_cache import WatchedDocuments
+from app.web.campaigns import campaign_routes
+from app.web.health import HealthRoutes
+from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
+from app.web.limits import TokenBuckets
+from app.web.metrics import WebMetrics
+from app.web.oauth import oauth_routes, token_buckets
+from app.web.page_templates import PageTemplates
+from app.web.pages import CampaignPages, page_policies, page_routes
+from app.web.partner_names import PartnerNames
+from app.web.partners import partner_routes
+from app.web.routes import POLICIES, build_application
+from app.web.session_cookie import SessionCookies
+from app.web.sessions import SessionRoutes
+from app.web.sites import Site, Sites, run_until_signal
+
+SPARE_CONNECTIONS: Final = 2
+"""Beyond one for each thread, so that the probe finds one while others are stuck."""
+HINTS_GRACE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebProcess:
+    """The web process, wired and not yet listening."""
+
+    sites: Sites
+    ingress: Ingress
+    hints: HintPublisher
+    database: Database
+
+    async def close(self) -> None:
+        """Commit what was taken in, send its hints, let go of the store; nothing listens any more."""
+        await self.ingress.close()
+        await asyncio.to_thread(self.hints.close, HINTS_GRACE_SECONDS)
+        self.database.dispose()
+
+
+def serve(settings: Settings, *, reuse_port: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; raise ConfigurationError where the process cannot start."""
+    configure(settings.log_level, settings.log_format)
+    uvloop.run(_serve(settings, reuse_port=reuse_port))
+
+
+def build(settings: Settings, *, reuse_port: bool = False) -> WebProcess:
+    """Wire the process; connects to nothing. Raise ConfigurationError for master keys that fail."""
+    return _Wiring(settings).process(reuse_port=reuse_port)
+
+
+async def _serve(settings: Settings, *, reuse_port: bool) -> None:
+    process = build(settings, reuse_port=reuse_port)
+    gc.freeze()  # what was imported lives for ever: no collection need look at it again
+    with gathered(asyncio.get_running_loop()):
+        await run_until_signal(process.sites, process.close, settings.web_grace_seconds)
+
+
+class _Wiring:
+    def __init__(self, settings: Settings) -> None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.settings = settings
+        self.clock = SystemClock()
+        ring = KeyRing.of(load_master_keys(settings))
+        self.sealing = AesSealing(ring)
+        self.keys = SessionKeys(ring)
+        self.limits = IngressLimits(
+            commit_rows=settings.group_commit_rows,
+            commit_wait_seconds=settings.group_commit_wait_ms / 1000,
+            queue=settings.ingress_queue,
+            store_timeout_seconds=settings.store_timeout_seconds,
+        )
+        self.database = open_database(
+            settings.sqlalchemy_url,
+            "web",
+            pool_size=self.limits.threads + SPARE_CONNECTIONS,
+            pool_timeout_seconds=settings.store_timeout_seconds,
+            statement_timeout_seconds=settings.store_timeout_seconds,
+            lock_timeout_seconds=settings.store_timeout_seconds,
+        )
+        self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
+        self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
+        self.metrics = WebMetrics()
+        self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
+        self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
+
+    def process(self, *, reuse_port: bool) -> WebProcess:
+        settings = self.settings
+        sites = [
+            Site("admin port", self._admin_app(), settings.admin_host, settings.admin_port),
+            Site("public port", self._public_app(), settings.host, settings.port, reuse_port),
+        ]
+        return WebProcess(Sites(sites, settings.web_grace_seconds), self.ingress, self.hints, self.database)
+
+    def _stores(self) -> IngressStores:
+        return IngressStores(
+            intake=SqlSessionIntake(self.database, self.sealing),
+            reads=SqlSessionReads(self.database, self.sealing),
+            configuration=self.configuration,
+            hints=self.hints,
+            clock=self.clock,
+            keys=self.keys,
+            probe=lambda: current_revision(self.database),
+        )
+
+    def _public_app(self) -> web.Application:
+        pages = self._pages()
+        assets = load_assets()
+        routes = [*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)]
+        app = build_application(routes, self.metrics.observe_request, {**POLICIES, **page_policies(pages)})
+        app.on_shutdown.append(self._let_waiters_go)
+        return app
+
+    def _admin_app(self) -> web.Application:
+        newest = newest_revision()
+        health = HealthRoutes(self.ingress.threads, lambda: current_revision(self.database) == newest, self.metrics)
+        return build_application(health.routes(), lambda *_: None, {})
+
+    def _session_routes(self) -> Sequence[web.RouteDef]:
+        origin = str(URL(self.settings.base_url).origin())
+        per_address = _per_minute(self.settings.sessions_per_minute_per_address)
+        per_campaign = _per_minute(self.settings.sessions_per_minute_per_campaign)
+        return SessionRoutes(self.ingress.participants, origin, per_address, per_campaign).routes()
+
+    def _management_routes(self) -> Sequence[web.RouteDef]:
+        settings, threads = self.settings, self.ingress.threads
+        clients, audit = SqlClients(self.database), SqlAuditLog(self.database)
+        documents = SqlDocuments(self.database, self.sealing, split_secrets, join_secrets)
+        watched = WatchedDocuments(documents, self.ingress.campaigns.invalidate)
+        configure_documents = ConfigureDocuments(watched, audit, self.clock, OutboundPolicy(settings.private_url_cidrs))
+        keys = SigningKeys(SqlSecrets(self.database, self.sealing), self.clock)
+        guard = BearerGuard(AuthorizeRequest(clients, keys, self.clock, settings.base_url), threads)
+        issue = IssueAccessToken(clients, ClientSecrets(), keys, self.clock, settings.base_url)
+        return [
+            *oauth_routes(issue, keys, threads, token_buckets()),
+            *partner_routes(configure_documents, guard, threads),
+            *campaign_routes(configure_documents, guard, threads),
+        ]
+
+    def _pages(self) -> CampaignPages:
+        return CampaignPages(
+            self.ingress.participants,
+            PartnerNames(self.configuration, self.ingress.threads),
+            SessionCookies(self.keys, secure=self.settings.base_url.startswith("https:")),
+            PageTemplates(load_assets()),
+        )
+
+    async def _let_waiters_go(self, _: web.Application) -> None:
+        self.ingress.participants.polls.close()
+
+
+def _per_minute(requests: int) -> TokenBuckets | None:
+    return TokenBuckets(per_second=requests / 60, burst=requests) if requests else None

@@ -1,0 +1,161 @@
+"""The participants' routes: a token comes in, a session is read. Translates HTTP, and decides nothing else.
+
+An unknown session and a wrong key look the same.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from aiohttp import web
+
+from app.domain.campaign import Campaign
+from app.domain.session import rfc3339
+from app.domain.shape import MAX_TOKEN_BYTES
+from app.errors import (
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    Mistake,
+    RateLimited,
+    RequestInvalid,
+    TokenTooLarge,
+)
+from app.steps.read import show
+from app.web.bodies import JSON, json_response, media_type, parse_json, read_body
+from app.web.cors import allow_any_origin, check_origin, preflight_response
+from app.web.languages import preferred_languages
+from app.web.limits import TokenBuckets, address_key
+from app.web.participants import Participants
+
+POLL_AFTER_MS: Final = 50
+MAX_WAIT_SECONDS: Final = 25
+JWT: Final = "application/jwt"
+SESSIONS: Final = "/v1/campaigns/{campaign_id}/sessions"
+SESSION: Final = "/v1/sessions/{session_id}"
+_MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
+"""A token, the JSON around it, and room to tell a token that is too large from a body that is."""
+_SPACE = rb"[ \t\r\n]*"
+_USUAL_BODY = re.compile(_SPACE.join((b"", rb"\{", b'"token"', b":", b'"([A-Za-z0-9._-]*)"', rb"\}", b"")))
+"""The one JSON body that nearly everybody sends, read five times as fast; all others are parsed."""
+_WAIT = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRoutes:
+    """Serves participants over HTTP; `own_origin` is the one of our own pages."""
+
+    participants: Participants
+    own_origin: str
+    per_address: TokenBuckets | None = None
+    per_campaign: TokenBuckets | None = None
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Return the routes by method and pattern."""
+        return [
+            web.post(SESSIONS, self.create),
+            web.options(SESSIONS, self.preflight_create),
+            web.get(SESSION, self.read),
+            web.options(SESSION, self.preflight_read),
+        ]
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Take a token in; answer 202 once the session is committed."""
+        campaign = await self._campaign_of(request)
+        if self.per_address is not None:
+            _count(self.per_address, address_key(request.remote))
+        if self.per_campaign is not None:
+            _count(self.per_campaign, campaign.id)
+        token = await _token_of(request)
+        taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
+        content = {
+            "session_id": taken.id,
+            "session_key": self.participants.keys.make(taken.id),
+            "expires_at": rfc3339(taken.expires_at),
+            "poll_after_ms": POLL_AFTER_MS,
+        }
+        return json_response(content, 202, {"Location": f"/v1/sessions/{taken.id}"})
+
+    async def read(self, request: web.Request) -> web.Response:
+        """Show a session to whoever holds its key, when it is settled or the wait is over."""
+        allow_any_origin(request)
+        session_id = self._opened(request)
+        seconds = _wait_of(request)
+        visit = await self.participants.visit(session_id)
+        check_origin(request, visit.campaign, self.own_origin)
+        if seconds:
+            visit = await self.participants.wait(visit, seconds)
+        languages = preferred_languages(request)
+        return json_response(show(visit, self.participants.clock.now(), languages))
+
+    async def preflight_create(self, request: web.Request) -> web.Response:
+        """Tell a browser whether its page may bring a token to this campaign."""
+        await self._campaign_of(request)
+        return preflight_response("POST")
+
+    async def preflight_read(self, request: web.Request) -> web.Response:
+        """Tell a browser that it may ask; which page may read the answer is judged then, by the session's campaign."""
+        allow_any_origin(request)
+        return preflight_response("GET")
+
+    async def _campaign_of(self, request: web.Request) -> Campaign:
+        allow_any_origin(request)
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        check_origin(request, campaign, self.own_origin)
+        return campaign
+
+    def _opened(self, request: web.Request) -> str:
+        session_id = request.match_info["session_id"]
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        self.participants.open(session_id, key.strip() if scheme.lower() == "bearer" else "")
+        return session_id
+
+
+def _count(buckets: TokenBuckets, key: str) -> None:
+    wait = buckets.take(key, monotonic())
+    if wait:
+        raise RateLimited(retry_after_seconds=wait)
+
+
+async def _token_of(request: web.Request) -> str | None:
+    kind = media_type(request)
+    if kind not in (JSON, JWT):
+        raise MediaTypeUnsupported(f"This call takes {JSON} or {JWT}.")
+    try:
+        body = await read_body(request, _MAX_BODY_BYTES)
+    except BodyTooLarge:
+        raise TokenTooLarge from None
+    if kind == JWT:
+        return body.decode("ascii", "replace")
+    usual = _USUAL_BODY.fullmatch(body)
+    return usual[1].decode("ascii") if usual else _token_member(parse_json(body))
+
+
+def _token_member(content: dict[str, object]) -> str | None:
+    mistakes = [Mistake(name, "is not a member of this body") for name in content if name != "token"]
+    token = content.get("token")
+    if "token" in content and not isinstance(token, str):
+        mistakes.append(Mistake("token", "must be a string"))
+    if mistakes:
+        raise RequestInvalid(tuple(mistakes))
+    return token if isinstance(token, str) else None
+
+
+def _idempotency_key_of(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise RequestInvalid((Mistake("Idempotency-Key", "must be 1 to 255 visible ASCII characters"),))
+    return key
+
+
+def _wait_of(request: web.Request) -> float:
+    if not request.query_string:
+        return 0
+    given = request.query.getall("wait", [])
+    if not given:
+        return 0
+    if len(given) > 1 or not _WAIT.fullmatch(given[0]) or float(given[0]) > MAX_WAIT_SECONDS:
+        raise RequestInvalid((Mistake("wait", f"must be one number of seconds from 0 to {MAX_WAIT_SECONDS}"),))
+    return float(given[0])

@@ -1,0 +1,150 @@
+"""Calls of the synchronous stores from the event loop: few threads, a time limit, and a circuit.
+
+A thread stuck in a frozen database cannot be ended. It is given up, another takes its place, and nobody waits for it,
+not even the end of the process. While the store is known to be down every call fails at once; a probe in the background
+finds out when it is back.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+from structlog import get_logger
+
+from app.errors import StoreUnavailable
+from app.logs import fault_fields
+
+PROBE_SECONDS: Final = 0.25
+"""Between two looks at a store that is down: what a caller of 503 loses at most when it is back."""
+MAX_STUCK: Final = 32
+"""Threads given up and not yet back; beyond, none is replaced, and the store stays down until one returns."""
+
+R = TypeVar("R")
+_log = get_logger()
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    call: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    has_begun: bool = False
+    is_given_up: bool = False
+
+
+class StoreThreads:
+    """Runs store calls on `size` threads, each for at most `timeout_seconds`; `probe` asks the store for anything."""
+
+    def __init__(self, size: int, timeout_seconds: float, probe: Callable[[], object]) -> None:
+        self._timeout = timeout_seconds
+        self._probe = probe
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._size = size
+        self._started = False
+        self._stuck = 0
+        self._lock = threading.Lock()
+        self._down = False
+        self._probing: asyncio.Task[None] | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether the store is known to be out of reach."""
+        return self._down
+
+    async def call(self, function: Callable[[], R]) -> R:
+        """Return what `function` returns; raise StoreUnavailable, while the store is down at once."""
+        if self._down:
+            raise StoreUnavailable("the store is known to be down")
+        try:
+            return await self._run(function, self._timeout)
+        except StoreUnavailable as error:
+            self._lose(error)
+            raise
+
+    async def close(self) -> None:
+        """Stop probing and let the threads end; those that are stuck are left behind."""
+        if self._probing is not None:
+            self._probing.cancel()
+        for _ in range(self._size if self._started else 0):
+            self._jobs.put(None)
+
+    async def _run(self, function: Callable[[], R], timeout_seconds: float) -> R:
+        if not self._started:
+            self._started = True
+            for _ in range(self._size):
+                self._start_thread()
+        loop = asyncio.get_running_loop()
+        job = _Job(function, loop, loop.create_future())
+        self._jobs.put(job)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                result: R = await job.future
+                return result
+        except TimeoutError:
+            self._give_up(job)
+            raise StoreUnavailable("the store did not answer in time") from None
+
+    def _give_up(self, job: _Job) -> None:
+        with self._lock:
+            job.is_given_up = True
+            is_stuck = job.has_begun
+            self._stuck += is_stuck
+            may_replace = self._stuck <= MAX_STUCK
+        if is_stuck and may_replace:
+            self._start_thread()
+
+    def _lose(self, error: StoreUnavailable) -> None:
+        if self._down:
+            return
+        self._down = True
+        _log.error("store.lost", **fault_fields(error))
+        self._probing = asyncio.get_running_loop().create_task(self._probe_until_back())
+
+    async def _probe_until_back(self) -> None:
+        while True:
+            try:
+                await self._run(self._probe, self._timeout)
+            except StoreUnavailable:
+                await asyncio.sleep(PROBE_SECONDS)
+            else:
+                self._down = False
+                _log.info("store.regained")
+                return
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._work, name="store", daemon=True).start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._begins(job):
+                settle = _outcome_of(job)
+                if self._was_replaced(job):
+                    return
+                _tell(job.loop, settle)
+
+    def _begins(self, job: _Job) -> bool:
+        with self._lock:
+            job.has_begun = not job.is_given_up
+            return job.has_begun
+
+    def _was_replaced(self, job: _Job) -> bool:
+        with self._lock:
+            self._stuck -= job.is_given_up
+            return job.is_given_up
+
+
+def _outcome_of(job: _Job) -> Callable[[], None]:
+    try:
+        result = job.call()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+        failure = error
+        return lambda: None if job.future.done() else job.future.set_exception(failure)
+    return lambda: None if job.future.done() else job.future.set_result(result)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)

@@ -1,0 +1,99 @@
+"""The composed process on the embedded database: it starts, serves, and ends as it should."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from app.adapters.database.engine import open_database
+from app.adapters.database.migrate import migrate
+from app.errors import ConfigurationError
+from app.settings import Settings
+from app.web.server import WebProcess, build
+from app.web.sites import Sites, run_until_signal
+from tests.web.stage import eventually
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    database = open_database(f"sqlite:///{tmp_path / 'vestibule.sqlite3'}", "test")
+    migrate(database)
+    database.dispose()
+    return Settings(data_dir=tmp_path, port=0, admin_port=0, web_grace_seconds=5)
+
+
+@asynccontextmanager
+async def _started(settings: Settings) -> AsyncIterator[tuple[WebProcess, str, str]]:
+    process = build(settings)
+    (admin_host, admin_port), (host, port) = await process.sites.start()
+    try:
+        yield process, f"http://{host}:{port}", f"http://{admin_host}:{admin_port}"
+    finally:
+        await process.sites.stop()
+        await process.close()
+
+
+async def test_process_serves_each_port_its_own(settings: Settings) -> None:
+    async with _started(settings) as (_, public, admin), ClientSession() as client:
+        statuses = {}
+        for path in ("/health/ready", "/metrics", "/v1/partners", "/.well-known/jwks.json"):
+            for site in (public, admin):
+                async with client.get(site + path) as response:
+                    statuses[path, site == admin] = response.status
+
+        assert statuses["/health/ready", True] == 200
+        assert statuses["/metrics", True] == 200
+        assert statuses["/v1/partners", False] == 401
+        assert statuses["/.well-known/jwks.json", False] == 200
+        assert statuses["/health/ready", False] == statuses["/metrics", False] == 404
+        assert statuses["/v1/partners", True] == 404
+
+
+async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:
+    async with _started(Settings(data_dir=tmp_path, port=0, admin_port=0)) as (_, _, admin):
+        async with ClientSession() as client, client.get(admin + "/health/ready") as response:
+            body = await response.json(content_type=None)
+
+        assert (response.status, body["code"]) == (503, "store_unavailable")
+
+
+async def test_process_on_a_taken_port_says_which(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = build(settings.model_copy(update={"port": port}))
+
+        with pytest.raises(ConfigurationError) as refused:
+            await process.sites.start()
+
+        assert refused.value.problems == (f"public port: 127.0.0.1:{port} is taken",)
+        await process.close()
+
+
+async def test_process_on_sigterm_stops_listening_and_ends(settings: Settings) -> None:
+    process = build(settings)
+    running = asyncio.create_task(run_until_signal(process.sites, process.close, 5))
+    await eventually(lambda: process.sites.is_listening)
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    await asyncio.wait_for(running, 5)
+    assert not process.sites.is_listening
+
+
+async def test_process_that_cannot_end_is_cut_short() -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    sites = Sites([], grace_seconds=1)
+    running = asyncio.create_task(run_until_signal(sites, never, 0.05))
+    await asyncio.sleep(0)
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    await asyncio.wait_for(running, 5)
