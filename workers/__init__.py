@@ -1,0 +1,1 @@
+"""The worker processes: Celery carries hints to them, the database holds the work."""

@@ -1,0 +1,171 @@
+"""The publisher: what is rung together goes out together, and a broker in trouble costs a counter, not a caller."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import kombu
+import pytest
+
+from app.adapters.broker import broker_configuration
+from app.adapters.queue import MOST_WAITING, HintPublisher
+from app.ports import Work
+from tests.servers.redis import Redis
+from tests.workers.conftest import wait_until
+
+DEAD = "redis://127.0.0.1:9/0"
+ROWS_PER_HINT = 256
+CALLS = 500
+
+
+def publisher(url: str, folder: Path) -> HintPublisher:
+    return HintPublisher(broker_configuration(url, folder), ROWS_PER_HINT)
+
+
+@contextmanager
+def channel(url: str, folder: Path) -> Iterator[Any]:
+    settings: dict[str, Any] = broker_configuration(url, folder)
+    with kombu.Connection(settings["broker_url"], transport_options=settings["broker_transport_options"]) as connection:
+        yield connection.default_channel
+
+
+def waiting(url: str, folder: Path, work: Work) -> int:
+    with channel(url, folder) as opened:
+        return int(opened.queue_declare(queue=work.value, durable=True, auto_delete=False).message_count)
+
+
+def purge(url: str, folder: Path, work: Work) -> None:
+    waiting(url, folder, work)
+    with channel(url, folder) as opened:
+        opened.queue_purge(work.value)
+
+
+def rung(hints: HintPublisher) -> int:
+    hints.ring(Work.REFRESH)
+    return hints.sent
+
+
+def ring_times(hints: HintPublisher, calls: int = CALLS) -> list[float]:
+    times = []
+    for _ in range(calls):
+        began = perf_counter()
+        hints.ring(Work.VERIFY)
+        times.append(perf_counter() - began)
+    return times
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages"),
+    [
+        pytest.param(1, 1, id="one-row"),
+        pytest.param(ROWS_PER_HINT, 1, id="one-claim"),
+        pytest.param(ROWS_PER_HINT + 1, 2, id="two-claims"),
+        pytest.param(ROWS_PER_HINT * 1000, MOST_WAITING, id="more-than-may-wait"),
+    ],
+)
+def test_publisher_sends_one_hint_for_each_claim(broker_url: str, tmp_path: Path, rows: int, messages: int) -> None:
+    purge(broker_url, tmp_path, Work.VERIFY)
+    hints = publisher(broker_url, tmp_path)
+
+    hints.ring(Work.VERIFY, rows)
+    hints.close(10)
+
+    assert (hints.sent, hints.dropped) == (messages, 0)
+    assert waiting(broker_url, tmp_path, Work.VERIFY) == messages
+
+
+def test_publisher_with_a_burst_of_rings_sends_few_hints(tmp_path: Path) -> None:
+    hints = publisher("", tmp_path)
+
+    ring_times(hints, calls=200)
+    hints.close(10)
+
+    assert 1 <= hints.sent <= 20
+
+
+def test_publisher_without_a_worker_never_fills_the_broker(tmp_path: Path) -> None:
+    hints = publisher("", tmp_path)
+
+    for _ in range(3 * MOST_WAITING):
+        hints.ring(Work.FETCH, ROWS_PER_HINT * MOST_WAITING)
+        wait_until(lambda: not hints._noted, "the burst to be taken")
+    hints.close(10)
+
+    assert waiting("", tmp_path, Work.FETCH) == MOST_WAITING
+
+
+def test_publisher_with_a_dead_broker_counts_and_costs_callers_nothing(tmp_path: Path) -> None:
+    hints = publisher(DEAD, tmp_path)
+
+    times = ring_times(hints)
+    wait_until(lambda: hints.dropped > 0, "the broker to be found dead")
+    hints.close(5)
+
+    assert hints.sent == 0
+    assert median(times) < 0.001
+
+
+def test_publisher_with_a_frozen_broker_counts_and_goes_on_after_it(redis_server: Redis, tmp_path: Path) -> None:
+    hints = publisher(redis_server.url, tmp_path)
+    hints.ring(Work.UPKEEP)
+    wait_until(lambda: hints.sent == 1, "the first hint")
+
+    redis_server.pause()
+    try:
+        times = ring_times(hints)
+        wait_until(lambda: hints.dropped > 0, "the broker to be found frozen")
+    finally:
+        redis_server.resume()
+    hints.ring(Work.UPKEEP)
+
+    wait_until(lambda: hints.sent > 1, "a hint after the thaw")
+    hints.close(10)
+    assert median(times) < 0.001
+
+
+def test_publisher_after_the_broker_came_back_empty_sends_again(redis_server: Redis, tmp_path: Path) -> None:
+    hints = publisher(redis_server.url, tmp_path)
+    hints.ring(Work.REFRESH)
+    wait_until(lambda: hints.sent == 1, "the first hint")
+
+    redis_server.restart()
+    wait_until(lambda: rung(hints) > 1, "a hint to the new server")
+    hints.close(10)
+
+    assert waiting(redis_server.url, tmp_path, Work.REFRESH) >= 1
+
+
+def test_publisher_after_a_fork_sends_from_the_child(tmp_path: Path) -> None:
+    hints = publisher("", tmp_path)
+    hints.ring(Work.VERIFY)
+    wait_until(lambda: hints.sent == 1, "the parent's hint")
+
+    child = os.fork()
+    if child == 0:
+        hints.ring(Work.VERIFY)
+        hints.close(5)
+        os._exit(0 if hints.sent == 2 else 1)
+    _, status = os.waitpid(child, 0)
+    hints.close(5)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert waiting("", tmp_path, Work.VERIFY) == 2
+
+
+def test_close_with_a_frozen_broker_gives_up_in_time(redis_server: Redis, tmp_path: Path) -> None:
+    hints = publisher(redis_server.url, tmp_path)
+    redis_server.pause()
+    try:
+        hints.ring(Work.VERIFY)
+        began = perf_counter()
+        hints.close(0.5)
+        took = perf_counter() - began
+    finally:
+        redis_server.resume()
+
+    assert took < 1
+    hints.close(10)

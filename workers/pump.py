@@ -1,0 +1,219 @@
+"""Keeps partners' calls in flight: claims as many sessions as there is room for, starts their calls, saves in batches.
+
+Lives on the loop of its process; the database is spoken to in threads. Knows nothing of HTTP, nor of what a call means.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+import structlog
+
+from app.domain.session import ClaimedSession
+from app.errors import InsideError, StoreUnavailable
+from app.steps.claim import ClaimSessions
+from app.steps.fetch import Fetched, PlannedCall
+from workers.leases import HeldLeases
+from workers.loop import wait_for
+
+_log = structlog.get_logger()
+
+T = TypeVar("T")
+
+SAVE_AT_MOST = 256
+GATHER_SECONDS = 0.010
+THREADS = 3
+"""One claims, one saves, one renews: none waits for another's query."""
+_JITTER = 1 / 3
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 2.0
+
+
+class FetchStep(Protocol):
+    """What the pump drives: `app.steps.fetch.FetchPrefills`."""
+
+    def plan(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
+        """Return the calls of a claimed batch."""
+        ...
+
+    async def call(self, planned: PlannedCall) -> Fetched:
+        """Make one call; raise nothing but a cancellation."""
+        ...
+
+    def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
+        """Save in one transaction."""
+        ...
+
+
+@dataclass(slots=True)
+class FetchPump:
+    """One per process; at most `capacity` sessions are in hand, each from its claim until it is saved.
+
+    `owed` holds claims that nothing was done with because the database went away in between.
+    """
+
+    claim: ClaimSessions
+    fetch: FetchStep
+    held: HeldLeases
+    owed: HeldLeases
+    capacity: int
+    lease: timedelta
+    sweep_seconds: float
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _calls: set[asyncio.Task[None]] = field(default_factory=set)
+    _fetched: asyncio.Queue[Fetched] = field(default_factory=asyncio.Queue)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _saved: asyncio.Event = field(default_factory=asyncio.Event)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "pump"))
+    _has_more: bool = False
+    _stopping: bool = False
+
+    async def start(self) -> None:
+        """Begin to claim, call, save and renew."""
+        loops = (self._claim_until_stopped, self._save_forever, self._renew_forever)
+        self._tasks = [asyncio.create_task(loop()) for loop in loops]
+
+    def wake(self) -> None:
+        """Look for due sessions now."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Claim no more."""
+        self._stopping = True
+        self._woken.set()
+
+    async def drain(self, seconds: float) -> int:
+        """Finish what is in hand within `seconds`, give back the rest at once; return how many those were."""
+        self.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._tasks[0])
+                await self._until_in_hand(0)
+        for task in (*self._tasks, *self._calls):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._calls, return_exceptions=True)
+        given_back = await self._in_thread(self._give_back)
+        self._threads.shutdown(wait=False)
+        return given_back
+
+    async def _claim_until_stopped(self) -> None:
+        alone_at = 0.0
+        now = asyncio.get_running_loop().time
+        while not self._stopping:
+            self._woken.clear()
+            await self._guarded(self._claim_for_room)
+            if now() >= alone_at and not self._stopping:  # rare rows: not worth a query after each hint
+                alone_at = now() + self.sweep_seconds
+                await self._guarded(self._work_alone)
+            if not self._has_more or self._room() <= 0:
+                spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads, hides nothing
+                await wait_for(self._woken, self.sweep_seconds * spread)
+
+    async def _claim_for_room(self) -> None:
+        limit = min(self._room(), self.claim.limit)
+        if limit <= 0:
+            return
+        self._has_more = False  # also when the claim fails
+        planned = await self._in_thread(lambda: self._claim(limit))
+        self._has_more = len(planned) == limit
+        for one in planned:
+            self._start(one)
+
+    async def _work_alone(self) -> None:
+        """Work on one session that has killed two processes, with nothing beside it that it could take along."""
+        for one in await self._in_thread(lambda: self._claim(1, alone=True)):
+            await self._until_in_hand(1)
+            self._start(one)
+            await self._until_in_hand(0)
+
+    def _claim(self, limit: int, *, alone: bool = False) -> Sequence[PlannedCall]:
+        self.owed.give_back()
+        sessions = self.claim(limit, alone=alone)
+        self.held.hold(sessions)
+        try:
+            return self.fetch.plan(sessions) if sessions else ()
+        except Exception as error:
+            self.held.drop([session.id for session in sessions])
+            if isinstance(error, StoreUnavailable):
+                self.owed.hold(sessions)
+            raise
+
+    def _start(self, planned: PlannedCall) -> None:
+        task = asyncio.create_task(self._call(planned))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _call(self, planned: PlannedCall) -> None:
+        self._fetched.put_nowait(await self.fetch.call(planned))
+
+    async def _save_forever(self) -> None:
+        while True:
+            batch = await self._gather()
+            await self._save(batch)
+            self.held.drop([one.move.id for one in batch])
+            self._saved.set()
+            if self._has_more:
+                self._woken.set()
+
+    async def _gather(self) -> list[Fetched]:
+        """Wait for a result, and a little for more unless it is the last one in hand."""
+        batch = [await self._fetched.get()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while len(batch) < min(SAVE_AT_MOST, len(self.held)):
+                    batch.append(await self._fetched.get())
+        return batch
+
+    async def _save(self, batch: Sequence[Fetched]) -> None:
+        """Save `batch`, however long the database is away; what cannot be saved by itself is left to its lease."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._in_thread(lambda: self.fetch.save(batch))
+            except StoreUnavailable as error:
+                _log.warning("batch.waiting", sessions=len(batch), error=error.code)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001 - logged; one session must not keep the others from being saved
+                _log.exception("batch.unsaved", sessions=len(batch))
+                for one in batch if len(batch) > 1 else ():
+                    await self._save([one])
+                return
+            else:
+                return
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            await self._guarded(lambda: self._in_thread(lambda: self.held.renew(self.lease)))
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except InsideError as error:
+            _log.warning("sweep.failed", sweeper="fetch", error=error.code)
+        except Exception:  # noqa: BLE001 - logged; the next round must come, whatever this one hit
+            _log.exception("sweep.crashed", sweeper="fetch")
+
+    async def _until_in_hand(self, most: int) -> None:
+        while len(self.held) > most:
+            self._saved.clear()
+            await self._saved.wait()
+
+    def _room(self) -> int:
+        return self.capacity - len(self.held)
+
+    def _give_back(self) -> int:
+        try:
+            return self.held.give_back() + self.owed.give_back()
+        except StoreUnavailable:
+            _log.warning("leases.kept", sessions=len(self.held) + len(self.owed))
+            return 0
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

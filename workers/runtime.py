@@ -1,0 +1,193 @@
+"""Composition root of a worker process; made after a fork: engines, threads, loops and connections never cross one."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from importlib.metadata import version
+
+from app import logs
+from app.adapters.broker import broker_configuration
+from app.adapters.clock import SystemClock
+from app.adapters.database.configuration import SqlConfiguration
+from app.adapters.database.engine import Database, open_database
+from app.adapters.database.housekeeping import SqlHousekeeping
+from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.keysets import SqlKeysets
+from app.adapters.database.leases import SqlLeases
+from app.adapters.database.participations import SqlParticipationLedger
+from app.adapters.database.session_queue import SqlSessionQueue
+from app.adapters.digests import load_digests
+from app.adapters.jwks_http import HttpJwks
+from app.adapters.master_keys import load_master_keys
+from app.adapters.partner_http import HttpPartnerApi
+from app.adapters.queue import HintPublisher
+from app.adapters.safe_http import SafeHttp
+from app.adapters.sealing import AesSealing, KeyRing
+from app.documents.campaign import to_campaign
+from app.documents.partner import to_partner
+from app.documents.secrets import join_secrets
+from app.domain.outside import OutboundPolicy
+from app.domain.session import Stage
+from app.ports import Work
+from app.settings import Settings, load_settings
+from app.steps.claim import ClaimSessions
+from app.steps.fetch import FetchPrefills
+from app.steps.judge import JudgeToken
+from app.steps.keyring import Keyring
+from app.steps.purge import PurgeExpired
+from app.steps.refresh import RefreshKeysets
+from app.steps.sweep import SweepDue
+from app.steps.verify import VerifyTokens
+from workers.batches import VerifyBatch
+from workers.leases import HeldLeases
+from workers.loop import Watch
+from workers.outside import Outside
+from workers.process import WorkerProcess
+from workers.pump import FetchPump
+from workers.sweeper import Sweeper
+
+PURGE_SECONDS = 60.0
+_CLOSE_SECONDS = 1.0
+_DATABASE_THREADS = 8
+"""The pump's three, and those of the loop that save key sets."""
+
+_current: list[WorkerProcess] = []
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read once; raise ConfigurationError."""
+    return load_settings()
+
+
+def configure_logs() -> None:
+    """Send all logs the way of `app.logs`."""
+    logs.configure(settings().log_level, settings().log_format)
+
+
+def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
+    """Compose and start what `roles` need in this process; it begins nothing new once `is_told_to_stop`."""
+    process = compose(settings(), roles, is_told_to_stop)
+    _current[:] = [process]
+    process.start()
+
+
+def current() -> WorkerProcess:
+    """Return what runs in this process; raise LookupError before `start`."""
+    if not _current:
+        raise LookupError("nothing was started in this process")
+    return _current[0]
+
+
+def drain() -> None:
+    """End what runs in this process, if anything does."""
+    for process in _current:
+        process.drain()
+
+
+def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> WorkerProcess:
+    """Build the parts that `roles` need; touches neither the database nor the network."""
+    parts = _Parts(settings, roles)
+    sweepers = {}
+    if Work.VERIFY in roles:
+        sweepers[Work.VERIFY] = Sweeper("verify", parts.verify_batch(), settings.sweep_seconds, is_told_to_stop)
+    if Work.UPKEEP in roles:
+        sweepers[Work.UPKEEP] = Sweeper("upkeep", parts.sweep, settings.sweep_seconds)
+    return WorkerProcess(
+        sweepers=sweepers,
+        drain_seconds=settings.drain_seconds,
+        look_seconds=settings.lease_seconds * 0.6,  # below the task's time limit
+        purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if Work.UPKEEP in roles else None,
+        outside=parts.outside() if roles & {Work.FETCH, Work.REFRESH} else None,
+        held=parts.held,
+        close=parts.close,
+    )
+
+
+class _Parts:
+    """What the roles share, and the steps of each."""
+
+    def __init__(self, settings: Settings, roles: frozenset[Work]) -> None:
+        self.settings = settings
+        self.roles = roles
+        self.clock = SystemClock()
+        self.database = _open_database(settings, roles)
+        self.sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
+        self.queue = SqlSessionQueue(self.database, self.sealing)
+        self.keysets = SqlKeysets(self.database, settings.keyset_policy())
+        self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
+        self.housekeeping = SqlHousekeeping(self.database, timedelta(days=settings.dead_letter_days))
+        self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
+        self.held = HeldLeases(self.queue, self.clock)
+        # What a step needs of the database at its start is loaded with its first batch: it may be away now.
+        self.verify = cache(self._verify)
+
+    def verify_batch(self) -> VerifyBatch:
+        return VerifyBatch(
+            claim=self._claim(Stage.VERIFY),
+            verify=lambda sessions: self.verify()(sessions),  # noqa: PLW0108 - not before the first batch
+            held=self.held,
+            alone_every_seconds=self.settings.sweep_seconds,
+        )
+
+    def outside(self) -> Outside[SafeHttp]:
+        policy = OutboundPolicy(self.settings.private_url_cidrs)
+        return Outside(
+            SafeHttp(policy, f"vestibule/{version('vestibule')}", ca_file=self.settings.ca_file),
+            self._pump if Work.FETCH in self.roles else None,
+            self._watch if Work.REFRESH in self.roles else None,
+        )
+
+    def sweep(self) -> bool:
+        SweepDue(self.housekeeping, self.hints, self.clock)()
+        return False
+
+    def purge(self) -> bool:
+        PurgeExpired(self.housekeeping, SqlLeases(self.database), self.clock, self.settings.purge_chunk)()
+        return False
+
+    def close(self) -> None:
+        self.hints.close(_CLOSE_SECONDS)
+        self.database.dispose()
+
+    def _claim(self, stage: Stage) -> ClaimSessions:
+        settings = self.settings
+        return ClaimSessions(self.queue, self.clock, stage, settings.claim_rows, _lease(settings))
+
+    def _verify(self) -> VerifyTokens:
+        return VerifyTokens(
+            queue=self.queue,
+            configuration=self.configuration,
+            keysets=self.keysets,
+            ledger=SqlParticipationLedger(self.database),
+            digests=load_digests(SqlSecrets(self.database, self.sealing), self.clock.now()),
+            judge=JudgeToken(Keyring(), self.settings.keyset_policy()),
+            hints=self.hints,
+            clock=self.clock,
+        )
+
+    def _pump(self, http: SafeHttp) -> FetchPump:
+        return FetchPump(
+            claim=self._claim(Stage.FETCH),
+            fetch=FetchPrefills(self.queue, self.configuration, HttpPartnerApi(http), self.clock, random.random),
+            held=HeldLeases(self.queue, self.clock),
+            owed=HeldLeases(self.queue, self.clock),
+            capacity=self.settings.fetch_concurrency,
+            lease=_lease(self.settings),
+            sweep_seconds=self.settings.sweep_seconds,
+        )
+
+    def _watch(self, http: SafeHttp) -> Watch:
+        policy = self.settings.keyset_policy()
+        refresh = RefreshKeysets(self.keysets, HttpJwks(http), self.hints, self.clock, policy, random.random)
+        return Watch("refresh", refresh, self.settings.sweep_seconds)
+
+
+def _open_database(settings: Settings, roles: frozenset[Work]) -> Database:
+    url = settings.sqlalchemy_url
+    return open_database(url, "-".join(sorted(roles)), pool_size=_DATABASE_THREADS)
+
+
+def _lease(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.lease_seconds)
