@@ -1,0 +1,83 @@
+"""The stacks that the service is promised to run on, and what one deployment of each is made of."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journey.deployment import Deployment
+from tests.journey.partner_double import partner_double
+from tests.journey.scene import Stage
+
+EMBEDDED = "embedded"
+REDIS = "postgres+redis"
+RABBITMQ = "postgres+rabbitmq"
+STACKS = (EMBEDDED, REDIS, RABBITMQ)
+QUICK: Mapping[str, str] = {
+    "LOG_LEVEL": "debug",
+    "VERIFY_PROCESSES": "2",
+    "KEYSET_KID_COOLDOWN_SECONDS": "1",
+    "KEYSET_PARK_KID_SECONDS": "5",
+    "KEYSET_PARK_OUTAGE_SECONDS": "4",
+    "KEYSET_BACKOFF_BASE_SECONDS": "0.5",
+    "KEYSET_BACKOFF_CAP_SECONDS": "1",
+}
+"""Waits that a test can wait for; everything else is as it is delivered."""
+
+SHORT_LEASES: Mapping[str, str] = {
+    "LEASE_SECONDS": "3",
+    "SWEEP_SECONDS": "0.5",
+    "CLAIM_ROWS": "16",
+    "DRAIN_SECONDS": "6",
+}
+"""For deployments whose processes are killed: what they held comes back soon."""
+_redis_numbers = count(1)
+
+
+@contextmanager
+def stage_on(
+    stack: str,
+    request: pytest.FixtureRequest,
+    folder: Path,
+    settings: Mapping[str, str],
+    role_settings: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[Stage]:
+    """Deploy on a stack until the end of the block, on a database of its own."""
+    with _backends(stack, request) as (backends, broker), partner_double() as partners:
+        deployment = Deployment.start(folder, {**QUICK, **backends, **settings}, role_settings)
+        try:
+            yield Stage.around(stack, deployment, partners, broker)
+        finally:
+            killed = deployment.stop()
+        assert killed == [], deployment.tails()
+
+
+def with_tails(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Give the stage to one test; if that fails, print what the processes logged last."""
+    failed_before = request.session.testsfailed
+    yield stage
+    if request.session.testsfailed > failed_before:
+        print(stage.deployment.tails())  # noqa: T201 pytest shows it with the failure
+
+
+def _broker_url(stack: str, broker: Any) -> str:
+    """Return a Redis database of its own for each deployment of the run, since two would hear each other's hints."""
+    url: str = broker.url
+    return url if stack == RABBITMQ else f"{url.rpartition('/')[0]}/{next(_redis_numbers)}"
+
+
+@contextmanager
+def _backends(stack: str, request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str], Any]]:
+    if stack == EMBEDDED:
+        yield {}, None
+        return
+    postgres: Any = request.getfixturevalue("postgres")
+    broker = request.getfixturevalue("redis_server" if stack == REDIS else "rabbitmq")
+    database_url = postgres.create_database()
+    try:
+        yield {"DATABASE_URL": database_url, "BROKER_URL": _broker_url(stack, broker)}, broker
+    finally:
+        postgres.drop_database(database_url)
