@@ -7,6 +7,7 @@ A lone request goes at once. While a batch is under way the next one gathers; ba
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -98,7 +99,7 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         self._began_at = loop.time()
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.rows))]
-        task = loop.create_task(self._run(batch))
+        task = loop.create_task(self._run(batch), context=Context())  # it belongs to no single request
         self._batches.add(task)
         task.add_done_callback(self._end)
         if self._waiting:
@@ -128,7 +129,7 @@ class Batcher(Generic[Item, Result]):
 def apart(work: Work[Item, Result], items: Sequence[Item]) -> Sequence[Result | Exception]:
     """Return one result or error each: where a batch fails, its halves are tried, so that one item fails alone."""
     try:
-        return work(items)
+        return _one_each(work, items)
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - it is raised in the request that it belongs to
@@ -146,3 +147,10 @@ def settle(future: "asyncio.Future[Result]", result: Result | Exception) -> None
         future.set_exception(result)
     else:
         future.set_result(result)
+
+
+def _one_each(work: Work[Item, Result], items: Sequence[Item]) -> Sequence[Result]:
+    results = work(items)
+    if len(results) != len(items):  # else somebody would wait for ever
+        raise LookupError("the work did not return one result for each item")
+    return results

@@ -3,7 +3,7 @@
 aiohttp answers such requests before any middleware runs, in words of its own and with a traceback in the log.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -11,7 +11,7 @@ from structlog import get_logger
 
 from app import errors
 from app.logs import fault_fields
-from app.web.middleware import request_id_of, translate
+from app.web.middleware import SERVER, request_id_of, translate
 from app.web.problems import problem
 
 KEEPALIVE_SECONDS: Final = 75.0
@@ -83,7 +83,8 @@ class _ProblemProtocol(web.RequestHandler):
 
 
 def _plain(response: web.Response, request_id: str) -> web.Response:
-    headers: dict[str, Any] = {
+    headers = {
+        "Server": SERVER,
         "X-Request-ID": request_id,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

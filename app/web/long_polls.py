@@ -6,6 +6,7 @@ waits says until when.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from typing import Final
 
 from app.domain.session import StoredSession
@@ -52,7 +53,7 @@ class LongPolls:
         self._waiters.setdefault(session_id, set()).add(waiter)
         self._tick = SHORTEST_TICK_SECONDS
         if self._poller is None:
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
+            self._poller = asyncio.get_running_loop().create_task(self._poll(), context=Context())
         try:
             async with asyncio.timeout(seconds):
                 return await waiter

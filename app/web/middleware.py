@@ -5,7 +5,7 @@ with an id in it and no query is ever logged.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import getrandbits
 from time import perf_counter
@@ -25,6 +25,7 @@ ALLOWED_ORIGIN: Final = web.RequestKey("allowed_origin", str)
 """Set by `app.web.cors`: the origin that may read the answer."""
 UNMATCHED: Final = "unmatched"
 """The route of a request that met none."""
+SERVER: Final = "vestibule"
 CLIENT_GONE: Final = 499
 """What is recorded where the client left before its answer; never sent."""
 
@@ -63,8 +64,10 @@ PARTICIPANT_POLICY: Final = RoutePolicy((*API_POLICY.headers, ("Vary", "Origin")
 _EXPOSED: Final = "Location, Retry-After, X-Request-ID"
 
 
-def request_middleware(observe: Observe, policies: Mapping[str, RoutePolicy]) -> Middleware:
-    """Return the middleware; `policies` are by route pattern, API_POLICY where there is none."""
+def request_middleware(
+    observe: Observe, policies: Mapping[str, RoutePolicy], always: Sequence[tuple[str, str]] = ()
+) -> Middleware:
+    """Return the middleware; `policies` are by route pattern, API_POLICY where there is none; `always` are headers."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,7 +84,7 @@ def request_middleware(observe: Observe, policies: Mapping[str, RoutePolicy]) ->
             seconds = perf_counter() - began_at
             observe(request.method, route, status, seconds)
             _record(request.method, route, status, seconds, error)
-        _dress(response, request, policy)
+        _dress(response, request, policy, always)
         if isinstance(response, web.HTTPException):
             raise response
         return response
@@ -165,12 +168,17 @@ def _record(method: str, route: str, status: int, seconds: float, error: Excepti
     )
 
 
-def _dress(response: web.StreamResponse, request: web.Request, policy: RoutePolicy) -> None:
+def _dress(
+    response: web.StreamResponse, request: web.Request, policy: RoutePolicy, always: Sequence[tuple[str, str]]
+) -> None:
     if response.prepared:
         return
     headers = response.headers
     for name, value in policy.headers:
         headers.setdefault(name, value)
+    for name, value in always:
+        headers[name] = value
+    headers["Server"] = SERVER  # aiohttp would name itself, Python, and their versions
     headers["X-Request-ID"] = request[REQUEST_ID]
     if policy.cross_origin and (origin := request.get(ALLOWED_ORIGIN)):
         headers["Access-Control-Allow-Origin"] = origin

@@ -14,11 +14,17 @@ POLICIES: Final[Mapping[str, RoutePolicy]] = {
 }
 """Of the participants' interface, by pattern; the pages bring their own, all others follow that of the interface."""
 
+HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")
+
 
 def build_application(
-    routes: Iterable[web.RouteDef], observe: Observe, policies: Mapping[str, RoutePolicy] = POLICIES
+    routes: Iterable[web.RouteDef],
+    observe: Observe,
+    policies: Mapping[str, RoutePolicy] = POLICIES,
+    *,
+    is_behind_tls: bool = False,
 ) -> web.Application:
-    """Return the application that serves `routes`."""
-    app = web.Application(middlewares=[request_middleware(observe, policies)])
+    """Return the application that serves `routes`; behind TLS, browsers are told to come by TLS only (RFC 6797)."""
+    app = web.Application(middlewares=[request_middleware(observe, policies, (HSTS,) if is_behind_tls else ())])
     app.add_routes(routes)
     return app

@@ -142,7 +142,9 @@ class _Wiring:
         pages = self._pages()
         assets = load_assets()
         routes = [*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)]
-        app = build_application(routes, self.metrics.observe_request, {**POLICIES, **page_policies(pages)})
+        policies = {**POLICIES, **page_policies(pages)}
+        is_behind_tls = self.settings.base_url.startswith("https:")
+        app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
         app.on_shutdown.append(self._let_waiters_go)
         return app
 
@@ -176,7 +178,7 @@ class _Wiring:
         return CampaignPages(
             self.ingress.participants,
             PartnerNames(self.configuration, self.ingress.threads),
-            SessionCookies(self.keys, secure=self.settings.base_url.startswith("https:")),
+            SessionCookies(self.keys),
             PageTemplates(load_assets()),
         )
 

@@ -1,7 +1,7 @@
 """The cookie that keeps a participant's session on the campaign's page: its id and its key, for that page alone.
 
-It is Secure wherever the service is reached over https. On http, which is for trying things out on this machine, it is
-not: some browsers keep no Secure cookie there.
+It is Secure. Chromium and Firefox keep such a cookie on http://127.0.0.1 too, which they trust; `secure` is a field for
+tests, whose clients do not.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class SessionCookies:
     """Writes and reads the cookie; `keys` makes and checks session keys."""
 
     keys: SessionKeys
-    secure: bool
+    secure: bool = True
 
     def write(self, response: web.Response, campaign_id: str, taken: TakenIn, now: datetime) -> None:
         """Keep the session in the browser for as long as it lives."""

@@ -8,6 +8,7 @@ finds out when it is back.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
@@ -101,7 +102,7 @@ class StoreThreads:
             return
         self._down = True
         _log.error("store.lost", **fault_fields(error))
-        self._probing = asyncio.get_running_loop().create_task(self._probe_until_back())
+        self._probing = asyncio.get_running_loop().create_task(self._probe_until_back(), context=Context())
 
     async def _probe_until_back(self) -> None:
         while True:

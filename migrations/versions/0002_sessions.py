@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("settled_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
         postgresql_with={
-            "fillfactor": 60,
+            "fillfactor": 45,
             "autovacuum_vacuum_scale_factor": 0.02,
             "autovacuum_vacuum_insert_scale_factor": 0.1,
             "autovacuum_analyze_scale_factor": 0.05,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, CookieJar
+from yarl import URL
 
 from tests.cli.up_run import VESTIBULE, Run, start
 from tests.servers.process import free_port
@@ -50,8 +51,10 @@ async def visit(client: ClientSession, address: str, until: str) -> str:
         await asyncio.sleep(0.1)
 
 
-def browser() -> ClientSession:
-    return ClientSession(cookie_jar=CookieJar(unsafe=True))  # a jar that takes cookies of addresses without a name
+def browser(link: str) -> ClientSession:
+    """Return a client that keeps Secure cookies of the page, as browsers do on this machine."""
+    trusted = URL(link).origin()
+    return ClientSession(cookie_jar=CookieJar(unsafe=True, treat_as_secure_origin=trusted))
 
 
 async def all_gone(members: Sequence[Member], within_seconds: float) -> bool:
@@ -64,7 +67,7 @@ async def all_gone(members: Sequence[Member], within_seconds: float) -> bool:
 
 
 async def test_up_on_an_empty_folder_is_ready_within_ten_seconds_and_its_link_leads_to_a_filled_form(run: Run) -> None:
-    async with browser() as client:
+    async with browser(run.link) as client:
         html = await visit(client, run.link, until='value="Joan"')
 
     assert run.started_in < STARTED_WITHIN_SECONDS
@@ -87,7 +90,7 @@ async def test_up_on_an_empty_folder_is_ready_within_ten_seconds_and_its_link_le
     ],
 )
 async def test_up_link_of_the_demo_partner_shows_its_scenario(run: Run, scenario: str, shows: str) -> None:
-    async with browser() as client:
+    async with browser(run.link) as client:
         html = await visit(client, f"{run.demo}go/{scenario}", until=shows)
 
     assert shows in html
@@ -132,7 +135,7 @@ async def test_up_beyond_loopback_is_refused(tmp_path: Path) -> None:
 async def test_up_after_ctrl_c_leaves_no_process_and_the_next_finds_its_data(tmp_path: Path) -> None:
     port = free_port()
     first = start(tmp_path, port)
-    async with browser() as client:
+    async with browser(first.link) as client:
         await visit(client, first.link, until='value="Joan"')
         everything = members_of(first.process.pid)
         os.kill(first.process.pid, signal.SIGINT)

@@ -107,6 +107,16 @@ async def test_bad_item_fails_alone() -> None:
         assert isinstance(results[1], LookupError)
 
 
+async def test_work_that_returns_too_little_fails_instead_of_keeping_somebody_waiting() -> None:
+    threads = StoreThreads(1, 5, bool)
+    short: Batcher[int, int] = Batcher(lambda _: [], threads, LIMITS)
+
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(short.submit(1), 2)
+
+    await threads.close()
+
+
 async def test_item_whose_request_has_gone_does_not_hold_up_the_others() -> None:
     async with _batching() as (batcher, work):
         work.gate.clear()

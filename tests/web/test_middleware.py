@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -189,3 +190,15 @@ def test_problem_without_authentication_brings_a_challenge() -> None:
     answer = problem(errors.Unauthenticated(), "/v1/x", "test-1")
 
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="vestibule"'
+
+
+@pytest.mark.parametrize("status", [pytest.param(error, id=error.__name__) for error in STATUSES])
+def test_every_problem_is_documented_with_its_status(status: type[errors.VestibuleError]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "problems.md").read_text()
+    error = status() if status is not errors.RequestInvalid else errors.RequestInvalid(())
+
+    answer = problem(error, "/v1/x", "test-1")
+
+    assert isinstance(answer.body, bytes)
+    code = json.loads(answer.body)["code"]
+    assert f"\n## {code}\n\n{answer.status} " in page

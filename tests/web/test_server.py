@@ -55,6 +55,22 @@ async def test_process_serves_each_port_its_own(settings: Settings) -> None:
         assert statuses["/v1/partners", True] == 404
 
 
+@pytest.mark.parametrize(
+    ("public_url", "is_told"),
+    [pytest.param("https://v.example", True, id="tls"), pytest.param("", False, id="no-tls")],
+)
+async def test_process_behind_tls_tells_browsers_to_come_by_tls(
+    settings: Settings, public_url: str, is_told: bool
+) -> None:
+    behind = settings.model_copy(update={"public_url": public_url})
+    async with _started(behind) as (_, public, _), ClientSession() as client:
+        async with client.get(public + "/nothing") as response:
+            headers = response.headers.copy()
+
+        assert ("Strict-Transport-Security" in headers) is is_told
+        assert headers["Server"] == "vestibule"
+
+
 async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:
     async with _started(Settings(data_dir=tmp_path, port=0, admin_port=0)) as (_, _, admin):
         async with ClientSession() as client, client.get(admin + "/health/ready") as response:

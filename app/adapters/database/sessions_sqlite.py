@@ -67,7 +67,7 @@ _CLAIM_ALONE = (
 )
 
 _HELD = """
-    SELECT sessions.id FROM sessions JOIN json_each(?) AS l ON sessions.id = l.key """
+    SELECT sessions.id FROM sessions JOIN json_each(?) AS l ON sessions.id = l.key AND lease_token = l.value"""
 _FINISH = """
     UPDATE sessions SET
         attempts = CASE WHEN stage = :stage THEN attempts ELSE 0 END,
