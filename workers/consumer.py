@@ -20,10 +20,12 @@ class PatientConsumer(Consumer):
         return super().ensure_connected(watched)
 
     def _look_after_pool(self) -> None:
+        consumer: Any = self
         if isinstance(self.pool, PreforkPool):
-            if not self.pool._pool._registered_with_event_loop:  # it never saw a broker, and knows not how to replace
-                self.pool.register_with_event_loop(self.hub)
-            self.pool.maintain_pool()
+            # A pool that never saw a broker has not yet been told how to replace a child.
+            if not consumer.pool._pool._registered_with_event_loop:  # noqa: SLF001 - Celery keeps it nowhere else
+                consumer.pool.register_with_event_loop(consumer.hub)
+            consumer.pool.maintain_pool()
 
 
 class _Watched:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -149,16 +150,17 @@ class Deployment:
         self._running[role].resume()
 
     def stop(self) -> list[str]:
-        """Ask everything to end, kill what does not, and return the roles that had to be killed."""
-        for process in self._running.values():
+        """Ask everything to end, once, kill what does not, and return the roles that had to be killed."""
+        everything = [*self.members(), *self._left_behind]
+        asked = {role: process for role, process in self._running.items() if process._process.poll() is None}
+        for process in asked.values():
             process.resume()
-            if process._process.poll() is None:
-                process._process.terminate()
-        asked = [role for role, process in self._running.items() if process._process.returncode is None]
-        for process in self._running.values():
-            process.end(grace_seconds=GRACE_SECONDS)
-        send(signal.SIGKILL, self._left_behind)
-        return [role for role in asked if self._running[role]._process.returncode == -signal.SIGKILL]
+            process._process.terminate()
+        for process in asked.values():
+            with suppress(subprocess.TimeoutExpired):
+                process._process.wait(GRACE_SECONDS)
+        send(signal.SIGKILL, everything)
+        return [role for role, process in asked.items() if process._process.wait() == -signal.SIGKILL]
 
     def left_behind(self) -> list[Member]:
         """List what still runs of processes whose main process was killed alone."""

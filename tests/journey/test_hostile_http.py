@@ -9,8 +9,13 @@ import pytest
 from tests.journey.calls import call
 from tests.journey.raw_http import RawAnswer, request, send_all_raw, send_raw
 from tests.journey.scene import Scene, Stage
+from tests.journey.stacks import EMBEDDED
 
-pytestmark = pytest.mark.journey
+# One stack is enough: what is not HTTP never reaches a database or a broker.
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.parametrize("_calm_stage", [EMBEDDED], indirect=True, scope="session"),
+]
 
 JSON = b"Content-Type: application/json"
 SLOW_CONNECTIONS = 200

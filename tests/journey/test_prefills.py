@@ -110,7 +110,7 @@ def test_prefill_of_a_partner_that_fails_twice_is_ready_within_the_deadline(stag
 
 
 def test_prefill_of_a_dead_partner_is_unavailable_at_the_deadline_and_tried_three_times(stage: Stage) -> None:
-    scene = stage.calling_scene(campaign={"prefill_deadline_seconds": 4})
+    scene = stage.calling_scene(campaign={"prefill_deadline_seconds": 3})
     scene.endpoint.then = Fault.SERVER_ERROR
     began_at = time.monotonic()
 
@@ -119,12 +119,12 @@ def test_prefill_of_a_dead_partner_is_unavailable_at_the_deadline_and_tried_thre
 
     assert session["prefill"] == unavailable("http_5xx")
     assert session["participation"]["allowed"] is True
-    assert 3.5 < time.monotonic() - began_at < 6
+    assert 2.5 < time.monotonic() - began_at < 5
     assert 3 <= scene.endpoint.count_calls() <= 5  # the later tries have full jitter: one may come soon
 
 
 def test_prefill_of_a_partner_that_nobody_listens_for_is_unavailable_as_connect(stage: Stage) -> None:
-    scene = stage.calling_scene({"url": "http://127.0.0.1:9/{sub}"}, campaign={"prefill_deadline_seconds": 2})
+    scene = stage.calling_scene({"url": "http://127.0.0.1:9/{sub}"}, campaign={"prefill_deadline_seconds": 1})
 
     session = scene.play()
 
@@ -132,7 +132,7 @@ def test_prefill_of_a_partner_that_nobody_listens_for_is_unavailable_as_connect(
 
 
 def test_prefill_of_a_slow_partner_is_unavailable_as_timeout(stage: Stage) -> None:
-    scene = stage.calling_scene({"timeout_seconds": 0.5}, campaign={"prefill_deadline_seconds": 3})
+    scene = stage.calling_scene({"timeout_seconds": 0.5}, campaign={"prefill_deadline_seconds": 2})
     scene.endpoint.then = Fault.SLOW
 
     session = scene.play()
