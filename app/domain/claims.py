@@ -155,12 +155,17 @@ def _gift(value: object) -> Gift | None:
 def _custom(value: object) -> Mapping[str, object]:
     if value is None:
         return {}
-    if (
-        not isinstance(value, dict)
-        or len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_CUSTOM_BYTES
-    ):
+    if not isinstance(value, dict) or _json_bytes(value) > MAX_CUSTOM_BYTES:
         raise TokenRejected(TokenReason.CLAIM_INVALID, "custom")
     return value
+
+
+def _json_bytes(value: dict[str, object]) -> float:
+    """Return the size of `value` as JSON; infinite where it holds a number that JSON has no spelling for (1e400)."""
+    try:
+        return len(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    except ValueError:
+        return math.inf
 
 
 def _jti(claims: Mapping[str, object], *, required: bool) -> str | None:

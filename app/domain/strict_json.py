@@ -26,7 +26,7 @@ def parse(text: str | bytes, max_depth: int = MAX_DEPTH) -> object:
         except UnicodeDecodeError:
             raise NotStrictJson("not UTF-8") from None
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
     except NotStrictJson:
         raise
     except RecursionError:
@@ -57,6 +57,10 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise NotStrictJson("NaN or Infinity")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+"""Made once: `json.loads` with hooks makes one for each call."""
 
 
 def _depth(value: object) -> int:

@@ -90,6 +90,7 @@ def check(policy: ClaimsPolicy = POLICY, **changes: object) -> AcceptedClaims:
         pytest.param(POLICY, {"gift": {"cw": 1}}, TokenReason.CLAIM_INVALID, id="gift-can-win-number"),
         pytest.param(POLICY, {"custom": "x"}, TokenReason.CLAIM_INVALID, id="custom-text"),
         pytest.param(POLICY, {"custom": {"x": "é" * 4096}}, TokenReason.CLAIM_INVALID, id="custom-over-8-kib"),
+        pytest.param(POLICY, {"custom": {"x": float("inf")}}, TokenReason.CLAIM_INVALID, id="custom-infinite"),
     ],
 )
 def test_claims_that_break_a_rule_are_refused_for_it(

@@ -1,0 +1,95 @@
+"""Every command of the README is run as it stands there: only ports and servers are those of the test."""
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.architecture.sources import ROOT
+from tests.servers.postgres import Postgres
+from tests.servers.process import OwnProcess, free_port
+from tests.servers.redis import Redis
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+RUN, TEST, MINT, PUT, POST, DOCTOR = BLOCKS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder in which `.venv/bin/…` means what it means in the project's."""
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    return tmp_path
+
+
+def environment(folder: Path, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "VESTIBULE_DATA_DIR": str(folder / "data"),
+        "VESTIBULE_PORT": str(port),
+        "VESTIBULE_ADMIN_PORT": str(free_port()),
+    }
+
+
+def bash(commands: str, folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    script = ["bash", "-euo", "pipefail", "-c", commands]
+    return subprocess.run(script, cwd=folder, env=environ, capture_output=True, text=True, check=True)
+
+
+def test_readme_names_the_six_blocks_of_commands() -> None:
+    assert (RUN, TEST) == ("make run\n", "make test\n")
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.journey
+def test_readme_walk_leads_from_nothing_to_a_filled_form(folder: Path) -> None:
+    port = free_port()
+    environ = environment(folder, port)
+    with_make = OwnProcess.start(["make", "--directory", str(ROOT), *RUN.split()[1:]], folder, environ)
+    try:
+        with_make.wait_until(lambda: "Ctrl-C stops everything" in with_make.log.read_text())
+        session = walk(folder, environ, port)
+    finally:
+        with_make.end()
+
+    assert session["token"]["status"] == "accepted"
+    assert session["prefill"]["form"] == {"firstname": "Ada"}
+
+
+def walk(folder: Path, environ: dict[str, str], port: int) -> dict[str, Any]:
+    """Do what the README says under "Your own token" and return the session that comes of it."""
+    minted = bash(MINT, folder, environ)
+    signature = json.loads(minted.stderr[minted.stderr.index("{") :])
+    (folder / "partner.json").write_text(json.dumps({"name": "ACME", **signature}))
+    (folder / "campaign.json").write_text(re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1])
+    bash(PUT, folder, environ)
+    opened = json.loads(bash(POST.replace(":8080/", f":{port}/"), folder, environ).stdout)
+    read = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/sessions/{opened['session_id']}?wait=5",
+        headers={"Authorization": f"Bearer {opened['session_key']}"},
+    )
+    with urllib.request.urlopen(read) as answer:  # noqa: S310 - a loopback URL of our own
+        session: dict[str, Any] = json.load(answer)
+    return session
+
+
+@pytest.mark.journey
+def test_readme_production_settings_satisfy_the_doctor(
+    folder: Path, postgres: Postgres, postgres_url: str, redis_server: Redis
+) -> None:
+    environ = environment(folder, free_port())
+    commands = DOCTOR.replace("postgresql://vestibule@db/vestibule", postgres_url.replace("+psycopg", ""))
+    commands = commands.replace("redis://redis:6379/0", redis_server.url)
+    migrated = commands.replace("vestibule doctor", "vestibule migrate\n.venv/bin/vestibule doctor")
+
+    said = bash(migrated, folder, environ).stdout
+
+    assert postgres.pid
+    assert "failed" not in said
+    assert "database: it can be reached" in said
