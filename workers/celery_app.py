@@ -5,11 +5,17 @@ here may lose time. Gossip, mingle and heartbeat are switched off where the work
 control.
 """
 
+import warnings
+
 from celery import Celery
+from celery.exceptions import SecurityWarning
 
 from app.adapters.broker import PURGE_TASK, TASKS, broker_configuration
 from app.ports import Work
 from workers import lifecycle, runtime
+
+# Celery warns a worker of root for what pickled messages could do; ours are JSON, and say no more than "look".
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 def configuration() -> dict[str, object]:
