@@ -26,8 +26,6 @@ ALLOWED_ORIGIN: Final = web.RequestKey("allowed_origin", str)
 UNMATCHED: Final = "unmatched"
 """The route of a request that met none."""
 SERVER: Final = "vestibule"
-SERVER: Final = "vestibule"
-"""Instead of the names and versions that aiohttp would tell."""
 CLIENT_GONE: Final = 499
 """What is recorded where the client left before its answer; never sent."""
 
@@ -182,7 +180,6 @@ def _dress(
         headers[name] = value
     headers["Server"] = SERVER  # aiohttp would name itself, Python, and their versions
     headers["X-Request-ID"] = request[REQUEST_ID]
-    headers["Server"] = SERVER
     if policy.cross_origin and (origin := request.get(ALLOWED_ORIGIN)):
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = _EXPOSED
