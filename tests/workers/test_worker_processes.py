@@ -3,6 +3,7 @@
 import os
 import signal
 from itertools import pairwise
+from time import monotonic
 
 import pytest
 
@@ -120,6 +121,23 @@ def test_stop_with_a_frozen_broker_claims_nothing_more(
         assert bench.rows.count(f"stage = '{stage}' AND attempts = 0") == 3
     finally:
         redis_server.resume()
+
+
+@EMBEDDED
+def test_stop_told_twice_right_after_work_waits_for_no_result(bench: Bench) -> None:
+    for _ in range(3):  # the wait that must not be begins only where a child has just answered
+        worker = bench.start("verify", sweep_seconds=NEVER)
+        bench.rows.add("verify", 20)
+        bench.publisher().ring(Work.VERIFY, 20)
+        wait_until(lambda: all_done(bench), "the hint to be worked on")
+
+        os.kill(worker.pid, signal.SIGTERM)
+        wait_until(lambda: "Warm shutdown" in worker.log, "the first one to be heard")  # noqa: B023 - called here
+        os.kill(worker.pid, signal.SIGTERM)
+
+        began = monotonic()
+        assert worker.end() == 0
+        assert monotonic() - began < 15
 
 
 @EMBEDDED
