@@ -9,6 +9,7 @@ VestibuleError
 ├── RequestError           the caller said something wrong; `web/problems.py` knows the status of each code
 │   ├── RequestMalformed   not strict JSON
 │   ├── RequestInvalid     well-formed, but wrong; lists every mistake with its path
+│   ├── PlayRefused        nobody plays; in `app.play_errors`, one class per code
 │   └── …                  one class per code, see below
 └── ConfigurationError     the process cannot start; lists every mistake
 
@@ -143,6 +144,24 @@ class PartnerInUse(RequestError):
     code = "partner_in_use"
 
 
+class KeysetNotUsed(RequestError):
+    """The partner's signatures are not verified with published keys."""
+
+    code = "keyset_not_used"
+
+
+class KeysetShared(RequestError):
+    """Other partners rely on the same key set, so that a client of one of them may not revoke its keys."""
+
+    code = "keyset_shared"
+
+
+class EncryptionKeysUnknown(RequestError):
+    """There are no key pairs of ours for a partner of that id, whether it exists or not."""
+
+    code = "encryption_keys_unknown"
+
+
 class SessionUnknown(RequestError):
     """No such session, or a wrong key: the caller is not told which."""
 
@@ -153,6 +172,24 @@ class SessionExpired(RequestError):
     """The session's life is over."""
 
     code = "session_expired"
+
+
+class ReplayUnknown(RequestError):
+    """There is no replay of that id, or the client may not see it."""
+
+    code = "replay_unknown"
+
+
+class ReplayActive(RequestError):
+    """A replay of the same partner is running or paused."""
+
+    code = "replay_active"
+
+
+class ReplayOver(RequestError):
+    """The replay is done or cancelled, so it can be steered no more."""
+
+    code = "replay_over"
 
 
 class TokenTooLarge(RequestError):

@@ -1,10 +1,18 @@
-"""What management needs of the world, as Protocols like those of `app.ports`: documents, clients, secrets, audit."""
+"""What management needs of the world, as Protocols like those of `app.ports`.
+
+Documents and who may change them, secrets, the record of changes, dead letters and their replays.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from app.domain.dead_letter import DeadLetter, LetterFilter, LetterGroup
+from app.domain.replay import Replay, ReplayState
+from app.domain.session import Stage, StoredSession
+from app.domain.timeline import SessionHistory
 
 
 class DocumentKind(StrEnum):
@@ -121,4 +129,68 @@ class AuditLog(Protocol):
 
     def add(self, entry: AuditEntry) -> None:
         """Append `entry`."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Dead letters as management looks at them; what a session holds of a person is not read here."""
+
+    def count(self, letters: LetterFilter, now: datetime) -> Sequence[LetterGroup]:
+        """Count those that match and died until `now`, by partner and by what stands in their way."""
+        ...
+
+    def load_page(self, letters: LetterFilter, after: str, limit: int) -> Sequence[DeadLetter]:
+        """Return at most `limit` that match, after the place `after` (empty: from the first), in a fixed order."""
+        ...
+
+
+class SessionRecords(Protocol):
+    """Single sessions as management looks at them, also after their public life."""
+
+    def find_history(self, session_id: str) -> SessionHistory | None:
+        """Return what happened to a session, or None."""
+        ...
+
+    def find_replayable(self, session_id: str) -> tuple[str, StoredSession] | None:
+        """Return partner id and session if it is a dead letter, or was one and a replay took it up; else None."""
+        ...
+
+
+class ReplayStore(Protocol):
+    """Replays as those who ask for them need them."""
+
+    def add(self, replay: Replay) -> None:
+        """Store a new replay; raise ReplayActive if one of its partner is running or paused."""
+        ...
+
+    def find(self, replay_id: str) -> Replay | None:
+        """Return the replay, or None."""
+        ...
+
+    def change(self, replay: Replay, from_state: ReplayState) -> bool:
+        """Store the state of `replay` if the stored one is `from_state`; tell whether it was."""
+        ...
+
+    def count_stages(self, replay_id: str) -> Mapping[Stage, int]:
+        """Return how many of the sessions that this replay was the last to take up are in which stage."""
+        ...
+
+
+class ReplayQueue(Protocol):
+    """Replays as their worker needs them."""
+
+    def load_running(self) -> Sequence[Replay]:
+        """Return the replays that are running, the oldest first."""
+        ...
+
+    def load_next(self, replay: Replay, limit: int) -> Sequence[DeadLetter]:
+        """Return at most `limit` dead letters of its set that lie behind its cursor, in their order."""
+        ...
+
+    def advance(self, before: Replay, after: Replay, taken: Sequence[str], now: datetime) -> int | None:
+        """Release the dead letters `taken` and save how far the replay came, in one transaction; return how many.
+
+        One that is gone meanwhile counts as skipped. None, and nothing changes, unless the stored replay is running
+        and stands where `before` does.
+        """
         ...

@@ -11,8 +11,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.domain.campaign import Campaign
-from app.domain.keyset import Keyset, KeysetAnswer
+from app.domain.key_pairs import KeyGeneration
+from app.domain.keyset import Keyset
+from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.partner import Partner
+from app.domain.play import Play, Played, PlayRefusal
 from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.domain.session import ClaimedSession, NewSession, SessionMove, Stage, StoredSession
 from app.reasons import PrefillReason
@@ -148,6 +151,10 @@ class KeysetStore(Protocol):
         """Ask for refreshes, given unknown kids by source (none for an empty source); tell whether any is now due."""
         ...
 
+    def wake_if_renewed(self, judged_by: Mapping[str, Keyset | None], now: datetime) -> bool:
+        """Make due what is parked on those sources that were fetched or changed since they were read; tell if any."""
+        ...
+
 
 class KeysetQueue(Protocol):
     """Key sets as the refresh needs them: claimed under a lease with a fencing token."""
@@ -157,7 +164,7 @@ class KeysetQueue(Protocol):
         ...
 
     def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
-        """Store `keyset` if the lease still holds, and make due what is parked on it, in one transaction."""
+        """Store `keyset` if the lease still holds; a good fetch makes due what is parked on it in that transaction."""
         ...
 
 
@@ -197,6 +204,17 @@ class ParticipationLedger(Protocol):
         """Return the session that used up each (partner id, jti digest), in one query."""
         ...
 
+    def record(self, play: Play) -> Played | PlayRefusal:
+        """Judge `play` by what is counted, and record it and its use of a token, in one transaction; or do nothing.
+
+        One whose session and `repeat_digest` were recorded before is not recorded again: that one is returned.
+        """
+        ...
+
+    def find_repeat(self, session_id: str, repeat_digest: str) -> Played | None:
+        """Return what was recorded for an earlier request of the session with that digest."""
+        ...
+
 
 class Digests(Protocol):
     """Keyed digests of what identifies a person or a token."""
@@ -227,6 +245,21 @@ class Leases(Protocol):
 
     def take(self, name: str, now: datetime, until: datetime) -> bool:
         """Take the lease `name` until `until`; tell whether it was free."""
+        ...
+
+
+class KeyPairStore(Protocol):
+    """Our key pairs for partners' tokens; the private halves are sealed at rest."""
+
+    def load(self, partner_id: str) -> Sequence[KeyGeneration]:
+        """Return all generations of that partner, the newest first; raise SealBroken."""
+        ...
+
+    def add(self, generation: KeyGeneration, others_retire_at: datetime) -> bool:
+        """Store `generation` if its number is new, and tell whether it was.
+
+        The others are retired at `others_retire_at`, if not before; those that were retired already are wiped.
+        """
         ...
 
 

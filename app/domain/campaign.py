@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from app.reasons import ParticipationReason
+
+MAX_SESSION_TTL: Final = timedelta(days=30)
+"""What a campaign may set at most."""
 
 
 class Mode(StrEnum):

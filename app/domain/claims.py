@@ -27,9 +27,9 @@ _LATEST_SECONDS = _LATEST.timestamp()
 
 @dataclass(frozen=True, slots=True)
 class ClaimsPolicy:
-    """What a partner and a campaign demand of a token's claims."""
+    """What a partner and a campaign demand of a token's claims; without `campaign_names` any campaign will do."""
 
-    campaign_names: frozenset[str]
+    campaign_names: frozenset[str] | None
     issuer: str | None = None
     audience: str | None = None
     require_exp: bool = True
@@ -45,7 +45,7 @@ def check_claims(signed: SignedClaims, policy: ClaimsPolicy, received_at: dateti
     campaign = _identifier(claims, "campaignId")
     expires_at = _times(claims, policy, received_at)
     _parties(claims, policy)
-    if campaign not in policy.campaign_names:
+    if policy.campaign_names is not None and campaign not in policy.campaign_names:
         raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "campaignId")
     return AcceptedClaims(
         sub=sub,

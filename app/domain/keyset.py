@@ -1,11 +1,11 @@
-"""The life of a key set: when it is served, when it is fetched again, and what an unknown kid means.
+"""The life of a key set: when it is served, and what becomes of a token whose key is not there.
 
-Pure: the clock, the jitter and the policy are arguments. Knows neither HTTP nor cryptography; keys are opaque here.
-States follow from the times of the record, so no job has to move them.
+Pure: the clock and the policy are arguments. Knows neither HTTP nor cryptography; keys are opaque here. States follow
+from the times of the record, so no job has to move them. What a fetch makes of the record is `keyset_refresh`'s.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ class KeysetState(StrEnum):
     EMPTY = "empty"  # never fetched with success
     FRESH = "fresh"  # served
     DUE = "due"  # served; a refresh ahead of the ttl is asked for
+    BACKOFF = "backoff"  # served; a refresh ahead of the ttl failed, the next one waits
     STALE = "stale"  # served although its ttl is over: refreshes keep failing
     EXPIRED = "expired"  # not served
     PINNED = "pinned"  # served; keys given by hand, never fetched
@@ -34,7 +35,7 @@ class KeysetMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeysetPolicy:
-    """The numbers of a key set's life; a setting each."""
+    """The numbers of a key set's life; those that an installation may change are settings."""
 
     default_ttl: timedelta = timedelta(hours=1)
     min_ttl: timedelta = timedelta(minutes=5)
@@ -67,8 +68,10 @@ class DroppedKey:
 class Keyset:
     """One source's row. `keys` are public JWKs reduced to known members; `version` grows with each change of them.
 
-    `asked_at` holds the moments of the refreshes that unknown kids caused, newest last; `negative_kids` maps a kid to
-    the moment until which it counts as missing. `lease_token` fences writers: a late one changes no row.
+    `asked_at` holds the moments of the refreshes that unknown kids caused, newest last; `asked_kids` maps a kid to the
+    moment when it was asked for, `negative_kids` to the one until which it counts as missing. Nobody but an operator
+    asks again before `paused_until`, which a `Retry-After` sets. `lease_token` fences writers: a late one changes no
+    row.
     """
 
     source: str
@@ -85,28 +88,13 @@ class Keyset:
     stale_until: datetime | None = None
     refresh_at: datetime | None = None
     attempted_at: datetime | None = None
+    paused_until: datetime | None = None
     failures: int = 0
     last_error: str | None = None
     asked_at: tuple[datetime, ...] = ()
+    asked_kids: Mapping[str, datetime] = field(default_factory=dict)
     negative_kids: Mapping[str, datetime] = field(default_factory=dict)
     lease_token: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeysetAnswer:
-    """What a JWKS endpoint answered; `document` is None for a 304. Times are from Cache-Control and Age (RFC 9111)."""
-
-    document: object | None
-    etag: str | None = None
-    last_modified: str | None = None
-    max_age: timedelta | None = None
-    age: timedelta = timedelta(0)
-    no_store: bool = False
-
-    @property
-    def is_not_modified(self) -> bool:
-        """Tell whether the endpoint says that what we have still holds."""
-        return self.document is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,111 +143,33 @@ def decide_lookup(
     token_ends_at: datetime | None,
     now: datetime,
     policy: KeysetPolicy,
+    *,
+    is_first_look: bool = False,
 ) -> Lookup:
     """Decide what happens to a token that names `kid`: it is served, waits for a refresh, or is refused.
 
     An unknown kid is refused only when a fetch that began after the token came in lacked it, when a recent one did
     (negative kid), or when waiting has an end: 90 s for a kid, 15 min for an outage, never past the token's own life.
+    A session that nobody looked at for that long gets one cool-down of waiting all the same.
     """
+    least = now + policy.kid_cooldown if is_first_look else now
     if keyset is None or not is_served(keyset, now):
         if keyset is not None and keyset.mode is KeysetMode.DISABLED:
             return Refuse(TokenReason.KEYS_UNAVAILABLE)
-        return _park(received_at + policy.park_outage, token_ends_at, now, keyset, policy, TokenReason.KEYS_UNAVAILABLE)
+        end = _earlier(max(received_at + policy.park_outage, least), token_ends_at)
+        return _wait_for_source(keyset, end, now, policy)
     if any(key.get("kid") == kid for key in keyset.keys):
         return Serve()
     if keyset.mode is KeysetMode.PINNED or _is_known_missing(keyset, kid, received_at, now):
         return Refuse(TokenReason.KID_UNKNOWN)
-    return _park(received_at + policy.park_unknown_kid, token_ends_at, now, keyset, policy, TokenReason.KID_UNKNOWN)
+    return _wait_for_kid(
+        keyset, _earlier(max(received_at + policy.park_unknown_kid, least), token_ends_at), now, policy
+    )
 
 
 def may_ask(keyset: Keyset, now: datetime, policy: KeysetPolicy) -> bool:
     """Tell whether an unknown kid may cause a refresh now: one per cool-down since the last attempt, few per window."""
-    if keyset.mode is not KeysetMode.REMOTE or (
-        keyset.attempted_at and now < keyset.attempted_at + policy.kid_cooldown
-    ):
-        return False
-    recent = [asked for asked in keyset.asked_at if asked > now - policy.kid_budget_window]
-    return len(recent) < policy.kid_budget
-
-
-def after_ask(keyset: Keyset, now: datetime, policy: KeysetPolicy) -> Keyset:
-    """Return `keyset` with a refresh due now, counted against the budget of unknown kids."""
-    recent = tuple(asked for asked in keyset.asked_at if asked > now - policy.kid_budget_window)
-    return replace(keyset, asked_at=(*recent, now), refresh_at=now)
-
-
-def after_success(
-    keyset: Keyset,
-    keys: tuple[Mapping[str, object], ...],
-    dropped: tuple[DroppedKey, ...],
-    answer: KeysetAnswer,
-    began_at: datetime,
-    jitter: float,
-    policy: KeysetPolicy,
-) -> Keyset:
-    """Return `keyset` replaced whole by a good fetch begun at `began_at`; `jitter` in [0, 1) spreads the next one."""
-    changed = keys != keyset.keys
-    renewed = replace(
-        keyset,
-        version=keyset.version + 1 if changed else keyset.version,
-        keys=keys,
-        dropped=dropped,
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        negative_kids={} if changed else keyset.negative_kids,
-    )
-    return _with_times(renewed, answer, began_at, jitter, policy)
-
-
-def after_not_modified(
-    keyset: Keyset, answer: KeysetAnswer, began_at: datetime, jitter: float, policy: KeysetPolicy
-) -> Keyset:
-    """Return `keyset` with its times extended by a 304, and nothing else changed (RFC 9111 section 4.3.4)."""
-    return _with_times(keyset, answer, began_at, jitter, policy)
-
-
-def after_failure(
-    keyset: Keyset,
-    error: str,
-    began_at: datetime,
-    now: datetime,
-    jitter: float,
-    retry_after: timedelta | None,
-    policy: KeysetPolicy,
-) -> Keyset:
-    """Return `keyset` after a failed fetch: the old keys stay, the next attempt backs off with full jitter."""
-    ceiling = min(policy.backoff_cap, policy.backoff_base * 2 ** min(keyset.failures, 16))
-    delay = ceiling * jitter
-    if retry_after is not None:
-        delay = max(delay, min(retry_after, policy.retry_after_cap))
-    return replace(
-        keyset,
-        failures=keyset.failures + 1,
-        last_error=error,
-        attempted_at=began_at,
-        refresh_at=now + delay,
-        lease_token=None,
-    )
-
-
-def with_missing_kids(keyset: Keyset, kids: frozenset[str], policy: KeysetPolicy) -> Keyset:
-    """Return `keyset` remembering that its last good fetch lacked `kids`; at most 256 are kept, newest first."""
-    if keyset.fetched_at is None:
-        return keyset
-    until = keyset.fetched_at + policy.negative_kid_ttl
-    known = {kid: end for kid, end in keyset.negative_kids.items() if end > keyset.fetched_at}
-    merged = {**known, **dict.fromkeys(sorted(kids), until)}
-    newest = list(merged.items())[-policy.negative_kids_max :]
-    return replace(keyset, negative_kids=dict(newest))
-
-
-def ttl_of(answer: KeysetAnswer, policy: KeysetPolicy) -> timedelta:
-    """Return how long a set is fresh: max-age less Age within bounds, the least for no-store, else the default."""
-    if answer.no_store:
-        return policy.min_ttl
-    if answer.max_age is None:
-        return policy.default_ttl
-    return min(policy.max_ttl, max(policy.min_ttl, answer.max_age - answer.age))
+    return keyset.mode is KeysetMode.REMOTE and _asks_again_at(keyset, now, policy) <= now
 
 
 def _remote_state(keyset: Keyset, now: datetime) -> KeysetState:
@@ -269,28 +179,9 @@ def _remote_state(keyset: Keyset, now: datetime) -> KeysetState:
         return KeysetState.EXPIRED
     if now >= keyset.fresh_until:
         return KeysetState.STALE
-    is_due = keyset.refresh_at is not None and now >= keyset.refresh_at
-    return KeysetState.DUE if is_due else KeysetState.FRESH
-
-
-def _with_times(
-    keyset: Keyset, answer: KeysetAnswer, began_at: datetime, jitter: float, policy: KeysetPolicy
-) -> Keyset:
-    ttl = ttl_of(answer, policy)
-    ahead = policy.refresh_ahead_from + (policy.refresh_ahead_to - policy.refresh_ahead_from) * jitter
-    fresh_until = began_at + ttl
-    stale_until = max(fresh_until, began_at + policy.max_stale) if policy.max_stale else fresh_until
-    return replace(
-        keyset,
-        fetched_at=began_at,
-        attempted_at=began_at,
-        fresh_until=fresh_until,
-        stale_until=stale_until,
-        refresh_at=began_at + ttl * ahead,
-        failures=0,
-        last_error=None,
-        lease_token=None,
-    )
+    if keyset.refresh_at is not None and now >= keyset.refresh_at:
+        return KeysetState.DUE
+    return KeysetState.BACKOFF if keyset.failures else KeysetState.FRESH
 
 
 def _is_known_missing(keyset: Keyset, kid: str, received_at: datetime, now: datetime) -> bool:
@@ -299,22 +190,35 @@ def _is_known_missing(keyset: Keyset, kid: str, received_at: datetime, now: date
     return fetched_since or (missing_until is not None and now < missing_until)
 
 
-def _park(
-    end: datetime,
-    token_ends_at: datetime | None,
-    now: datetime,
-    keyset: Keyset | None,
-    policy: KeysetPolicy,
-    reason: TokenReason,
-) -> Lookup:
-    if token_ends_at is not None:
-        end = min(end, token_ends_at)
+def _wait_for_source(keyset: Keyset | None, end: datetime, now: datetime, policy: KeysetPolicy) -> Lookup:
     if now >= end:
-        return Refuse(reason)
-    if reason is TokenReason.KEYS_UNAVAILABLE:
-        # The refresh job's own backoff decides when the source is asked again; an empty source is asked at once.
-        return Park(min(end, now + policy.kid_cooldown), wants_refresh=keyset is None or keyset.attempted_at is None)
-    if keyset is not None and may_ask(keyset, now, policy):
+        return Refuse(TokenReason.KEYS_UNAVAILABLE)
+    # A source in trouble is asked again when its own backoff says so; one that nobody asks is asked at once.
+    is_unasked = keyset is None or keyset.attempted_at is None or keyset.refresh_at is None
+    return Park(min(end, now + policy.kid_cooldown), wants_refresh=is_unasked)
+
+
+def _wait_for_kid(keyset: Keyset, end: datetime, now: datetime, policy: KeysetPolicy) -> Lookup:
+    if now >= end:
+        return Refuse(TokenReason.KID_UNKNOWN)
+    asks_at = _asks_again_at(keyset, now, policy)
+    if asks_at <= now:
         return Park(min(end, now + policy.kid_cooldown), wants_refresh=True)
-    attempted_at = keyset.attempted_at if keyset is not None and keyset.attempted_at is not None else now
-    return Park(min(end, max(now, attempted_at + policy.kid_cooldown)), wants_refresh=False)
+    return Park(min(end, asks_at), wants_refresh=False)
+
+
+def _asks_again_at(keyset: Keyset, now: datetime, policy: KeysetPolicy) -> datetime:
+    """Return the moment from which an unknown kid may cause a refresh; one that is over means now."""
+    moments = [now]
+    if keyset.attempted_at is not None:
+        moments.append(keyset.attempted_at + policy.kid_cooldown)
+    if keyset.paused_until is not None:
+        moments.append(keyset.paused_until)
+    recent = [asked for asked in keyset.asked_at if asked > now - policy.kid_budget_window]
+    if len(recent) >= policy.kid_budget:
+        moments.append(recent[-policy.kid_budget] + policy.kid_budget_window)
+    return max(moments)
+
+
+def _earlier(end: datetime, other: datetime | None) -> datetime:
+    return end if other is None else min(end, other)

@@ -1,6 +1,7 @@
 """May this participant play? The truth table of `limit`, and what a campaign's mode makes of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.domain.campaign import Mode
 from app.reasons import ParticipationReason
@@ -15,6 +16,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """What an accepted token leaves for the moment of playing, when it is gone itself; `expires_at` is its `exp`."""
+
+    limit: Limit = Limit()
+    jti_digest: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether the participant may play, why not, and how many participations are left (None: not limited)."""
 
@@ -23,6 +33,7 @@ class Verdict:
     remaining: int | None = None
 
 
+NO_TICKET = Ticket()
 ALLOWED = Verdict(allowed=True)
 TOKEN_REJECTED = Verdict(allowed=False, reason=ParticipationReason.TOKEN_REJECTED)
 

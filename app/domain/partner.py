@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
+
+MAX_LEEWAY: Final = timedelta(seconds=300)
+"""What a partner may set at most."""
 
 
 class SignatureMethod(StrEnum):
@@ -62,11 +65,15 @@ class SignatureConfig:
 
 @dataclass(frozen=True, slots=True)
 class EncryptionConfig:
-    """How a partner encrypts; without `required` a plain JWS is taken too."""
+    """How a partner encrypts; without `required` a plain JWS is taken too.
+
+    `keys` are shared secrets, or private keys of ours, the newest first, of which `generation` is the newest's number.
+    """
 
     method: EncryptionMethod
     required: bool
     keys: tuple[KeyMaterial, ...] = ()
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

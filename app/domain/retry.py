@@ -13,7 +13,8 @@ MAX_INTERNAL_TRIES = 3
 YOUNG = timedelta(seconds=60)
 """An access token this young may not have reached the partner's own replicas yet, so a 401 is tried once more."""
 
-_FINAL = frozenset({PrefillReason.HTTP_4XX, PrefillReason.CONTRACT, PrefillReason.POLICY, PrefillReason.POISON})
+FINAL_CLASSES = frozenset({PrefillReason.HTTP_4XX, PrefillReason.CONTRACT, PrefillReason.POLICY, PrefillReason.POISON})
+"""What a later call with the same token would meet again, unless somebody changes something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def decide_retry(failure: Failure, now: datetime, jitter: float) -> RetryDecisio
     index = max(0, failure.attempt - TRIES_WHILE_WAITING)
     if index >= len(LATER_DELAYS):
         return GiveUp(failure.error_class)
-    later = now + max(LATER_DELAYS[index] * jitter, retry_after)
+    # Not before the deadline: what full jitter makes short would be one try more while the participant waits.
+    later = max(now + max(LATER_DELAYS[index] * jitter, retry_after), failure.deadline_at)
     return TryAgain(later, while_waiting=False) if later < failure.ends_at else GiveUp(failure.error_class)
 
 
@@ -69,4 +71,4 @@ def _may_pass(failure: Failure, now: datetime) -> bool:
         case PrefillReason.INTERNAL:
             return failure.attempt < MAX_INTERNAL_TRIES
         case error_class:
-            return error_class not in _FINAL
+            return error_class not in FINAL_CLASSES

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from app.domain.campaign import Campaign, Mode, screen_for
-from app.domain.participation import Verdict, may_play
+from app.domain.participation import NO_TICKET, Ticket, Verdict, may_play
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, unavailable
 from app.domain.token import Gift
 from app.reasons import PrefillReason, TokenReason
@@ -51,6 +51,7 @@ class Outcome:
     gift: Gift | None = None
     custom: Mapping[str, object] = field(default_factory=dict, repr=False)
     prefill: Prefill = NO_PREFILL
+    ticket: Ticket = NO_TICKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class ClaimedSession:
     token: str | None = field(default=None, repr=False)
     request: PrefillRequest | None = field(default=None, repr=False)
     outcome: Outcome | None = None
+    priority: Priority = Priority.FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class StoredSession:
 
     id: str
     campaign_id: str
+    partner_id: str
     stage: Stage
     encrypted: bool
     received_at: datetime
@@ -124,6 +127,7 @@ class StoredSession:
     expires_at: datetime
     outcome: Outcome | None = None
     error_class: PrefillReason | None = None
+    participant_digest: str | None = field(default=None, repr=False)
 
 
 def is_poison(session: ClaimedSession) -> bool:
@@ -157,9 +161,22 @@ def public_view(
         "participation": participation,
         "gift": _gift(outcome.gift) if outcome and outcome.gift else None,
         "custom": None if outcome is None else dict(outcome.custom),
-        "prefill": _prefill(_prefill_now(session, now)),
+        "prefill": prefill_view(session, now),
         "screen": _screen(outcome, campaign, languages),
         "expires_at": rfc3339(session.expires_at),
+    }
+
+
+def prefill_view(session: StoredSession, now: datetime) -> dict[str, object]:
+    """Return the member `prefill` of the public view."""
+    prefill = _prefill_now(session, now)
+    return {
+        "status": prefill.status,
+        "source": prefill.source,
+        "reason": prefill.reason,
+        "form": dict(prefill.form),
+        "optin": dict(prefill.optin),
+        "warnings": list(prefill.warnings),
     }
 
 
@@ -192,17 +209,6 @@ def _prefill_now(session: StoredSession, now: datetime) -> Prefill:
     if prefill.status is PrefillStatus.PENDING and now >= session.deadline_at:
         return unavailable(session.error_class or PrefillReason.DEADLINE)
     return prefill
-
-
-def _prefill(prefill: Prefill) -> dict[str, object]:
-    return {
-        "status": prefill.status,
-        "source": prefill.source,
-        "reason": prefill.reason,
-        "form": dict(prefill.form),
-        "optin": dict(prefill.optin),
-        "warnings": list(prefill.warnings),
-    }
 
 
 def _screen(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> dict[str, object] | None:

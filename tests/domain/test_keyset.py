@@ -9,23 +9,26 @@ from hypothesis import strategies as st
 
 from app.domain.keyset import (
     Keyset,
-    KeysetAnswer,
     KeysetMode,
     KeysetPolicy,
     KeysetState,
     Park,
     Refuse,
     Serve,
-    after_ask,
-    after_failure,
-    after_not_modified,
-    after_success,
     decide_lookup,
     is_served,
     keyset_state,
     may_ask,
+)
+from app.domain.keyset_kids import with_missing_kids
+from app.domain.keyset_refresh import (
+    KeysetAnswer,
+    after_ask,
+    after_failure,
+    after_not_modified,
+    after_request,
+    after_success,
     ttl_of,
-    with_missing_kids,
 )
 from app.reasons import TokenReason
 
@@ -35,6 +38,10 @@ EMPTY = Keyset("https://acme.example/jwks")
 KEYS = ({"kid": "one", "kty": "RSA"},)
 ANSWER = KeysetAnswer(document={}, max_age=timedelta(hours=1))
 GOOD = after_success(EMPTY, KEYS, (), ANSWER, START, 0.5, POLICY)
+FAILING = after_failure(
+    GOOD, "http_503", START + timedelta(minutes=42), START + timedelta(minutes=42), 0.5, timedelta(minutes=5), POLICY
+)
+EXHAUSTED = replace(GOOD, asked_at=tuple(START - timedelta(seconds=30 * n) for n in range(10, 0, -1)))
 
 
 def at(**elapsed: float) -> datetime:
@@ -47,6 +54,9 @@ def at(**elapsed: float) -> datetime:
         pytest.param(EMPTY, at(), KeysetState.EMPTY, id="never-fetched"),
         pytest.param(GOOD, at(minutes=41), KeysetState.FRESH, id="within-its-ttl"),
         pytest.param(GOOD, at(minutes=42), KeysetState.DUE, id="refresh-ahead"),
+        pytest.param(FAILING, at(minutes=44), KeysetState.BACKOFF, id="refresh-ahead-failed"),
+        pytest.param(FAILING, at(minutes=47), KeysetState.DUE, id="tried-again"),
+        pytest.param(FAILING, at(minutes=60), KeysetState.STALE, id="failing-and-ttl-over"),
         pytest.param(GOOD, at(minutes=60), KeysetState.STALE, id="ttl-over"),
         pytest.param(GOOD, at(hours=24), KeysetState.EXPIRED, id="staleness-bounded"),
         pytest.param(replace(GOOD, mode=KeysetMode.PINNED), at(days=99), KeysetState.PINNED, id="pinned"),
@@ -164,6 +174,42 @@ def test_lookup_never_waits_past_the_tokens_own_life() -> None:
 
     assert waiting == Park(ends_at, wants_refresh=True)
     assert over == Refuse(TokenReason.KID_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("keyset", "now", "until"),
+    [
+        pytest.param(EXHAUSTED, at(seconds=40), at(seconds=130), id="budget-spent-and-wait-over-first"),
+        pytest.param(EXHAUSTED, at(seconds=280), at(seconds=300), id="budget-returns"),
+        pytest.param(FAILING, at(minutes=46, seconds=30), at(minutes=47), id="retry-after"),
+    ],
+)
+def test_unknown_kid_waits_until_it_may_ask_and_never_looks_again_at_once(
+    keyset: Keyset, now: datetime, until: datetime
+) -> None:
+    assert decide_lookup(keyset, "new", now, None, now, POLICY) == Park(until, wants_refresh=False)
+
+
+@pytest.mark.parametrize(
+    ("keyset", "kid"), [pytest.param(GOOD, "new", id="unknown-kid"), pytest.param(EMPTY, "one", id="no-keys")]
+)
+def test_session_that_nobody_looked_at_for_long_gets_its_wait_all_the_same(keyset: Keyset, kid: str) -> None:
+    received, now = at(seconds=31), at(minutes=30)
+
+    first = decide_lookup(keyset, kid, received, None, now, POLICY, is_first_look=True)
+    second = decide_lookup(keyset, kid, received, None, now, POLICY)
+
+    assert first == Park(now + POLICY.kid_cooldown, wants_refresh=True)
+    assert isinstance(second, Refuse)
+
+
+def test_operator_may_have_a_refresh_whatever_backoff_says() -> None:
+    soon = after_request(FAILING, at(minutes=42))
+    later = after_request(FAILING, at(minutes=43))
+    already_due = after_request(GOOD, at(minutes=50))
+
+    assert (soon.refresh_at, later.refresh_at) == (at(minutes=42, seconds=1), at(minutes=43))
+    assert already_due.refresh_at == GOOD.refresh_at
 
 
 def test_kid_that_a_good_fetch_lacked_is_refused_for_a_minute() -> None:

@@ -58,6 +58,12 @@ def test_third_failure_goes_to_the_later_schedule() -> None:
     assert decision == TryAgain(START + timedelta(seconds=18), while_waiting=False)
 
 
+def test_later_schedule_begins_after_the_deadline_however_short_its_jitter() -> None:
+    decision = decide_retry(replace(FAILURE, attempt=3), START + timedelta(seconds=3), jitter=0.0)
+
+    assert decision == TryAgain(FAILURE.deadline_at, while_waiting=False)
+
+
 def test_failure_near_the_deadline_goes_to_the_later_schedule() -> None:
     decision = decide_retry(FAILURE, START + timedelta(seconds=9.9), jitter=0.9)
 

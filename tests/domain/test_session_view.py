@@ -18,6 +18,7 @@ CAMPAIGN = Campaign("945645", 1, "acme", "Spring")
 PENDING = StoredSession(
     "ses_1",
     "945645",
+    "acme",
     Stage.VERIFY,
     encrypted=False,
     received_at=START,

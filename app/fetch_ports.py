@@ -1,0 +1,93 @@
+"""What fetching needs beside `app.ports`, as Protocols: claims by partner, the health of partners, figures of both."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from app.domain.health import PartnerHealth, PartnerLimits
+from app.domain.session import ClaimedSession, Priority, Stage
+
+COUNTED_AT_MOST = 10_000
+"""Of each figure: more is not counted, since a backlog of millions must not cost a scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchClaim:
+    """Which due rows of the stage `fetch` are taken: at most `limit`, of the partners in `limits`, each within its own.
+
+    `turn` in [0, 1) is a lot: where odd rows go.
+    """
+
+    limits: Mapping[str, PartnerLimits]
+    limit: int
+    now: datetime
+    lease_until: datetime
+    turn: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchClaimed:
+    """What was claimed, and what holds the rest up (see `Admission`)."""
+
+    sessions: Sequence[ClaimedSession] = ()
+    is_full: bool = False
+    awaits_answers: bool = False
+    again_at: datetime | None = None
+
+
+class FetchQueue(Protocol):
+    """Claims sessions that wait for a partner's answer, partner by partner."""
+
+    def list_due(self, now: datetime) -> Sequence[str]:
+        """Return the ids of the partners that have due rows, by id; those under way count."""
+        ...
+
+    def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
+        """Lease what `admit` lets through, the partners' health being locked, so that all processes share limits."""
+        ...
+
+
+HealthChange = Callable[[PartnerHealth], PartnerHealth]
+
+
+class HealthStore(Protocol):
+    """What all processes know together of partners' health."""
+
+    def load(self, partner_ids: Collection[str]) -> Mapping[str, PartnerHealth]:
+        """Return the health of each, a new one for whoever has none yet."""
+        ...
+
+    def change(self, changes: Mapping[str, HealthChange], now: datetime) -> Mapping[str, PartnerHealth]:
+        """Apply each change once, under the lock of its partner's row, all in one transaction; return what is now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRows:
+    """Sessions of one partner and class: with a call under way, due, and due later."""
+
+    in_flight: int = 0
+    due: int = 0
+    later: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFigures:
+    """How a partner is, and what waits for it by class."""
+
+    partner_id: str
+    health: PartnerHealth
+    waiting: Mapping[Priority, WaitingRows]
+
+
+class DeliveryFigures(Protocol):
+    """How much waits where; each count is at most COUNTED_AT_MOST."""
+
+    def count_stages(self) -> Mapping[Stage, Mapping[Priority, int]]:
+        """Return how many sessions are in each stage, by class; settled ones all under one."""
+        ...
+
+    def load_partners(self, partner_id: str | None, now: datetime) -> Sequence[PartnerFigures]:
+        """Return the figures of one partner, or of all that have any, by id."""
+        ...

@@ -1,0 +1,98 @@
+"""What operators of key sets need of the world, as Protocols like those of `app.ports`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from app.domain.keyset import Keyset
+from app.domain.keyset_history import KeysetEvent
+from app.domain.session import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKeyset:
+    """A key set as operators see it; `first_seen` tells by thumbprint when each key of its history first came."""
+
+    keyset: Keyset
+    first_seen: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class KeysetDesk(Protocol):
+    """Key sets as operators see and change them."""
+
+    def find(self, source: str) -> StoredKeyset | None:
+        """Return what is known of `source`, or None if nobody ever asked for it."""
+        ...
+
+    def load_history(self, source: str, limit: int) -> Sequence[KeysetEvent]:
+        """Return the newest events first, at most `limit`."""
+        ...
+
+    def request(self, source: str, now: datetime) -> None:
+        """Make a refresh due as soon as an operator may have one, unless one is under way."""
+        ...
+
+    def change(self, source: str, change: Callable[[Keyset], Keyset], now: datetime) -> StoredKeyset:
+        """Apply `change` to the key set, empty if it was unknown, and return it; make due what is parked on it."""
+        ...
+
+
+class SourceUsers(Protocol):
+    """Who relies on a key source."""
+
+    def load_users(self, source: str) -> frozenset[str]:
+        """Return the ids of the partners whose tokens are verified by `source`."""
+        ...
+
+    def retire_unused(self, tried_before: datetime) -> int:
+        """Stop refreshing sources that no partner names, tried last before that moment; return how many that were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedSession:
+    """A session whose token was accepted by a published key, and by which version of its set."""
+
+    id: str
+    campaign_id: str
+    thumbprint: str
+    keyset_version: int
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedPage:
+    """Some sessions, and the id after which the search goes on (None: it is over)."""
+
+    sessions: Sequence[AcceptedSession]
+    after: str | None
+
+
+class AcceptedSessions(Protocol):
+    """The sessions that a key had accepted."""
+
+    def search(self, partner_id: str, thumbprints: frozenset[str], after: str | None) -> AcceptedPage:
+        """Return those among the next stretch of sessions by id that one of `thumbprints` accepted."""
+        ...
+
+    def void(self, ids: Sequence[str], outcome: Outcome, now: datetime) -> frozenset[str]:
+        """Give accepted sessions another, final outcome; return the ids, without those that are locked just now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What is counted of one source; `fetches` by outcome since the beginning, `parked` sessions now."""
+
+    keyset: Keyset
+    fetches: Mapping[str, int]
+    parked: int
+
+
+class KeysetFigures(Protocol):
+    """What is counted of key sets."""
+
+    def load_figures(self) -> Sequence[SourceFigures]:
+        """Return the figures of at most 1,000 sources, by name."""
+        ...
