@@ -6,11 +6,14 @@ from itertools import count
 from typing import Any
 
 from app.domain.campaign import Campaign
+from app.domain.dead_letter import DeadLetter
 from app.domain.keyset import Keyset
-from app.domain.participation import Verdict
+from app.domain.participation import Limit, Ticket, Verdict
 from app.domain.partner import Partner, SignatureConfig, SignatureMethod
 from app.domain.prefill import Prefill, PrefillRequest, PrefillSource, PrefillStatus
+from app.domain.replay import Replay, ReplayFilter, ReplayState
 from app.domain.session import ClaimedSession, NewSession, Outcome, SessionMove, Stage, StoredSession, TokenStatus
+from app.reasons import PrefillReason
 
 NOW = datetime(2027, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 """The present of every test that does not say another."""
@@ -65,6 +68,7 @@ def stored(**changes: Any) -> StoredSession:
     session = StoredSession(
         id=session_id(),
         campaign_id="945645",
+        partner_id="acme",
         stage=Stage.VERIFY,
         encrypted=False,
         received_at=NOW,
@@ -85,6 +89,7 @@ def outcome(**changes: Any) -> Outcome:
         token_status=TokenStatus.ACCEPTED,
         verdict=Verdict(allowed=True, remaining=1),
         prefill=Prefill(PrefillStatus.READY, PrefillSource.TOKEN, form={"firstname": "Ada"}, optin={"newsletter": "1"}),
+        ticket=Ticket(Limit(nb=1)),
     )
     return replace(accepted, **changes)
 
@@ -123,3 +128,38 @@ def keyset(**changes: Any) -> Keyset:
         refresh_at=NOW + timedelta(minutes=42),
     )
     return replace(fresh, **changes)
+
+
+def replay(**changes: Any) -> Replay:
+    """Return a replay of the partner `acme` that has just started."""
+    running = Replay(
+        id="rpl_1",
+        partner_id="acme",
+        filter=ReplayFilter(partner_id="acme"),
+        actor="admin",
+        rate_per_second=20,
+        force=False,
+        state=ReplayState.RUNNING,
+        frozen_at=NOW,
+        matched=1,
+        paced_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(running, **changes)
+
+
+def dead_letter(**changes: Any) -> DeadLetter:
+    """Return a dead letter that nothing keeps from being tried again."""
+    letter = DeadLetter(
+        session_id=session_id(),
+        partner_id="acme",
+        campaign_id="945645",
+        error_class=PrefillReason.TIMEOUT,
+        attempts=3,
+        received_at=NOW,
+        died_at=NOW,
+        expires_at=NOW + timedelta(days=1),
+        has_request=True,
+    )
+    return replace(letter, **changes)

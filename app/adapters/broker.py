@@ -23,6 +23,7 @@ TASKS: Mapping[Work, str] = MappingProxyType(
 )
 """The task that a hint of each kind starts."""
 PURGE_TASK = "upkeep.purge"
+REPLAY_TASK = "replays.advance"
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 2.0

@@ -9,7 +9,7 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from app.adapters.safe_http import CallBounds, SafeAnswer, SafeHttp
-from app.domain.keyset import KeysetAnswer
+from app.domain.keyset_refresh import KeysetAnswer
 from app.errors import OutsideError
 from app.reasons import PrefillReason
 

@@ -1,12 +1,13 @@
 """Migrated databases: made once, copied for each test."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.adapters.database.engine import Database, open_database
+from app.adapters.database.fetch_queue import SqlFetchQueue
 from app.adapters.database.migrate import migrate
 from tests.adapters.stores import Stores, memory_stores, sql_stores
 from tests.servers.postgres import Postgres
@@ -63,6 +64,23 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     opened = open_database(request.getfixturevalue(name), "test")
     yield sql_stores(opened)
     opened.dispose()
+
+
+@pytest.fixture
+def another(stores: Stores) -> Iterator[Callable[[], Stores]]:
+    """Return a maker of stores as another process has them: connections of its own, the same rows."""
+    opened: list[Database] = []
+
+    def make() -> Stores:
+        if not isinstance(stores.fetches, SqlFetchQueue):
+            return stores
+        url = stores.fetches.database.writing.url.render_as_string(hide_password=False)
+        opened.append(open_database(url, "other"))
+        return sql_stores(opened[-1])
+
+    yield make
+    for database in opened:
+        database.dispose()
 
 
 def _migrate(url: str) -> None:

@@ -4,25 +4,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.clients import SqlClients
 from app.adapters.database.configuration import SqlConfiguration
+from app.adapters.database.dead_letters import SqlDeadLetters
+from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database
+from app.adapters.database.fetch_queue import SqlFetchQueue
 from app.adapters.database.housekeeping import SqlHousekeeping
 from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.key_pairs import SqlKeyPairs
+from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.keysets import SqlKeysets
 from app.adapters.database.leases import SqlLeases
 from app.adapters.database.participations import SqlParticipationLedger
+from app.adapters.database.partner_health import SqlPartnerHealth
+from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_queue import SqlSessionQueue
 from app.adapters.database.session_reads import SqlSessionReads
+from app.adapters.database.session_records import SqlSessionRecords
 from app.adapters.sealing import AesSealing, KeyRing
 from app.domain.campaign import Campaign
 from app.domain.partner import Partner
-from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
+from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
+from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers
+from app.management_ports import (
+    AuditLog,
+    ClientStore,
+    DeadLetters,
+    DocumentStore,
+    ReplayQueue,
+    ReplayStore,
+    SecretStore,
+    SessionRecords,
+)
 from app.ports import (
     Housekeeping,
+    KeyPairStore,
     KeysetQueue,
     KeysetStore,
     Leases,
@@ -34,13 +55,19 @@ from app.ports import (
 )
 from tests.builders import campaign, partner
 from tests.fakes import (
+    MemoryAcceptedSessions,
     MemoryAudit,
     MemoryClients,
+    MemoryDeliveryFigures,
     MemoryDocuments,
+    MemoryFetchQueue,
     MemoryHousekeeping,
+    MemoryKeyPairs,
     MemoryKeysets,
     MemoryLeases,
     MemoryLedger,
+    MemoryPartnerHealth,
+    MemoryReplays,
     MemorySecrets,
     MemorySessions,
 )
@@ -56,6 +83,9 @@ class Stores:
     intake: SessionIntake
     reads: SessionReads
     queue: SessionQueue
+    fetches: FetchQueue
+    health: HealthStore
+    figures: DeliveryFigures
     keysets: KeysetStore
     keyset_queue: KeysetQueue
     ledger: ParticipationLedger
@@ -64,17 +94,30 @@ class Stores:
     documents: DocumentStore
     clients: ClientStore
     secrets: SecretStore
+    key_pairs: KeyPairStore
     audit: AuditLog
+    keyset_desk: KeysetDesk
+    keyset_figures: KeysetFigures
+    source_users: SourceUsers
+    accepted: AcceptedSessions
+    dead_letters: DeadLetters
+    records: SessionRecords
+    replays: ReplayStore
+    replay_queue: ReplayQueue
 
 
 def memory_stores() -> Stores:
     """Return the twins."""
     sessions = MemorySessions()
     keysets = MemoryKeysets(sessions=sessions)
+    replays = MemoryReplays(sessions)
     return Stores(
         intake=sessions,
         reads=sessions,
         queue=sessions,
+        fetches=MemoryFetchQueue(sessions),
+        health=MemoryPartnerHealth(sessions.healths),
+        figures=MemoryDeliveryFigures(sessions),
         keysets=keysets,
         keyset_queue=keysets,
         ledger=MemoryLedger(),
@@ -83,7 +126,16 @@ def memory_stores() -> Stores:
         documents=MemoryDocuments(),
         clients=MemoryClients(),
         secrets=MemorySecrets(),
+        key_pairs=MemoryKeyPairs(),
         audit=MemoryAudit(),
+        keyset_desk=keysets,
+        keyset_figures=keysets,
+        source_users=keysets,
+        accepted=MemoryAcceptedSessions(sessions),
+        dead_letters=replays,
+        records=replays,
+        replays=replays,
+        replay_queue=replays,
     )
 
 
@@ -94,6 +146,9 @@ def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
         intake=SqlSessionIntake(database, sealing),
         reads=SqlSessionReads(database, sealing),
         queue=SqlSessionQueue(database, sealing),
+        fetches=SqlFetchQueue(database, sealing),
+        health=SqlPartnerHealth(database),
+        figures=SqlDeliveryFigures(database),
         keysets=keysets,
         keyset_queue=keysets,
         ledger=SqlParticipationLedger(database),
@@ -102,7 +157,16 @@ def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
         documents=SqlDocuments(database, sealing, split_secret, join_secret),
         clients=SqlClients(database),
         secrets=SqlSecrets(database, sealing),
+        key_pairs=SqlKeyPairs(database, sealing),
         audit=SqlAuditLog(database),
+        keyset_desk=SqlKeysetDesk(database),
+        keyset_figures=SqlKeysetDesk(database),
+        source_users=SqlKeysetDesk(database),
+        accepted=SqlAcceptedSessions(database, sealing),
+        dead_letters=SqlDeadLetters(database),
+        records=SqlSessionRecords(database, sealing),
+        replays=SqlReplays(database),
+        replay_queue=SqlReplays(database),
     )
 
 

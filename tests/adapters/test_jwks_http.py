@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.jwks_http import HttpJwks
 from app.adapters.safe_http import SafeHttp
-from app.domain.keyset import KeysetAnswer
+from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.outside import OutboundPolicy
 from app.errors import OutsideError
 from app.reasons import PrefillReason

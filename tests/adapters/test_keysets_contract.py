@@ -1,7 +1,9 @@
+from dataclasses import replace
 from datetime import timedelta
 
-from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy, KeysetState, after_failure, keyset_state
-from app.domain.session import Stage
+from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy, KeysetState, keyset_state
+from app.domain.keyset_refresh import after_failure
+from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.ports import Claim, Work
 from tests.adapters.stores import Stores
 from tests.builders import NOW, SOURCE, jwk, keyset, move, new_session
@@ -161,9 +163,8 @@ def test_ask_during_a_fetch_is_answered_by_the_next_one(stores: Stores) -> None:
         keyset(fetched_at=now, attempted_at=now, refresh_at=now + timedelta(hours=1)), claimed.lease_token or "", now
     )
 
-    kids = load(stores).negative_kids
-    assert kids["early"] == now + POLICY.negative_kid_ttl
-    assert kids["late"] <= NOW + 32 * SECOND
+    assert load(stores).negative_kids == {"early": now + POLICY.negative_kid_ttl}
+    assert load(stores).asked_kids == {"late": NOW + 32 * SECOND}
 
 
 def test_save_wakes_what_is_parked_on_the_source_and_nothing_else(stores: Stores) -> None:
@@ -190,3 +191,100 @@ def test_save_leaves_alone_what_was_parked_and_is_settled(stores: Stores) -> Non
     fetched(stores, at=SECOND)
 
     assert stores.housekeeping.count_due(NOW + SECOND)[Work.VERIFY] == 0
+
+
+def parked(stores: Stores, judged_at: timedelta = timedelta(0)) -> tuple[ClaimedSession, SessionMove]:
+    """Take a session in and claim it; return it with the move that parks it for its cool-down."""
+    session = new_session()
+    stores.intake.add([session], NOW)
+    [claimed] = stores.queue.claim(Claim(Stage.VERIFY, 1, NOW + judged_at, NOW + LEASE))
+    until = NOW + judged_at + timedelta(seconds=30)
+    return claimed, move(claimed, Stage.VERIFY, outcome=None, due_at=until, parked_on=SOURCE)
+
+
+def is_due(stores: Stores, session: ClaimedSession, at: timedelta) -> bool:
+    due = stores.queue.claim(Claim(Stage.VERIFY, 10, NOW + at, NOW + at + LEASE))
+    return [one.id for one in due] == [session.id]
+
+
+def test_save_that_comes_between_judging_and_parking_still_wakes(stores: Stores) -> None:
+    fetched(stores, refresh_at=NOW)
+    judged_by = load(stores)
+    session, parking = parked(stores, judged_at=SECOND)
+
+    fetched(stores, at=2 * SECOND, keys=(jwk("k2"),), version=2)
+    stores.queue.finish([parking], NOW + 2 * SECOND)
+    is_woken = stores.keysets.wake_if_renewed({SOURCE: judged_by}, NOW + 3 * SECOND)
+
+    assert is_woken
+    assert is_due(stores, session, 3 * SECOND)
+
+
+def test_save_that_comes_between_judging_by_nothing_and_parking_still_wakes(stores: Stores) -> None:
+    session, parking = parked(stores)
+
+    fetched(stores, at=SECOND)
+    stores.queue.finish([parking], NOW + SECOND)
+    is_woken = stores.keysets.wake_if_renewed({SOURCE: None}, NOW + 2 * SECOND)
+
+    assert is_woken
+    assert is_due(stores, session, 2 * SECOND)
+
+
+def test_save_that_still_lacks_the_kid_brings_the_session_back_for_its_verdict(stores: Stores) -> None:
+    fetched(stores, refresh_at=NOW)
+    judged_by = load(stores)
+    session, parking = parked(stores)
+
+    fetched(stores, at=SECOND)
+    stores.queue.finish([parking], NOW + SECOND)
+
+    assert stores.keysets.wake_if_renewed({SOURCE: judged_by}, NOW + SECOND)
+    assert is_due(stores, session, SECOND)
+
+
+def test_nothing_new_wakes_nobody(stores: Stores) -> None:
+    fetched(stores)
+    judged_by = load(stores)
+    session, parking = parked(stores)
+    stores.queue.finish([parking], NOW)
+
+    is_woken = stores.keysets.wake_if_renewed({SOURCE: judged_by, OTHER: None}, NOW + SECOND)
+
+    assert not is_woken
+    assert not is_due(stores, session, SECOND)
+
+
+def test_save_of_a_failed_fetch_wakes_nobody(stores: Stores) -> None:
+    fetched(stores)
+    session, parking = parked(stores)
+    stores.queue.finish([parking], NOW)
+    judged_by = load(stores)
+    now = NOW + timedelta(hours=1)
+    ask(stores, at=timedelta(hours=1))
+    [claimed] = stores.keyset_queue.claim_due(1, now, now + LEASE)
+
+    stores.keyset_queue.save(after_failure(claimed, "dns", now, now, 0.5, None, POLICY), claimed.lease_token or "", now)
+
+    assert not stores.keysets.wake_if_renewed({SOURCE: judged_by}, now)
+    assert stores.queue.claim(Claim(Stage.VERIFY, 1, NOW + 29 * SECOND, NOW + LEASE)) == []
+    assert is_due(stores, session, 30 * SECOND)
+
+
+def test_ask_before_a_retry_after_is_over_does_not_hurry_the_source(stores: Stores) -> None:
+    ask(stores)
+    [claimed] = stores.keyset_queue.claim_due(1, NOW, NOW + LEASE)
+    failed = after_failure(replace(claimed, keys=(jwk(),)), "http_429", NOW, NOW, 0.0, timedelta(minutes=5), POLICY)
+    stores.keyset_queue.save(failed, claimed.lease_token or "", NOW)
+
+    early = ask(stores, "new", at=timedelta(minutes=4))
+    in_time = ask(stores, "new", at=timedelta(minutes=5))
+
+    assert (early, in_time) == (False, True)
+
+
+def test_ask_revives_a_source_that_nobody_asked_any_more(stores: Stores) -> None:
+    fetched(stores, refresh_at=None)
+
+    assert ask(stores, at=SECOND)
+    assert load(stores).refresh_at == NOW + SECOND

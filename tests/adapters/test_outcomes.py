@@ -1,7 +1,7 @@
 import pytest
 
 from app.adapters.database.outcomes import decode_outcome, decode_request, encode_outcome, encode_request
-from app.domain.participation import Verdict
+from app.domain.participation import ALLOWED, NO_TICKET, Limit, Ticket, Verdict
 from app.domain.prefill import Prefill, PrefillRequest, PrefillSource, PrefillStatus
 from app.domain.session import Outcome, TokenStatus
 from app.domain.token import Gift
@@ -34,6 +34,8 @@ from tests.builders import NOW, outcome, request
             id="warnings",
         ),
         pytest.param(outcome(prefill=Prefill(PrefillStatus.PENDING)), id="pending"),
+        pytest.param(outcome(ticket=Ticket(Limit(2, can_play=False), "jti-digest", NOW)), id="whole ticket"),
+        pytest.param(outcome(verdict=ALLOWED, ticket=NO_TICKET), id="no limit"),
     ],
 )
 def test_outcome_is_decoded_as_it_was_encoded(given: Outcome) -> None:
@@ -69,3 +71,18 @@ def test_outcome_of_an_earlier_version_is_still_read() -> None:
         {"shop": "12"},
         Prefill(PrefillStatus.READY, PrefillSource.TOKEN, None, {"a": "b"}, {}, ("form: too_many_keys",)),
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "limit"),
+    [
+        pytest.param(b"[true,null,null]", Limit(), id="no-limit"),
+        pytest.param(b"[true,null,3]", Limit(nb=3), id="limit"),
+        pytest.param(b'[false,"limit_reached",0]', Limit(nb=0), id="limit-reached"),
+        pytest.param(b'[false,"not_eligible",null]', Limit(can_play=False), id="not-eligible"),
+    ],
+)
+def test_outcome_that_was_written_before_anybody_could_play_still_limits(verdict: bytes, limit: Limit) -> None:
+    read = decode_outcome(b'{"token":["accepted",null],"verdict":' + verdict + b"}")
+
+    assert read.ticket == Ticket(limit)

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from app.documents.campaign import to_campaign
+from app.documents.partner import to_partner
 from app.domain.campaign import Campaign
+from app.domain.key_pairs import encrypts_by_pairs, with_key_pairs
 from app.domain.partner import Partner
 from app.errors import PartnerInUse, PartnerUnknown, PreconditionFailed
 from app.management_ports import ApiClient, DocumentKind, StoredDocument
-from app.ports import Configuration
+from app.ports import Configuration, KeyPairStore
 
 
 @dataclass(slots=True)
@@ -31,6 +34,28 @@ class MemoryConfiguration:
             {id_: self.campaigns[id_] for id_ in campaign_ids if id_ in self.campaigns},
             {id_: self.partners[id_] for id_ in partner_ids if id_ in self.partners},
         )
+
+
+@dataclass(slots=True)
+class ConfiguredByDocuments:
+    """A ConfigurationSource of what the documents say and which key pairs there are, as the real one is."""
+
+    documents: "MemoryDocuments"
+    key_pairs: KeyPairStore
+
+    def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
+        campaigns = {row.id: to_campaign(row.id, row.version, row.document) for row in self._rows(campaign_ids)}
+        partners = {row.id: self._partner(row) for row in self._rows(partner_ids, DocumentKind.PARTNER)}
+        return Configuration(campaigns, partners)
+
+    def _rows(self, ids: frozenset[str], kind: DocumentKind = DocumentKind.CAMPAIGN) -> Sequence[StoredDocument]:
+        return [row for id_ in ids if (row := self.documents.find(kind, id_)) is not None]
+
+    def _partner(self, row: StoredDocument) -> Partner:
+        partner = to_partner(row.id, row.version, row.document)
+        encryption = partner.encryption
+        is_paired = encryption is not None and encrypts_by_pairs(encryption.method)
+        return with_key_pairs(partner, self.key_pairs.load(row.id)) if is_paired else partner
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from app.domain.keyset import KeysetAnswer
+from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.errors import OutsideError
 from app.ports import Work

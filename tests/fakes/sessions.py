@@ -1,11 +1,12 @@
 """Sessions in memory: intake, reads and queue on the same rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from threading import Lock
 
+from app.domain.health import PartnerHealth
 from app.domain.prefill import PrefillRequest
 from app.domain.session import (
     MAX_CRASHES_IN_COMPANY,
@@ -44,6 +45,10 @@ class MemorySession:
     key_thumbprint: str | None = None
     keyset_version: int | None = None
     parked_on: str | None = None
+    settled_at: datetime | None = None
+    verified_at: datetime | None = None
+    replay_id: str | None = None
+    replayed_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether there is work to do and nobody does it."""
@@ -57,11 +62,15 @@ class MemorySession:
 
 @dataclass(slots=True)
 class MemorySessions:
-    """The twin of SessionIntake, SessionReads and SessionQueue; `rows` and `attempts` are open to tests."""
+    """The twin of SessionIntake, SessionReads and SessionQueue; `rows` and `attempts` are open to tests.
+
+    `healths` are those of `MemoryPartnerHealth`: a session that waits for its partner says so.
+    """
 
     rows: dict[str, MemorySession] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     repeats: dict[str, tuple[TakenIn, datetime]] = field(default_factory=dict)
+    healths: dict[str, PartnerHealth] = field(default_factory=dict)
     _claims: "count[int]" = field(default_factory=lambda: count(1))
     _lock: Lock = field(default_factory=Lock)
 
@@ -70,7 +79,7 @@ class MemorySessions:
             return [self._add(session, now) for session in sessions]
 
     def load(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
-        return {id_: _stored(self.rows[id_]) for id_ in ids if id_ in self.rows}
+        return {id_: self._stored(self.rows[id_]) for id_ in ids if id_ in self.rows}
 
     def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
         return {id_: session for id_, session in self.load(ids).items() if session.stage in _TERMINAL}
@@ -82,12 +91,11 @@ class MemorySessions:
             return [_leased(row, claim, lease_token) for row in chosen[: 1 if claim.alone else claim.limit]]
 
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
-        del now
         with self._lock:
             self.attempts.extend(attempts)
             held = [move for move in moves if self._holds(move.id, move.lease_token)]
             for move in held:
-                _apply(self.rows[move.id], move)
+                _apply(self.rows[move.id], move, now)
             return frozenset(move.id for move in held)
 
     def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
@@ -109,6 +117,19 @@ class MemorySessions:
             if row.stage is Stage.VERIFY and row.parked_on == source:
                 row.due_at, row.parked_on = now, None
 
+    def lease(self, ids: Sequence[str], claim: Claim) -> Sequence[ClaimedSession]:
+        """Claim exactly these rows."""
+        lease_token = f"memory-lease-{next(self._claims)}"
+        return [_leased(self.rows[id_], claim, lease_token) for id_ in ids]
+
+    def _stored(self, row: MemorySession) -> StoredSession:
+        stored = _stored(row)
+        health = self.healths.get(row.made.partner_id, PartnerHealth())
+        waits_for_partner = row.stage is Stage.FETCH and (health.breaker.opened_until or health.pause)
+        if waits_for_partner and stored.error_class is None:
+            return replace(stored, error_class=PrefillReason.BREAKER_OPEN)
+        return stored
+
     def _add(self, session: NewSession, now: datetime) -> TakenIn:
         taken = TakenIn(session.id, session.expires_at)
         if session.repeat_digest is not None:
@@ -118,6 +139,7 @@ class MemorySessions:
             self.repeats[session.repeat_digest] = taken, now
         due_at = None if session.stage in _TERMINAL else session.received_at
         row = MemorySession(session, session.stage, due_at, session.token, session.outcome)
+        row.settled_at = session.received_at if session.stage in _TERMINAL else None
         self.rows.setdefault(session.id, row)
         return taken
 
@@ -150,10 +172,14 @@ def _leased(row: MemorySession, claim: Claim, lease_token: str) -> ClaimedSessio
         row.token,
         row.request,
         row.outcome,
+        row.priority,
     )
 
 
-def _apply(row: MemorySession, move: SessionMove) -> None:
+def _apply(row: MemorySession, move: SessionMove, now: datetime) -> None:
+    if row.stage is Stage.VERIFY and move.stage is not Stage.VERIFY:
+        row.verified_at = now
+    row.settled_at = now if move.stage in _TERMINAL else None
     if move.stage is not row.stage:
         row.attempts = row.crash_count = 0
     row.stage, row.due_at, row.priority = move.stage, move.due_at, move.priority
@@ -172,6 +198,7 @@ def _stored(row: MemorySession) -> StoredSession:
     return StoredSession(
         made.id,
         made.campaign_id,
+        made.partner_id,
         row.stage,
         made.token is not None and len(made.token.split(".")) == 5,
         made.received_at,
@@ -179,4 +206,5 @@ def _stored(row: MemorySession) -> StoredSession:
         made.expires_at,
         row.outcome,
         row.error_class,
+        row.participant_digest,
     )

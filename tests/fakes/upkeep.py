@@ -1,9 +1,12 @@
 """Ledgers, leases, secrets and housekeeping in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Lock
 
+from app.domain.key_pairs import KeyGeneration
+from app.domain.play import Play, Played, PlayRefusal, judge_play, played
 from app.domain.session import Stage
 from app.management_ports import AuditEntry, InstallationSecret
 from app.ports import ParticipantKey, Work
@@ -13,16 +16,43 @@ from tests.fakes.sessions import MemorySession, MemorySessions
 
 @dataclass(slots=True)
 class MemoryLedger:
-    """The twin of ParticipationLedger."""
+    """The twin of ParticipationLedger; `plays` are the participations recorded here, by id."""
 
     played: dict[ParticipantKey, int] = field(default_factory=dict)
     uses: dict[tuple[str, str], str] = field(default_factory=dict)
+    plays: dict[str, tuple[Play, Played]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def count(self, participants: frozenset[ParticipantKey]) -> Mapping[ParticipantKey, int]:
         return {key: self.played[key] for key in participants if self.played.get(key)}
 
     def find_uses(self, jtis: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         return {jti: self.uses[jti] for jti in jtis if jti in self.uses}
+
+    def record(self, play: Play) -> Played | PlayRefusal:
+        with self._lock:
+            earlier = play.repeat_digest and self.find_repeat(play.session_id, play.repeat_digest)
+            if earlier:
+                return earlier
+            key = ParticipantKey(play.campaign_id, play.partner_id, play.counted_as)
+            token = (play.partner_id, play.use.jti_digest) if play.use else None
+            is_reused = token is not None and self.uses.get(token, play.session_id) != play.session_id
+            used = self.played.get(key, 0)
+            found = judge_play(play, used, is_reused=is_reused)
+            if found is not None and play.is_enforced:
+                return found
+            if token is not None:
+                self.uses.setdefault(token, play.session_id)
+            self.played[key] = used + 1
+            recorded = played(play, used + 1, found)
+            self.plays[play.id] = play, recorded
+            return recorded
+
+    def find_repeat(self, session_id: str, repeat_digest: str) -> Played | None:
+        for play, recorded in self.plays.values():
+            if (play.session_id, play.repeat_digest) == (session_id, repeat_digest):
+                return replace(recorded, is_repeat=True)
+        return None
 
 
 @dataclass(slots=True)
@@ -79,9 +109,9 @@ class MemoryHousekeeping:
 
     def _is_over(self, row: MemorySession, now: datetime) -> bool:
         match row.stage:
-            case Stage.DONE:
+            case Stage.DONE if row.replay_id is None:
                 return row.made.expires_at < now
-            case Stage.DEAD:
+            case Stage.DONE | Stage.DEAD:
                 return row.made.expires_at < now - self.dead_letter
             case _:
                 return False
@@ -102,6 +132,28 @@ class MemorySecrets:
         if is_new:
             self.rows[secret.name, secret.kid] = secret
         return is_new
+
+
+@dataclass(slots=True)
+class MemoryKeyPairs:
+    """The twin of KeyPairStore."""
+
+    rows: dict[tuple[str, int], KeyGeneration] = field(default_factory=dict)
+
+    def load(self, partner_id: str) -> Sequence[KeyGeneration]:
+        return [self.rows[place] for place in sorted(self.rows, reverse=True) if place[0] == partner_id]
+
+    def add(self, generation: KeyGeneration, others_retire_at: datetime) -> bool:
+        place = (generation.partner_id, generation.number)
+        if place in self.rows:
+            return False
+        for other in self.load(generation.partner_id):
+            retired_at = min(other.retired_at or others_retire_at, others_retire_at)
+            is_over = other.retired_at is not None and other.retired_at <= generation.created_at
+            jwks = () if is_over else other.jwks
+            self.rows[other.partner_id, other.number] = replace(other, retired_at=retired_at, jwks=jwks)
+        self.rows[place] = generation
+        return True
 
 
 @dataclass(slots=True)

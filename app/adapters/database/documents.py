@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
+from app.adapters.database.key_pairs import wipe_key_pairs
 from app.adapters.database.schema import CampaignRow, PartnerRow
 from app.errors import PartnerInUse, PartnerUnknown, PreconditionFailed
 from app.management_ports import DocumentKind, StoredDocument
@@ -123,6 +124,7 @@ def _delete(connection: Connection, kind: DocumentKind, id_: str, if_version: in
         named = select(CampaignRow.id).where(CampaignRow.partner_id == id_, CampaignRow.document.is_not(None)).limit(1)
         if connection.scalar(named) is not None:
             raise PartnerInUse("a campaign still names this partner")
+        wipe_key_pairs(connection, id_)
     emptied = {"document": None, "sealed_secrets": None, "version": stored["version"] + 1}
     connection.execute(update(model).where(model.id == id_).values(emptied))
     return True

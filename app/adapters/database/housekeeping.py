@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, delete, func, literal_column, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, delete, func, literal_column, not_, or_, select, tuple_
 
 from app.adapters.database.engine import Database
 from app.adapters.database.schema import AttemptRow, KeysetRow, RepeatRow, SessionRow, UsedTokenRow
@@ -25,7 +25,10 @@ DELETED_AT_MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SqlHousekeeping:
-    """Implements `ports.Housekeeping`; dead letters are kept for `dead_letter` longer than their session lives."""
+    """Implements `ports.Housekeeping`.
+
+    Dead letters are kept for `dead_letter` longer than their session lives, and so is what a replay made of them.
+    """
 
     database: Database
     dead_letter: timedelta = timedelta(days=7)
@@ -33,8 +36,10 @@ class SqlHousekeeping:
     def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
         """Delete at most `chunk` expired rows of each table, and the attempts of the sessions; return how many."""
         chunk = min(chunk, DELETED_AT_MOST)
-        done = _expired_sessions(Stage.DONE, now, chunk)
-        dead = _expired_sessions(Stage.DEAD, now - self.dead_letter, chunk)
+        dead_until = now - self.dead_letter
+        dead = _expired_sessions(Stage.DEAD, dead_until, chunk)
+        was_dead = and_(SessionRow.replay_id.is_not(None), SessionRow.expires_at >= dead_until)
+        done = _expired_sessions(Stage.DONE, now, chunk).where(not_(was_dead))
         return {
             **self.database.write(lambda connection: _purge_sessions(connection, done, dead)),
             "repeats": self.database.write(lambda connection: _purge_repeats(connection, now, chunk)),

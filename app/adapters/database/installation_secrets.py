@@ -33,7 +33,7 @@ class SqlSecrets:
         )
         rows = self.database.read(lambda connection: connection.execute(found).all())
         return [
-            InstallationSecret(name, kid, self.sealing.open(sealed, _place(name, kid)), created_at, retired_at)
+            InstallationSecret(name, kid, self.sealing.open(sealed, place_of(name, kid)), created_at, retired_at)
             for kid, sealed, created_at, retired_at in rows
         ]
 
@@ -42,12 +42,13 @@ class SqlSecrets:
         values = {
             "name": secret.name,
             "kid": secret.kid,
-            "sealed_value": self.sealing.seal(secret.value, _place(secret.name, secret.kid)),
+            "sealed_value": self.sealing.seal(secret.value, place_of(secret.name, secret.kid)),
             "created_at": secret.created_at,
             "retired_at": secret.retired_at,
         }
         return self.database.write_one(lambda connection: insert_if_absent(connection, InstallationSecretRow, values))
 
 
-def _place(name: str, kid: str) -> str:
+def place_of(name: str, kid: str) -> str:
+    """Return what binds a sealed secret to its row."""
     return f"installation_secrets.sealed_value:{len(name)}:{name}:{kid}"

@@ -5,24 +5,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Update, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, tuple_, update
+from sqlalchemy.orm import aliased
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
-from app.adapters.database.keyset_changes import judge_asked, key_changes, remember_asked, thumbprint_of
+from app.adapters.database.keyset_history import write_history
 from app.adapters.database.keyset_rows import (
     HEAVY,
     LIGHT,
     Stamp,
     asked_values,
+    empty_row,
     fetched_values,
+    row_of,
     stamp_of,
     to_keyset,
     with_light,
 )
-from app.adapters.database.schema import KeysetEventRow, KeysetRow, SessionRow
-from app.domain.keyset import Keyset, KeysetMode, KeysetPolicy, after_ask, may_ask
-from app.domain.session import Stage
+from app.adapters.database.schema import KeysetRow
+from app.adapters.database.session_parking import wake_parked
+from app.domain.keyset import Keyset, KeysetMode, KeysetPolicy, may_ask
+from app.domain.keyset_kids import judge_asked, with_asked_kids
+from app.domain.keyset_refresh import after_ask, fetch_outcome, is_renewed, is_success
 
 _LEASE_TOKEN_BYTES = 12
 
@@ -36,8 +41,16 @@ class SqlKeysets:
     _kept: dict[str, tuple[Stamp, Keyset]] = field(default_factory=dict, repr=False)
 
     def load(self, sources: frozenset[str]) -> Mapping[str, Keyset]:
-        """Return the key sets that exist, by source; those that have not changed cost no second query."""
-        return self.database.read(lambda connection: self._load(connection, sources)) if sources else {}
+        """Return the key sets that exist, by source; of those that have not changed only the times are read."""
+        if not sources:
+            return {}
+        kept = {source: self._kept[source] for source in sources if source in self._kept}
+        chosen = _changed_wholly(sources, {source: stamp for source, (stamp, _) in kept.items()})
+        rows = self.database.read(lambda connection: connection.execute(chosen).mappings().all())
+        changed = {row["source"]: (stamp_of(row), to_keyset(row)) for row in rows if row["keys"] is not None}
+        self._kept.update(changed)
+        kept.update(changed)
+        return {row["source"]: with_light(kept[row["source"]][1], row) for row in rows}
 
     def ask(self, missing: Mapping[str, frozenset[str]], now: datetime) -> bool:
         """Ask for refreshes, given unknown kids by source; tell whether any is now due.
@@ -49,12 +62,28 @@ class SqlKeysets:
 
         def ask_each(connection: Connection) -> bool:
             for source in sorted(missing):
-                insert_if_absent(connection, KeysetRow, _empty_row(source, now))
+                insert_if_absent(connection, KeysetRow, empty_row(source, now))
             locked = list(_locked(connection, sorted(missing)))
             are_due = [self._ask(connection, row, missing[row["source"]], now) for row in locked]
             return any(are_due)
 
         return self.database.write(ask_each)
+
+    def wake_if_renewed(self, judged_by: Mapping[str, Keyset | None], now: datetime) -> bool:
+        """Make due what is parked on those sources that were renewed since they were read; tell whether any was."""
+        # The lock waits for a save that is under way: one that begins later sees, and wakes, what is parked by now.
+        chosen = select(*LIGHT).where(KeysetRow.source.in_(judged_by)).order_by(KeysetRow.source)
+        locked = chosen.with_for_update(read=True)
+
+        def wake(connection: Connection) -> bool:
+            rows = connection.execute(locked).mappings().all()
+            stored = [with_light(Keyset(row["source"]), row) for row in rows]
+            renewed = [keyset.source for keyset in stored if is_renewed(keyset, judged_by[keyset.source])]
+            for source in renewed:
+                wake_parked(connection, source, now)
+            return bool(renewed)
+
+        return self.database.write(wake) if judged_by else False
 
     def claim_due(self, limit: int, now: datetime, lease_until: datetime) -> Sequence[Keyset]:
         """Lease sources whose refresh is due and return them with their `lease_token`, the longest overdue first."""
@@ -80,102 +109,61 @@ class SqlKeysets:
         return [replace(to_keyset(row), lease_token=token) for row in rows]
 
     def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
-        """Store `keyset` if the lease still holds, write its history, and make due what is parked on it."""
+        """Store `keyset` if the lease still holds and write its history; after a good fetch wake what is parked on it.
+
+        A failure wakes nobody: there is nothing new to judge by.
+        """
         return self.database.write(lambda connection: self._save(connection, keyset, lease_token, now))
-
-    def _load(self, connection: Connection, sources: frozenset[str]) -> Mapping[str, Keyset]:
-        light = connection.execute(select(*LIGHT).where(KeysetRow.source.in_(sources))).mappings().all()
-        changed = [row["source"] for row in light if self._kept_at(row) is None]
-        if changed:
-            whole = connection.execute(select(*LIGHT, *HEAVY).where(KeysetRow.source.in_(changed))).mappings()
-            self._kept.update({row["source"]: (stamp_of(row), to_keyset(row)) for row in whole})
-        # What changed once more between the two queries is newer than asked for, which is as good.
-        return {row["source"]: with_light(self._kept[row["source"]][1], row) for row in light}
-
-    def _kept_at(self, row: RowMapping) -> Keyset | None:
-        stamp, keyset = self._kept.get(row["source"], (None, None))
-        return keyset if stamp == stamp_of(row) else None
 
     def _ask(self, connection: Connection, row: RowMapping, kids: frozenset[str], now: datetime) -> bool:
         keyset = to_keyset(row)
+        if keyset.mode is not KeysetMode.REMOTE:
+            return False
         is_leased = row["lease_until"] is not None and row["lease_until"] >= now
-        is_due = keyset.refresh_at is not None and keyset.refresh_at <= now
-        if kids and keyset.mode is KeysetMode.REMOTE:
-            if not is_due and may_ask(keyset, now, self.policy):
-                keyset, is_due = after_ask(keyset, now, self.policy), True
+        asked = keyset if keyset.refresh_at is not None else replace(keyset, refresh_at=now)
+        is_due = asked.refresh_at is not None and asked.refresh_at <= now
+        if kids:
+            if not is_due and may_ask(asked, now, self.policy):
+                asked, is_due = after_ask(asked, now, self.policy), True
             if is_due:
-                marked = remember_asked(keyset, kids, now, self.policy)
-                connection.execute(_row(keyset.source).values(asked_values(marked)))
-        return is_due and not is_leased and keyset.mode is KeysetMode.REMOTE
+                asked = with_asked_kids(asked, kids, now, self.policy)
+        if asked is not keyset:
+            connection.execute(row_of(keyset.source).values(asked_values(asked)))
+        return is_due and not is_leased
 
     def _save(self, connection: Connection, keyset: Keyset, lease_token: str, now: datetime) -> bool:
         stored = next(_locked(connection, [keyset.source]), None)
         if stored is None or stored["lease_token"] != lease_token:
             return False
         before = to_keyset(stored)
-        judged = judge_asked(keyset, before, self.policy)
+        judged = judge_asked(keyset, before.asked_kids, self.policy)
+        outcome = fetch_outcome(before, judged)
         connection.execute(
-            _row(keyset.source).values(
-                saves=KeysetRow.saves + 1, lease_token=None, lease_until=None, **fetched_values(judged)
+            row_of(keyset.source).values(
+                saves=KeysetRow.saves + 1,
+                lease_token=None,
+                lease_until=None,
+                fetches={**stored["fetches"], outcome: stored["fetches"].get(outcome, 0) + 1},
+                **fetched_values(judged),
             )
         )
-        _write_history(connection, before, keyset, now)
-        _wake_parked(connection, keyset.source, now)
+        write_history(connection, before, keyset, now)
+        if is_success(keyset):
+            wake_parked(connection, keyset.source, now)
         return True
+
+
+def _changed_wholly(sources: frozenset[str], kept: Mapping[str, Stamp]) -> Select[tuple[object, ...]]:
+    """Return the light columns of `sources`, and the heavy ones of those that are not as `kept` has them."""
+    whole = aliased(KeysetRow)
+    stamp = tuple_(whole.source, whole.saves, whole.version, whole.revoked_epoch)
+    is_changed = and_(whole.source == KeysetRow.source, stamp.not_in([(source, *kept[source]) for source in kept]))
+    heavy = [getattr(whole, column.key) for column in HEAVY]
+    return select(*LIGHT, *heavy).outerjoin(whole, is_changed).where(KeysetRow.source.in_(sources))
 
 
 def _locked(connection: Connection, sources: Sequence[str]) -> Iterator[RowMapping]:
     """Return the whole rows, locked in the order of their names so that nobody waits in a circle."""
-    columns = (*LIGHT, *HEAVY, KeysetRow.lease_token, KeysetRow.lease_until)
+    columns = (*LIGHT, *HEAVY, KeysetRow.lease_token, KeysetRow.lease_until, KeysetRow.fetches)
     chosen = select(*columns).where(KeysetRow.source.in_(sources)).order_by(KeysetRow.source).with_for_update()
     return iter(connection.execute(chosen).mappings().all())
-
-
-def _row(source: str) -> Update:
-    return update(KeysetRow).where(KeysetRow.source == source)
-
-
-def _empty_row(source: str, now: datetime) -> dict[str, object]:
-    empty = Keyset(source, refresh_at=now)
-    values = fetched_values(empty) | asked_values(empty)
-    return {**values, "source": source, "mode": empty.mode, "revoked_epoch": 0, "revoked": []}
-
-
-def _write_history(connection: Connection, before: Keyset, after: Keyset, now: datetime) -> None:
-    if before.keys == after.keys:
-        return
-    known = select(KeysetEventRow.thumbprint).where(
-        KeysetEventRow.source == after.source,
-        KeysetEventRow.thumbprint.in_([thumbprint_of(key) for key in after.keys]),
-    )
-    changes = key_changes(before.keys, after.keys, set(connection.scalars(known)))
-    if changes:
-        connection.execute(
-            insert(KeysetEventRow),
-            [
-                {
-                    "source": after.source,
-                    "at": now,
-                    "event": change.event,
-                    "kid": change.kid,
-                    "thumbprint": change.thumbprint,
-                    "version": after.version,
-                }
-                for change in changes
-            ],
-        )
-
-
-def _wake_parked(connection: Connection, source: str, now: datetime) -> None:
-    """Make due what is parked on `source`.
-
-    A row that is just being finished is passed over and comes back at its own time: waiting for it could be a circle.
-    """
-    parked = (
-        select(SessionRow.id)
-        .where(SessionRow.parked_on == source, SessionRow.stage == Stage.VERIFY)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    connection.execute(
-        update(SessionRow).where(SessionRow.id.in_(parked.scalar_subquery())).values(due_at=now, parked_on=None)
-    )

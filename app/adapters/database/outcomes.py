@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from app.domain.participation import Verdict
+from app.domain.participation import NO_TICKET, Limit, Ticket, Verdict
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillSource, PrefillStatus
 from app.domain.session import Outcome, TokenStatus
 from app.domain.token import Gift
@@ -32,6 +32,9 @@ def encode_outcome(outcome: Outcome) -> bytes:
         document["prefill"] = [prefill.status, prefill.source, prefill.reason, prefill.warnings]
         document["form"] = dict(prefill.form)
         document["optin"] = dict(prefill.optin)
+    if outcome.ticket != NO_TICKET:
+        limit, ends_at = outcome.ticket.limit, outcome.ticket.expires_at
+        document["ticket"] = [limit.nb, limit.can_play, outcome.ticket.jti_digest, ends_at and ends_at.isoformat()]
     return _encode(document)
 
 
@@ -47,6 +50,7 @@ def decode_outcome(encoded: bytes) -> Outcome:
         gift=Gift(*document["gift"]) if "gift" in document else None,
         custom=document.get("custom", {}),
         prefill=_decode_prefill(document) if "prefill" in document else NO_PREFILL,
+        ticket=_decode_ticket(document),
     )
 
 
@@ -73,6 +77,15 @@ def _decode_prefill(document: dict[str, Any]) -> Prefill:
         optin=document["optin"],
         warnings=tuple(warnings),
     )
+
+
+def _decode_ticket(document: dict[str, Any]) -> Ticket:
+    if "ticket" in document:
+        nb, can_play, jti_digest, ends_at = document["ticket"]
+        return Ticket(Limit(nb, can_play), jti_digest, ends_at and datetime.fromisoformat(ends_at))
+    # Written when nobody could play yet: what remained then was the whole limit.
+    _, reason, remaining = document["verdict"]
+    return Ticket(Limit(remaining, False if reason == ParticipationReason.NOT_ELIGIBLE else None))
 
 
 def _encode(document: dict[str, object]) -> bytes:

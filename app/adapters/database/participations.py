@@ -1,13 +1,20 @@
-"""What participants have played, and which tokens were used up; a batch in one query each."""
+"""What participants have played, and which tokens were used up; counted and recorded in one transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
 from app.adapters.database.engine import Database
+from app.adapters.database.inserting import insert_if_absent
 from app.adapters.database.schema import ParticipationRow, UsedTokenRow
+from app.domain.play import Play, Played, PlayRefusal, judge_play, played
+from app.errors import Overloaded
 from app.ports import ParticipantKey
+
+MAX_TRIES: Final = 50
+"""A try fails only where another participation of the same participant was committed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class SqlParticipationLedger:
         wanted = [(key.campaign_id, key.partner_id, key.digest) for key in participants]
         counted = select(*whose, func.count()).where(tuple_(*whose).in_(wanted)).group_by(*whose)
         rows = self.database.read(lambda connection: connection.execute(counted).all())
-        return {ParticipantKey(campaign, partner, digest): played for campaign, partner, digest, played in rows}
+        return {ParticipantKey(campaign, partner, digest): times for campaign, partner, digest, times in rows}
 
     def find_uses(self, jtis: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """Return the session that used up each (partner id, jti digest)."""
@@ -34,3 +41,91 @@ class SqlParticipationLedger:
         used = select(*which, UsedTokenRow.session_id).where(tuple_(*which).in_(list(jtis)))
         rows = self.database.read(lambda connection: connection.execute(used).all())
         return {(partner, jti): session for partner, jti, session in rows}
+
+    def record(self, play: Play) -> Played | PlayRefusal:
+        """Record `play` unless it is refused or was recorded before; raise Overloaded after too many others in between.
+
+        The token is used up before the ordinal is taken, in every transaction: no two wait for each other in a circle.
+        """
+        try:
+            return self.database.write(lambda connection: _record(connection, play))
+        except _Refused as refused:
+            return refused.why
+
+    def find_repeat(self, session_id: str, repeat_digest: str) -> Played | None:
+        """Return what was recorded for an earlier request of the session with that digest."""
+        return self.database.read(lambda connection: _find_repeat(connection, session_id, repeat_digest))
+
+
+class _Refused(Exception):
+    """Undoes the transaction."""
+
+    def __init__(self, why: PlayRefusal) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _record(connection: Connection, play: Play) -> Played:
+    is_reused = play.use is not None and not _use_up(connection, play)
+    for _ in range(MAX_TRIES):
+        earlier = _find_repeat(connection, play.session_id, play.repeat_digest)
+        if earlier is not None:
+            return earlier
+        used = _last_ordinal(connection, play)
+        found = judge_play(play, used, is_reused=is_reused)
+        if found is not None and play.is_enforced:
+            raise _Refused(found)
+        recorded = played(play, used + 1, found)
+        if insert_if_absent(connection, ParticipationRow, _row(play, recorded)):
+            return recorded
+    raise Overloaded
+
+
+def _use_up(connection: Connection, play: Play) -> bool:
+    """Use up the token of `play` for its session; tell whether it is that session's now, or was before."""
+    if play.use is None:
+        return True
+    key = {"partner_id": play.partner_id, "jti_digest": play.use.jti_digest}
+    use = {**key, "session_id": play.session_id, "expires_at": play.use.until}
+    if insert_if_absent(connection, UsedTokenRow, use):
+        return True
+    user = select(UsedTokenRow.session_id).filter_by(**key)
+    return connection.scalar(user) == play.session_id
+
+
+def _last_ordinal(connection: Connection, play: Play) -> int:
+    last = select(func.max(ParticipationRow.ordinal)).where(
+        ParticipationRow.campaign_id == play.campaign_id,
+        ParticipationRow.partner_id == play.partner_id,
+        ParticipationRow.participant_digest == play.counted_as,
+    )
+    return connection.scalar(last) or 0
+
+
+def _find_repeat(connection: Connection, session_id: str, repeat_digest: str | None) -> Played | None:
+    if repeat_digest is None:
+        return None
+    told = (ParticipationRow.id, ParticipationRow.ordinal, ParticipationRow.remaining, ParticipationRow.waived)
+    earlier = select(*told).where(
+        ParticipationRow.session_id == session_id, ParticipationRow.repeat_digest == repeat_digest
+    )
+    row = connection.execute(earlier).one_or_none()
+    if row is None:
+        return None
+    id_, ordinal, remaining, waived = row
+    return Played(id_, ordinal, remaining, PlayRefusal(waived) if waived else None, is_repeat=True)
+
+
+def _row(play: Play, recorded: Played) -> dict[str, object]:
+    return {
+        "id": play.id,
+        "campaign_id": play.campaign_id,
+        "partner_id": play.partner_id,
+        "participant_digest": play.counted_as,
+        "ordinal": recorded.used,
+        "session_id": play.session_id,
+        "repeat_digest": play.repeat_digest,
+        "remaining": recorded.remaining,
+        "waived": recorded.waived and recorded.waived.value,
+        "created_at": play.at,
+    }

@@ -1,6 +1,7 @@
 """What all workers know together of a partner's health, and the replays of dead letters."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,7 +10,11 @@ from app.adapters.database.schema_base import Base, Document, partial_index
 
 
 class PartnerHealthRow(Base):
-    """A partner's breaker, retry budget and pause; `version` guards the update of one who read an older state."""
+    """A partner's breaker, retry budget and pause; `version` counts the changes.
+
+    `opened_until` stands beside the rest of the breaker, so that reading a session can tell why it waits.
+    `claimed_upto` is the latest due time that was ever claimed, by class: no row due later is under way.
+    """
 
     __tablename__ = "partner_health"
 
@@ -20,10 +25,15 @@ class PartnerHealthRow(Base):
     paused_until: Mapped[datetime | None]
     paused_by: Mapped[str | None]
     updated_at: Mapped[datetime]
+    opened_until: Mapped[datetime | None]
+    claimed_upto: Mapped[list[Any] | None]
 
 
 class ReplayRow(Base):
-    """A replay: which dead letters, how fast, how far; one is active per partner (empty text: all partners)."""
+    """A replay: which dead letters, how fast, how far; one is active per partner (empty text: several partners).
+
+    `cursor` is the last dead letter that was looked at, `paced_at` the moment up to which the rate is paid.
+    """
 
     __tablename__ = "replays"
     __table_args__ = (
@@ -46,3 +56,4 @@ class ReplayRow(Base):
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    paced_at: Mapped[datetime | None]

@@ -11,7 +11,11 @@ from app.adapters.database.types import COUNTED_ID
 
 
 class KeysetRow(Base):
-    """One source. `saves` counts every save, so that a process knows whether what it keeps is still what is here."""
+    """One source; never deleted, since its version must not begin anew.
+
+    `saves` counts every change but questions, so that a process knows whether what it keeps is still what is here.
+    `fetches` counts the outcomes of all attempts.
+    """
 
     __tablename__ = "keysets"
     __table_args__ = (Index("ix_keysets_refresh_at", "refresh_at"),)
@@ -25,6 +29,7 @@ class KeysetRow(Base):
     dropped: Mapped[list[Any]]
     revoked: Mapped[list[Any]]
     negative_kids: Mapped[Document]
+    asked_kids: Mapped[Document]
     asked_at: Mapped[list[Any]]
     etag: Mapped[str | None]
     last_modified: Mapped[str | None]
@@ -33,8 +38,10 @@ class KeysetRow(Base):
     stale_until: Mapped[datetime | None]
     refresh_at: Mapped[datetime | None]
     attempted_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
     failures: Mapped[int]
     last_error: Mapped[str | None]
+    fetches: Mapped[Document]
     lease_token: Mapped[str | None]
     lease_until: Mapped[datetime | None]
 

@@ -26,17 +26,26 @@ class SessionRow(Base):
     """One participant's visit; `token`, `result` and `prefill_request` are sealed.
 
     `due_at` is set while there is work to do, `lease_token` while somebody does it. The status columns repeat what the
-    sealed result says, for counting: they name nobody.
+    sealed result says, and `bearer_expires_at` what the sealed request says, for counting: they name nobody.
+    `replay_id` is the replay that last took the session up, from `dead`.
     """
 
     __tablename__ = "sessions"
     __table_args__ = (
         partial_index("ix_sessions_due", "stage", "priority", "due_at", where="due_at IS NOT NULL"),
+        partial_index(
+            "ix_sessions_fetch",
+            "partner_id",
+            "priority",
+            "due_at",
+            where="stage = 'fetch' AND due_at IS NOT NULL",
+        ),
         partial_index("ix_sessions_parked", "parked_on", where="parked_on IS NOT NULL"),
         partial_index("ix_sessions_suspects", "stage", "due_at", where="crash_count > 0"),
         partial_index("ix_sessions_done", "expires_at", where="stage = 'done'"),
         partial_index("ix_sessions_dead", "partner_id", "id", where="stage = 'dead'"),
         partial_index("ix_sessions_dead_expiry", "expires_at", where="stage = 'dead'"),
+        partial_index("ix_sessions_replay", "replay_id", "stage", where="replay_id IS NOT NULL"),
         {"postgresql_with": HOT_TABLE},
     )
 
@@ -67,6 +76,9 @@ class SessionRow(Base):
     keyset_version: Mapped[int | None]
     verified_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    bearer_expires_at: Mapped[datetime | None]
+    replay_id: Mapped[str | None]
+    replayed_at: Mapped[datetime | None]
 
 
 class AttemptRow(Base):
@@ -98,7 +110,11 @@ class RepeatRow(Base):
 
 
 class ParticipationRow(Base):
-    """One participation, the `ordinal`-th of its participant: the unique key makes counting safe from races."""
+    """One participation, the `ordinal`-th of its participant: the unique key makes counting safe from races.
+
+    `participant_digest` is the session's id where nobody was recognised. `remaining` is what the participant was told,
+    `waived` what would have been refused were it enforced.
+    """
 
     __tablename__ = "participations"
     __table_args__ = (
@@ -115,6 +131,8 @@ class ParticipationRow(Base):
     ordinal: Mapped[int]
     session_id: Mapped[str]
     repeat_digest: Mapped[str | None]
+    remaining: Mapped[int | None]
+    waived: Mapped[str | None]
     created_at: Mapped[datetime]
 
 

@@ -17,7 +17,7 @@ from app.adapters.database.session_rows import (
     CLAIMED_COLUMNS,
     MOVE_COLUMNS,
     NEW_COLUMNS,
-    STORED_COLUMNS,
+    STORED_EXPRESSIONS,
     Row,
 )
 from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority
@@ -52,13 +52,13 @@ _CLAIM_REPEATS = f"""
     RETURNING digest"""
 _FIND_REPEATS = "SELECT digest, session_id, session_expires_at FROM repeats WHERE digest = ANY(%(digests)b)"
 
-_CRASHES = "s.crash_count + (s.lease_token IS NOT NULL)::integer"
+CRASHES = "s.crash_count + (s.lease_token IS NOT NULL)::integer"
 """What the count will be with this claim: a lease that is still there ran out, so its process died."""
-_FREE = "s.due_at <= %(now)b AND (s.lease_until IS NULL OR s.lease_until < %(now)b)"
-_TAKE = f"""
+FREE = "s.due_at <= %(now)b AND (s.lease_until IS NULL OR s.lease_until < %(now)b)"
+TAKE = f"""
     UPDATE sessions s
     SET lease_until = %(lease_until)b, lease_token = %(lease_token)b, attempts = s.attempts + 1,
-        crash_count = {_CRASHES}
+        crash_count = {CRASHES}
     FROM due WHERE s.id = due.id
     RETURNING {", ".join(f"s.{name}" for name in CLAIMED_COLUMNS)}"""
 # One scan per priority, most urgent first: rows of it that are due later are never looked at.
@@ -68,18 +68,18 @@ _CLAIM = f"""
         FROM (VALUES {", ".join(f"({priority.value}::smallint)" for priority in Priority)}) AS class (priority)
         CROSS JOIN LATERAL (
             SELECT s.id FROM sessions s
-            WHERE s.stage = %(stage)b AND s.priority = class.priority AND {_FREE}
-            AND {_CRASHES} < {MAX_CRASHES_IN_COMPANY}
+            WHERE s.stage = %(stage)b AND s.priority = class.priority AND {FREE}
+            AND {CRASHES} < {MAX_CRASHES_IN_COMPANY}
             ORDER BY s.due_at LIMIT %(limit)b FOR NO KEY UPDATE SKIP LOCKED
         ) AS found
         LIMIT %(limit)b
-    ) {_TAKE}"""
+    ) {TAKE}"""
 _CLAIM_ALONE = f"""
     WITH due AS (
         SELECT s.id FROM sessions s
-        WHERE s.stage = %(stage)b AND {_FREE} AND s.crash_count > 0 AND {_CRASHES} >= {MAX_CRASHES_IN_COMPANY}
+        WHERE s.stage = %(stage)b AND {FREE} AND s.crash_count > 0 AND {CRASHES} >= {MAX_CRASHES_IN_COMPANY}
         ORDER BY s.due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-    ) {_TAKE}"""
+    ) {TAKE}"""
 
 _FINISH = f"""
     UPDATE sessions s SET
@@ -89,6 +89,7 @@ _FINISH = f"""
         crash_count = CASE WHEN s.stage = m.stage THEN s.crash_count ELSE 0 END,
         token = CASE WHEN m.stage = 'verify' THEN s.token END,
         prefill_request = CASE WHEN m.stage IN ('fetch', 'dead') THEN coalesce(m.request, s.prefill_request) END,
+        bearer_expires_at = coalesce(m.bearer_expires_at, s.bearer_expires_at),
         result = coalesce(m.result, s.result),
         token_status = coalesce(m.token_status, s.token_status),
         token_reason = CASE WHEN m.token_status IS NULL THEN s.token_reason ELSE m.token_reason END,
@@ -114,7 +115,7 @@ _RELEASE = f"""
         due_at = least(due_at, %(now)b)
     WHERE id IN ({_HELD})"""
 
-_LOAD = f"SELECT {', '.join(STORED_COLUMNS)} FROM sessions WHERE id = ANY(%(ids)b)"
+_LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id = ANY(%(ids)b)"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
 

@@ -17,13 +17,16 @@ from app.adapters.database.session_rows import (
     MOVE_COLUMNS,
     NEW_COLUMNS,
     STORED_COLUMNS,
+    STORED_EXPRESSIONS,
     Row,
 )
 from app.adapters.database.types import from_micros, to_micros
 from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority
 from app.ports import Claim
 
-_TIMES = frozenset({"received_at", "deadline_at", "expires_at", "due_at", "settled_at", "started_at"})
+_TIMES = frozenset(
+    {"received_at", "deadline_at", "expires_at", "due_at", "settled_at", "started_at", "bearer_expires_at"}
+)
 
 
 def _insert_into(table: str, columns: Mapping[str, str]) -> str:
@@ -42,28 +45,28 @@ _CLAIM_REPEAT = """
 _FIND_REPEATS = """
     SELECT digest, session_id, session_expires_at FROM repeats WHERE digest IN (SELECT value FROM json_each(?))"""
 
-_CRASHES = "crash_count + (lease_token IS NOT NULL)"
+CRASHES = "crash_count + (lease_token IS NOT NULL)"
 """What the count will be with this claim: a lease that is still there ran out, so its process died."""
-_FREE = "stage = :stage AND due_at <= :now AND (lease_until IS NULL OR lease_until < :now)"
-_TAKE = f"""
+FREE = "stage = :stage AND due_at <= :now AND (lease_until IS NULL OR lease_until < :now)"
+TAKE = f"""
     UPDATE sessions
-    SET lease_until = :lease_until, lease_token = :lease_token, attempts = attempts + 1, crash_count = {_CRASHES}
+    SET lease_until = :lease_until, lease_token = :lease_token, attempts = attempts + 1, crash_count = {CRASHES}
     WHERE id IN (%s)
     RETURNING {", ".join(CLAIMED_COLUMNS)}"""
 # One scan per priority, as on PostgreSQL: rows of it that are due later are never looked at.
 _DUE_OF_CLASS = f"""
     SELECT id, priority, due_at FROM (
         SELECT id, priority, due_at FROM sessions
-        WHERE priority = %s AND {_FREE} AND {_CRASHES} < {MAX_CRASHES_IN_COMPANY} ORDER BY due_at LIMIT :limit)"""
+        WHERE priority = %s AND {FREE} AND {CRASHES} < {MAX_CRASHES_IN_COMPANY} ORDER BY due_at LIMIT :limit)"""
 _CLAIM = (
-    _TAKE
+    TAKE
     % f"""SELECT id FROM ({" UNION ALL ".join(_DUE_OF_CLASS % priority.value for priority in Priority)})
     ORDER BY priority, due_at LIMIT :limit"""
 )
 _CLAIM_ALONE = (
-    _TAKE
+    TAKE
     % f"""SELECT id FROM sessions
-    WHERE {_FREE} AND crash_count > 0 AND {_CRASHES} >= {MAX_CRASHES_IN_COMPANY} ORDER BY due_at LIMIT 1"""
+    WHERE {FREE} AND crash_count > 0 AND {CRASHES} >= {MAX_CRASHES_IN_COMPANY} ORDER BY due_at LIMIT 1"""
 )
 
 _HELD = """
@@ -78,6 +81,7 @@ _FINISH = """
         error_class = :error_class, lease_until = NULL, lease_token = NULL,
         token = CASE WHEN :stage = 'verify' THEN token END,
         prefill_request = CASE WHEN :stage IN ('fetch', 'dead') THEN coalesce(:request, prefill_request) END,
+        bearer_expires_at = coalesce(:bearer_expires_at, bearer_expires_at),
         result = coalesce(:result, result),
         token_status = coalesce(:token_status, token_status),
         token_reason = CASE WHEN :token_status IS NULL THEN token_reason ELSE :token_reason END,
@@ -92,7 +96,7 @@ _RELEASE = f"""
     UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = max(attempts - 1, 0), due_at = min(due_at, ?)
     WHERE id IN ({_HELD})"""
 
-_LOAD = f"SELECT {', '.join(STORED_COLUMNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+_LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
 
@@ -131,7 +135,7 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
         "lease_token": lease_token,
     }
     found = connection.exec_driver_sql(_CLAIM_ALONE if claim.alone else _CLAIM, parameters)
-    return _read(CLAIMED_COLUMNS, found.all())
+    return read_rows(CLAIMED_COLUMNS, found.all())
 
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
@@ -160,7 +164,7 @@ def release(connection: Connection, leases: Sequence[Row], now: datetime) -> Non
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
     """Return the rows of STORED_COLUMNS that exist, or only those that are settled."""
     found = connection.exec_driver_sql(_LOAD_SETTLED if settled else _LOAD, (json.dumps(list(ids)),))
-    return _read(STORED_COLUMNS, found.all())
+    return read_rows(STORED_COLUMNS, found.all())
 
 
 def _as_json(leases: Sequence[Row]) -> str:
@@ -178,7 +182,8 @@ def _spelled(columns: Sequence[str], rows: Sequence[Row]) -> list[Row]:
     return spelled
 
 
-def _read(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[Row]:
+def read_rows(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[Row]:
+    """Return `rows` of `columns` with aware times."""
     times = [position for position, name in enumerate(columns) if name in _TIMES]
     read = []
     for row in rows:

@@ -1,0 +1,116 @@
+"""The statements of the stage `fetch` as PostgreSQL runs them."""
+
+# ruff: noqa: S608 - what is put together here are names of columns, all of ours; values are bound
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.adapters.database.fetch_heads import QueueHead
+from app.adapters.database.session_rows import Row
+from app.adapters.database.sessions_postgres import CRASHES, FREE, TAKE
+from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority
+from app.fetch_ports import FetchClaim
+
+_CLASSES = ", ".join(f"({priority.value}::smallint)" for priority in Priority)
+# PostgreSQL 15 does not skip through an index by itself: one step per partner, however many rows each has.
+_PARTNERS = """
+    WITH RECURSIVE partner (id) AS (
+        SELECT min(partner_id) FROM sessions WHERE stage = 'fetch' AND due_at IS NOT NULL
+        UNION ALL
+        SELECT (
+            SELECT min(s.partner_id) FROM sessions s
+            WHERE s.stage = 'fetch' AND s.due_at IS NOT NULL AND s.partner_id > partner.id
+        ) FROM partner WHERE partner.id IS NOT NULL
+    )"""
+_LIST_DUE = f"""{_PARTNERS}
+    SELECT partner.id FROM partner
+    WHERE EXISTS (
+        SELECT 1 FROM (VALUES {_CLASSES}) AS class (priority)
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM sessions s
+            WHERE s.stage = 'fetch' AND s.partner_id = partner.id AND s.priority = class.priority
+            AND s.due_at <= %(now)b
+            ORDER BY s.due_at LIMIT 1
+        ) AS found
+    ) ORDER BY partner.id"""
+
+_ROW = f"""
+    SELECT s.id, s.due_at, s.lease_until >= %(now)b AS is_held,
+        coalesce(s.lease_until < %(now)b, true) AND {CRASHES} < {MAX_CRASHES_IN_COMPANY} AS is_free,
+        s.expires_at <= %(now)b AND s.priority <> {Priority.REPLAY.value} AS is_over
+    FROM sessions s
+    WHERE s.stage = 'fetch' AND s.partner_id = head.partner_id AND s.priority = head.priority"""
+_LOOK = f"""
+    SELECT head.partner_id, head.priority, found.in_flight, found.due, found.over
+    FROM unnest(%(partner_id)b::text[], %(priority)b::smallint[], %(upto)b::timestamptz[],
+        %(claimed)b::integer[], %(new)b::integer[]) AS head (partner_id, priority, upto, claimed, new)
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) FILTER (WHERE is_held) AS in_flight,
+            array_agg(id ORDER BY due_at) FILTER (WHERE is_free AND NOT is_over) AS due,
+            array_agg(id ORDER BY due_at) FILTER (WHERE is_free AND is_over) AS over
+        FROM (
+            ({_ROW} AND s.due_at <= least(head.upto, %(now)b) ORDER BY s.due_at LIMIT head.claimed)
+            UNION ALL
+            ({_ROW} AND s.due_at > head.upto AND s.due_at <= %(now)b ORDER BY s.due_at LIMIT head.new)
+        ) AS row
+    ) AS found"""
+_LIST_WAITING = f"{_PARTNERS} SELECT partner.id FROM partner WHERE partner.id IS NOT NULL"
+_COUNT = f"""
+    SELECT class.priority, counted.in_flight, counted.due, counted.later
+    FROM (VALUES {_CLASSES}) AS class (priority)
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) FILTER (WHERE lease_until >= %(now)b) AS in_flight,
+            count(*) FILTER (WHERE due_at <= %(now)b AND coalesce(lease_until < %(now)b, true)) AS due,
+            count(*) FILTER (WHERE due_at > %(now)b) AS later
+        FROM (
+            SELECT s.lease_until, s.due_at FROM sessions s
+            WHERE s.stage = 'fetch' AND s.due_at IS NOT NULL
+            AND s.partner_id = %(partner)b AND s.priority = class.priority
+            ORDER BY s.due_at LIMIT %(limit)b
+        ) AS row
+    ) AS counted"""
+_TAKE = f"""
+    WITH due AS (
+        SELECT s.id FROM sessions s WHERE s.id = ANY(%(ids)b) AND s.stage = 'fetch' AND {FREE}
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) {TAKE}"""
+
+
+def list_due(connection: Connection, now: datetime) -> Sequence[str]:
+    """Return the ids of the partners that have due rows."""
+    return connection.exec_driver_sql(_LIST_DUE, {"now": now}).scalars().all()
+
+
+def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[Row]:
+    """Return (partner, priority, in flight, due ids, ids of expired ones) of each head."""
+    parameters: dict[str, object] = {
+        name: [getattr(head, name) for head in heads] for name in ("partner_id", "priority", "upto", "claimed", "new")
+    }
+    found = connection.exec_driver_sql(_LOOK, {**parameters, "now": now})
+    return [(partner, priority, held, due or (), over or ()) for partner, priority, held, due, over in found]
+
+
+def take(connection: Connection, ids: Sequence[str], claim: FetchClaim, lease_token: str) -> Sequence[Row]:
+    """Lease those of `ids` that are still free and return them, of CLAIMED_COLUMNS, in no order."""
+    parameters = {
+        "ids": list(ids),
+        "now": claim.now,
+        "lease_until": claim.lease_until,
+        "lease_token": lease_token,
+    }
+    return [tuple(row) for row in connection.exec_driver_sql(_TAKE, parameters)]
+
+
+def list_waiting(connection: Connection) -> Sequence[str]:
+    """Return the ids of the partners that have rows, due or not."""
+    return connection.exec_driver_sql(_LIST_WAITING).scalars().all()
+
+
+def count_waiting(connection: Connection, partner_id: str, limit: int, now: datetime) -> Sequence[Row]:
+    """Return (priority, in flight, due, due later) of a partner's first `limit` rows of each class."""
+    found = connection.exec_driver_sql(_COUNT, {"partner": partner_id, "limit": limit, "now": now})
+    return [tuple(row) for row in found]

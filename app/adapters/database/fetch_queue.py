@@ -1,0 +1,84 @@
+"""Claims of the stage `fetch`, partner by partner, in one transaction under the locks of their health.
+
+The calls in flight are the live leases: nothing else counts them. Rows under way are among the oldest of a partner's
+due rows, since claims take the oldest first; so the head of the queue tells both how many there are and what is next,
+however long the rest of it is.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.adapters.database import fetch_postgres, fetch_sqlite
+from app.adapters.database.engine import Database
+from app.adapters.database.fetch_heads import QueueHead, heads_of
+from app.adapters.database.health_rows import LockedPartner, lock_partners, write_partners
+from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row, SessionRows, in_queue_order, open_each
+from app.adapters.database.types import EPOCH
+from app.domain.admission import Admission, PartnerQueue, admit
+from app.domain.session import Priority
+from app.fetch_ports import FetchClaim, FetchClaimed
+from app.ports import Sealing
+
+_LEASE_TOKEN_BYTES = 12
+_PARTNER_ID, _PRIORITY, _DUE_AT = (CLAIMED_COLUMNS.index(name) for name in ("partner_id", "priority", "due_at"))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFetchQueue:
+    """Implements `fetch_ports.FetchQueue`."""
+
+    database: Database
+    sealing: Sealing
+
+    def list_due(self, now: datetime) -> Sequence[str]:
+        """Return the ids of the partners that have due rows, by id; those under way count."""
+        statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
+        return self.database.read(lambda connection: statements.list_due(connection, now))
+
+    def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
+        """Lease what `admit` lets through; raise SealBroken if none of it can be opened."""
+        token = secrets.token_hex(_LEASE_TOKEN_BYTES)
+        rows, admission = self.database.write(lambda connection: self._claim(connection, claim, token))
+        sessions = open_each(in_queue_order(rows), SessionRows(self.sealing).to_claimed)
+        return FetchClaimed(sessions, admission.is_full, admission.awaits_answers, admission.again_at)
+
+    def _claim(self, connection: Connection, claim: FetchClaim, token: str) -> tuple[Sequence[Row], Admission]:
+        statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
+        partners = lock_partners(connection, claim.limits, claim.now)
+        heads = heads_of(partners, claim.limits, claim.limit, claim.now)
+        queues = _queues(heads, statements.look(connection, heads, claim.now))
+        healths = {id_: partner.health for id_, partner in partners.items()}
+        admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
+        rows = statements.take(connection, admission.ids, claim, token) if admission.ids else ()
+        after = {id_: _after(partner, id_, admission, rows) for id_, partner in partners.items()}
+        write_partners(connection, {id_: row for id_, row in after.items() if row != partners[id_]}, claim.now)
+        return rows, admission
+
+
+def _after(before: LockedPartner, partner_id: str, admission: Admission, rows: Sequence[Row]) -> LockedPartner:
+    upto = dict(before.upto)
+    for row in rows:
+        if row[_PARTNER_ID] == partner_id:
+            priority = Priority(row[_PRIORITY])
+            upto[priority] = max(upto.get(priority, EPOCH), row[_DUE_AT])
+    return LockedPartner(admission.changed.get(partner_id, before.health), upto)
+
+
+def _queues(heads: Sequence[QueueHead], looked: Sequence[Row]) -> list[PartnerQueue]:
+    """Return the queues of all partners, of rows (partner, priority, in flight, due ids, ids of expired ones)."""
+    new = {(head.partner_id, head.priority): head.new for head in heads}
+    queues = {head.partner_id: PartnerQueue(head.partner_id) for head in heads}
+    for partner_id, priority, running, due, over in looked:
+        queue, class_ = queues[partner_id], Priority(priority)
+        queues[partner_id] = PartnerQueue(
+            partner_id,
+            queue.in_flight + running,
+            {**queue.due, class_: due},
+            [*queue.over, *over],
+            queue.cut | ({class_} if len(due) >= new[partner_id, priority] else frozenset()),
+        )
+    return list(queues.values())

@@ -1,0 +1,110 @@
+"""Key sets as operators see and change them: whole, with their history and who relies on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, exists, func, select, update
+
+from app.adapters.database.engine import Database
+from app.adapters.database.inserting import insert_if_absent
+from app.adapters.database.keyset_history import read_first_seen, read_history, write_history
+from app.adapters.database.keyset_rows import HEAVY, LIGHT, decided_values, empty_row, row_of, to_keyset
+from app.adapters.database.schema import KeysetRow, PartnerRow, SessionRow
+from app.adapters.database.session_parking import wake_parked
+from app.domain.keyset import Keyset, KeysetMode
+from app.domain.keyset_history import KeysetEvent
+from app.domain.keyset_refresh import after_request
+from app.keyset_ports import SourceFigures, StoredKeyset
+
+_URL = PartnerRow.document["signature"]["jwks_url"].as_string()
+MOST_FIGURES = 1000
+"""Sources whose figures are shown; more would be more than a monitoring system wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlKeysetDesk:
+    """Implements `management_ports.KeysetDesk`, `SourceUsers` and `KeysetFigures`."""
+
+    database: Database
+
+    def find(self, source: str) -> StoredKeyset | None:
+        """Return what is known of `source`, or None if nobody ever asked for it."""
+        return self.database.read(lambda connection: _find(connection, source))
+
+    def load_history(self, source: str, limit: int) -> Sequence[KeysetEvent]:
+        """Return the newest events first, at most `limit`."""
+        return self.database.read(lambda connection: read_history(connection, source, limit))
+
+    def request(self, source: str, now: datetime) -> None:
+        """Make a refresh due as soon as an operator may have one, unless one is under way."""
+
+        def ask(connection: Connection) -> None:
+            row = _locked(connection, source, now)
+            is_leased = row["lease_until"] is not None and row["lease_until"] >= now
+            if row["mode"] == KeysetMode.REMOTE and not is_leased:
+                asked = after_request(to_keyset(row), now)
+                connection.execute(row_of(source).values(refresh_at=asked.refresh_at))
+
+        self.database.write(ask)
+
+    def change(self, source: str, change: Callable[[Keyset], Keyset], now: datetime) -> StoredKeyset:
+        """Apply `change` to the key set, empty if it was unknown, and return it; make due what is parked on it."""
+
+        def apply(connection: Connection) -> StoredKeyset:
+            row = _locked(connection, source, now)
+            before = replace(to_keyset(row), lease_token=row["lease_token"])
+            after = change(before)
+            if after != before:
+                lease_until = row["lease_until"] if after.lease_token is not None else None
+                values = {**decided_values(after), "lease_until": lease_until, "saves": KeysetRow.saves + 1}
+                connection.execute(row_of(source).values(values))
+                write_history(connection, before, after, now)
+                wake_parked(connection, source, now)
+            return StoredKeyset(replace(after, lease_token=None), read_first_seen(connection, source))
+
+        return self.database.write(apply)
+
+    def load_users(self, source: str) -> frozenset[str]:
+        """Return the ids of the partners whose tokens are verified by `source`."""
+        users = select(PartnerRow.id).where(PartnerRow.document.is_not(None), source == _URL)
+        return frozenset(self.database.read(lambda connection: connection.scalars(users).all()))
+
+    def retire_unused(self, tried_before: datetime) -> int:
+        """Stop refreshing sources that no partner names, tried last before that moment; return how many that were.
+
+        Their rows stay, and so do their revocations; whoever names one again asks for it.
+        """
+        is_used = exists().where(PartnerRow.document.is_not(None), KeysetRow.source == _URL)
+        unused = (
+            update(KeysetRow)
+            .where(KeysetRow.refresh_at.is_not(None), KeysetRow.attempted_at < tried_before, ~is_used)
+            .values(refresh_at=None)
+        )
+        return self.database.write(lambda connection: connection.execute(unused).rowcount)
+
+    def load_figures(self) -> Sequence[SourceFigures]:
+        """Return the figures of at most 1,000 sources, by name."""
+        chosen = select(*LIGHT, *HEAVY, KeysetRow.fetches).order_by(KeysetRow.source).limit(MOST_FIGURES)
+        parked = select(SessionRow.parked_on, func.count().label("sessions")).where(SessionRow.parked_on.is_not(None))
+
+        def read(connection: Connection) -> Sequence[SourceFigures]:
+            counts = connection.execute(parked.group_by(SessionRow.parked_on)).mappings()
+            waiting = {count["parked_on"]: count["sessions"] for count in counts}
+            rows = connection.execute(chosen).mappings()
+            return [SourceFigures(to_keyset(row), row["fetches"], waiting.get(row["source"], 0)) for row in rows]
+
+        return self.database.read(read)
+
+
+def _find(connection: Connection, source: str) -> StoredKeyset | None:
+    chosen = select(*LIGHT, *HEAVY).where(KeysetRow.source == source)
+    row = connection.execute(chosen).mappings().first()
+    return None if row is None else StoredKeyset(to_keyset(row), read_first_seen(connection, source))
+
+
+def _locked(connection: Connection, source: str, now: datetime) -> RowMapping:
+    insert_if_absent(connection, KeysetRow, empty_row(source, now))
+    columns = (*LIGHT, *HEAVY, KeysetRow.lease_token, KeysetRow.lease_until)
+    chosen = select(*columns).where(KeysetRow.source == source).with_for_update()
+    return connection.execute(chosen).mappings().one()

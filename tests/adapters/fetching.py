@@ -1,0 +1,72 @@
+"""Sessions that wait for a partner's answer, put into any implementation of the stores."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from app.domain.breaker import EndedCall
+from app.domain.health import PartnerCalls, PartnerLimits, after_batch
+from app.domain.session import ClaimedSession, Priority, Stage
+from app.fetch_ports import FetchClaim, FetchClaimed
+from app.ports import Claim
+from app.reasons import PrefillReason
+from tests.adapters.stores import Stores
+from tests.builders import NOW, move, new_session, outcome, request
+
+LEASE = timedelta(seconds=30)
+LATER = NOW + timedelta(seconds=2)
+WIDE = PartnerLimits(max_concurrency=10_000)
+
+
+def waiting(
+    stores: Stores,
+    number: int = 1,
+    partner_id: str = "acme",
+    priority: Priority = Priority.FRESH,
+    due_at: datetime = NOW,
+    **changes: object,
+) -> list[str]:
+    """Put `number` sessions into the stage `fetch`; return their ids in the order of the queue."""
+    sessions = [new_session(partner_id=partner_id, **changes) for _ in range(number)]
+    stores.intake.add(sessions, NOW)
+    leases = stores.queue.claim(Claim(Stage.VERIFY, number, NOW, NOW + LEASE))
+    moves = [
+        move(
+            session,
+            Stage.FETCH,
+            due_at=due_at + timedelta(microseconds=place),
+            priority=priority,
+            outcome=outcome(),
+            request=request(),
+        )
+        for place, session in enumerate(leases)
+    ]
+    stores.queue.finish(moves, NOW)
+    return [session.id for session in leases]
+
+
+def claim_fairly(
+    stores: Stores,
+    limits: Mapping[str, PartnerLimits] | None = None,
+    limit: int = 256,
+    now: datetime = LATER,
+    turn: float = 0.0,
+) -> FetchClaimed:
+    """Claim by default for the partner `acme`, without limits of its own."""
+    return stores.fetches.claim_fairly(FetchClaim(limits or {"acme": WIDE}, limit, now, now + LEASE, turn))
+
+
+def finish(stores: Stores, sessions: Sequence[ClaimedSession], now: datetime = LATER) -> None:
+    """Settle `sessions`."""
+    stores.queue.finish([move(session) for session in sessions], now)
+
+
+def open_breaker(stores: Stores, partner_id: str = "acme", now: datetime = LATER) -> None:
+    """Let 20 calls fail."""
+    calls = PartnerCalls(tuple(EndedCall(now, PrefillReason.TIMEOUT) for _ in range(20)))
+    stores.health.change({partner_id: lambda health: after_batch(health, calls, now, 0.0)}, now)
+
+
+def end_calls(stores: Stores, number: int, now: datetime) -> None:
+    """Let calls of `acme` that began now go well."""
+    calls = PartnerCalls(tuple(EndedCall(now) for _ in range(number)))
+    stores.health.change({"acme": lambda health: after_batch(health, calls, now, 0.0)}, now)

@@ -1,0 +1,156 @@
+"""Key sets on real databases: what a batch costs, and who wins when a save and a parking meet."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, event, select, update
+
+from app.adapters.database.engine import Database
+from app.adapters.database.keyset_desk import SqlKeysetDesk
+from app.adapters.database.keyset_history import KEPT_EVENTS
+from app.adapters.database.keysets import SqlKeysets
+from app.adapters.database.schema import KeysetRow
+from app.adapters.database.session_parking import wake_parked
+from app.domain.keyset_history import thumbprint_of
+from app.domain.keyset_override import after_pin, after_revoke
+from app.domain.session import Stage
+from app.management_ports import DocumentKind
+from app.ports import Claim
+from tests.adapters.stores import sql_stores
+from tests.builders import NOW, SOURCE, jwk, keyset, move, new_session
+
+LEASE = timedelta(seconds=15)
+SOURCES = frozenset(f"https://partner-{number}.example/jwks.json" for number in range(50))
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that read."""
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(database.reading, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(database.reading, "before_cursor_execute", note)
+
+
+def publish(keysets: SqlKeysets, version: int = 1, kid: str = "k1") -> None:
+    """Save a set for each of SOURCES."""
+    now = NOW + timedelta(minutes=version)
+    for source in SOURCES:
+        SqlKeysetDesk(keysets.database).request(source, now)
+    for claimed in keysets.claim_due(len(SOURCES), now, now + LEASE):
+        saved = keyset(
+            source=claimed.source, version=version, keys=(jwk(kid),), refresh_at=NOW, fetched_at=now, attempted_at=now
+        )
+        assert keysets.save(saved, claimed.lease_token or "", now)
+
+
+def test_load_costs_one_query_a_batch_cold_warm_and_changed(database: Database) -> None:
+    keysets = SqlKeysets(database)
+    publish(keysets)
+
+    costs = []
+    for version in (1, 1, 2, 2):
+        if version == 2:
+            publish(keysets, version, "k2")
+        with counted(database) as statements:
+            loaded = keysets.load(SOURCES)
+        costs.append(len(statements))
+        assert {one.version for one in loaded.values()} == {version}
+        assert {str(one.keys[0]["kid"]) for one in loaded.values()} == {f"k{version}"}
+
+    assert costs == [1, 1, 1, 1]
+
+
+def test_revocation_counts_from_the_next_load_in_every_process(database: Database) -> None:
+    processes = [SqlKeysets(database) for _ in range(3)]
+    publish(processes[0])
+    for process in processes:
+        process.load(SOURCES)
+    source = min(SOURCES)
+
+    SqlKeysetDesk(database).change(source, lambda one: after_revoke(one, frozenset({thumbprint_of(jwk())})), NOW)
+
+    assert [process.load(SOURCES)[source].revoked for process in processes] == [{thumbprint_of(jwk())}] * 3
+
+
+def test_parking_that_meets_a_save_not_yet_committed_waits_for_it_and_wakes(database: Database) -> None:
+    stores = sql_stores(database)
+    stores.keysets.ask({SOURCE: frozenset()}, NOW)
+    judged_by = stores.keysets.load(frozenset({SOURCE}))[SOURCE]
+    session = new_session()
+    stores.intake.add([session], NOW)
+    [claimed] = stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))
+    parking = move(claimed, Stage.VERIFY, outcome=None, due_at=NOW + timedelta(hours=1), parked_on=SOURCE)
+
+    def park_and_look() -> bool:
+        stores.queue.finish([parking], NOW)
+        return stores.keysets.wake_if_renewed({SOURCE: judged_by}, NOW)
+
+    with ThreadPoolExecutor(1) as threads:
+        with database.writing.begin() as saving:
+            _save_unfinished(saving)
+            look = threads.submit(park_and_look)
+            with pytest.raises(TimeoutError):
+                look.result(0.3)
+        is_woken = look.result(10)
+
+    assert is_woken
+    assert len(stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))) == 1
+
+
+def test_users_of_a_source_are_the_partners_that_name_it(database: Database) -> None:
+    stores, signature = sql_stores(database), {"method": "jwks", "jwks_url": SOURCE}
+    for id_, document in {"acme": signature, "globex": signature, "other": {"method": "public_key"}}.items():
+        stores.documents.put(DocumentKind.PARTNER, id_, {"name": id_, "signature": document}, None, NOW)
+
+    users = SqlKeysetDesk(database).load_users(SOURCE)
+
+    assert users == {"acme", "globex"}
+
+
+def test_source_that_a_partner_names_is_not_retired(database: Database) -> None:
+    stores, desk = sql_stores(database), SqlKeysetDesk(database)
+    publish(SqlKeysets(database))
+    source = min(SOURCES)
+    document = {"name": "ACME", "signature": {"method": "jwks", "jwks_url": source}}
+    stores.documents.put(DocumentKind.PARTNER, "acme", document, None, NOW)
+    configured = {"name": "X", "signature": {"method": "public_key"}}
+    stores.documents.put(DocumentKind.PARTNER, "other", configured, None, NOW)
+
+    retired = desk.retire_unused(NOW + timedelta(hours=9))
+
+    stored = desk.find(source)
+    assert retired == len(SOURCES) - 1
+    assert stored is not None
+    assert stored.keyset.refresh_at is not None
+
+
+def test_history_of_a_restless_partner_is_bounded_and_knows_the_present_keys(database: Database) -> None:
+    desk = SqlKeysetDesk(database)
+    stays = jwk("stays")
+    for round_ in range(KEPT_EVENTS // 100 + 3):
+        restless = tuple(jwk(f"{round_}-{number}") for number in range(50))
+        desk.change(SOURCE, lambda one, keys=restless: after_pin(one, (stays, *keys)), NOW)  # type: ignore[misc]  # bound here
+
+    events = desk.load_history(SOURCE, 100_000)
+
+    assert len(events) <= KEPT_EVENTS + 1
+    stored = desk.find(SOURCE)
+    assert stored is not None
+    assert thumbprint_of(stays) in stored.first_seen
+
+
+def _save_unfinished(connection: Connection) -> None:
+    connection.execute(select(KeysetRow.source).where(KeysetRow.source == SOURCE).with_for_update())
+    values = {"fetched_at": NOW, "attempted_at": NOW, "version": 1}
+    connection.execute(update(KeysetRow).where(KeysetRow.source == SOURCE).values(values))
+    wake_parked(connection, SOURCE, NOW)

@@ -1,0 +1,84 @@
+"""Partners' health: one row for all processes, no change lost, no limit exceeded."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from app.domain.breaker import Breaker, EndedCall
+from app.domain.budget import Bucket
+from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch
+from app.reasons import PrefillReason
+from tests.adapters.fetching import LATER, claim_fairly, end_calls, open_breaker, waiting
+from tests.adapters.stores import Stores
+from tests.builders import NOW
+
+Another = Callable[[], Stores]
+
+
+def test_health_is_kept_as_it_was_given(stores: Stores) -> None:
+    calls = PartnerCalls(
+        (EndedCall(NOW, PrefillReason.HTTP_5XX), EndedCall(NOW)), first_tries=2, retry_after=timedelta(seconds=30)
+    )
+    expected = after_batch(PartnerHealth(), calls, NOW, 0.5)
+
+    returned = stores.health.change({"acme": lambda health: after_batch(health, calls, NOW, 0.5)}, NOW)
+
+    assert returned == {"acme": expected}
+    assert stores.health.load(["acme", "globex"]) == {"acme": expected, "globex": PartnerHealth()}
+
+
+def test_health_of_an_open_breaker_is_kept(stores: Stores) -> None:
+    health = PartnerHealth(Breaker((), LATER, 3, 1, 4, 2), Bucket(1.5, NOW), Bucket(0.25, NOW))
+
+    stores.health.change({"acme": lambda _: health}, NOW)
+
+    assert stores.health.load(["acme"]) == {"acme": health}
+
+
+def test_health_changed_by_one_process_counts_for_another(stores: Stores, another: Another) -> None:
+    waiting(stores, 5)
+
+    open_breaker(another())
+
+    assert claim_fairly(stores).sessions == []
+    assert stores.health.load(["acme"])["acme"].breaker.openings == 1
+
+
+def test_health_changes_of_several_processes_are_all_counted(stores: Stores, another: Another) -> None:
+    processes = [another() for _ in range(4)]
+
+    def count(process: Stores) -> None:
+        for _ in range(10):
+            end_calls(process, 1, NOW)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, processes))
+
+    [tally] = stores.health.load(["acme"])["acme"].breaker.window
+    assert tally.calls == 40
+
+
+def test_claims_of_several_processes_at_once_never_exceed_the_limit(stores: Stores, another: Another) -> None:
+    ids = waiting(stores, 120)
+    limits = {"acme": PartnerLimits(max_concurrency=50)}
+    processes = [another() for _ in range(4)]
+
+    def claim_some(process: Stores) -> list[str]:
+        return [session.id for _ in range(5) for session in claim_fairly(process, limits, limit=9).sessions]
+
+    with ThreadPoolExecutor(4) as threads:
+        claimed = [id_ for taken in threads.map(claim_some, processes) for id_ in taken]
+
+    assert len(claimed) == len(set(claimed)) == 50
+    assert set(claimed) == set(ids[:50])
+
+
+def test_claims_of_several_processes_half_open_let_one_call_through(stores: Stores, another: Another) -> None:
+    waiting(stores, 50)
+    open_breaker(stores)
+    processes = [another() for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as threads:
+        claims = list(threads.map(lambda process: claim_fairly(process, now=LATER + timedelta(seconds=5)), processes))
+
+    assert sum(len(claimed.sessions) for claimed in claims) == 1

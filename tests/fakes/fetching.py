@@ -1,0 +1,108 @@
+"""Claims partner by partner, and partners' health, in memory."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+
+from app.domain.admission import PartnerQueue, admit
+from app.domain.health import PartnerHealth
+from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage
+from app.fetch_ports import FetchClaim, FetchClaimed, HealthChange, PartnerFigures, WaitingRows
+from app.ports import Claim
+from tests.fakes.sessions import MemorySession, MemorySessions
+
+
+@dataclass(slots=True)
+class MemoryPartnerHealth:
+    """The twin of HealthStore; `rows` are open to tests."""
+
+    rows: dict[str, PartnerHealth] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def load(self, partner_ids: Collection[str]) -> Mapping[str, PartnerHealth]:
+        return {id_: self.rows.get(id_, PartnerHealth()) for id_ in partner_ids}
+
+    def change(self, changes: Mapping[str, HealthChange], now: datetime) -> Mapping[str, PartnerHealth]:
+        del now
+        with self._lock:
+            for id_, change in changes.items():
+                self.rows[id_] = change(self.rows.get(id_, PartnerHealth()))
+            return {id_: self.rows[id_] for id_ in changes}
+
+
+@dataclass(slots=True)
+class MemoryFetchQueue:
+    """The twin of FetchQueue, on the rows of a MemorySessions."""
+
+    sessions: MemorySessions
+    _lock: Lock = field(default_factory=Lock)
+
+    def list_due(self, now: datetime) -> Sequence[str]:
+        return sorted({row.made.partner_id for row in self.sessions.rows.values() if _is_due(row, now)})
+
+    def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
+        with self._lock:
+            health = MemoryPartnerHealth(self.sessions.healths)
+            queues = [self._queue(id_, claim.now) for id_ in claim.limits]
+            healths = health.load(claim.limits)
+            admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
+            plain = Claim(Stage.FETCH, claim.limit, claim.now, claim.lease_until)
+            sessions = self.sessions.lease(admission.ids, plain)
+            self.sessions.healths.update(admission.changed)
+            order = {id_: place for place, id_ in enumerate(self._in_queue_order(admission.ids))}
+            sessions = sorted(sessions, key=lambda session: order[session.id])
+            return FetchClaimed(sessions, admission.is_full, admission.awaits_answers, admission.again_at)
+
+    def _queue(self, partner_id: str, now: datetime) -> PartnerQueue:
+        rows = [row for row in self.sessions.rows.values() if row.made.partner_id == partner_id and _is_due(row, now)]
+        free = [row for row in rows if row.is_due(now) and row.crashes_with_claim() < MAX_CRASHES_IN_COMPANY]
+        free.sort(key=lambda row: row.due_at or now)
+        good = [row for row in free if row.made.expires_at > now or row.priority is Priority.REPLAY]
+        due = {priority: [row.made.id for row in good if row.priority is priority] for priority in Priority}
+        over = [row.made.id for row in free if row not in good]
+        in_flight = sum(row.lease_until is not None and row.lease_until >= now for row in rows)
+        return PartnerQueue(partner_id, in_flight, due, over)
+
+    def _in_queue_order(self, ids: Sequence[str]) -> Sequence[str]:
+        rows = self.sessions.rows
+        return sorted(ids, key=lambda id_: (rows[id_].priority, rows[id_].due_at))
+
+
+@dataclass(slots=True)
+class MemoryDeliveryFigures:
+    """The twin of DeliveryFigures."""
+
+    sessions: MemorySessions
+
+    def count_stages(self) -> Mapping[Stage, Mapping[Priority, int]]:
+        counts: dict[Stage, dict[Priority, int]] = {stage: {} for stage in Stage}
+        for stage in Stage:
+            rows = [row for row in self.sessions.rows.values() if row.stage is stage]
+            if stage in (Stage.DONE, Stage.DEAD):
+                counts[stage] = {Priority.FRESH: len(rows)}
+            else:
+                counts[stage] = {each: sum(row.priority is each for row in rows) for each in Priority}
+        return counts
+
+    def load_partners(self, partner_id: str | None, now: datetime) -> Sequence[PartnerFigures]:
+        waiting = {row.made.partner_id for row in self.sessions.rows.values() if row.stage is Stage.FETCH}
+        ids = [partner_id] if partner_id else sorted({*waiting, *self.sessions.healths})
+        healths = MemoryPartnerHealth(self.sessions.healths).load(ids)
+        return [
+            PartnerFigures(id_, healths[id_], {each: self._count(id_, each, now) for each in Priority}) for id_ in ids
+        ]
+
+    def _count(self, partner_id: str, priority: Priority, now: datetime) -> WaitingRows:
+        rows = [
+            row
+            for row in self.sessions.rows.values()
+            if (row.made.partner_id, row.stage, row.priority) == (partner_id, Stage.FETCH, priority)
+        ]
+        in_flight = sum(row.lease_until is not None and row.lease_until >= now for row in rows)
+        due = sum(row.is_due(now) for row in rows)
+        return WaitingRows(in_flight, due, sum(row.due_at is not None and row.due_at > now for row in rows))
+
+
+def _is_due(row: MemorySession, now: datetime) -> bool:
+    return row.stage is Stage.FETCH and row.due_at is not None and row.due_at <= now
