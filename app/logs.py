@@ -13,10 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
 from threading import get_ident
-from time import time
 from traceback import walk_tb
 from typing import Final
 
@@ -69,6 +66,7 @@ _LEVELS: Final[Mapping[str, int]] = {
     "error": logging.ERROR,
 }
 _LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
+_clock = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
 
 _chain: list[Processor] = []
@@ -104,7 +102,7 @@ def configure(level: str = "info", style: str = "json") -> None:
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
     name = event.pop("event", "")
-    return {"at": _moment(int(time() * 1000)), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+    return {**_clock(None, method, {}), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
 def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -200,11 +198,6 @@ class _ForeignHandler(logging.Handler):
             self._out.msg(self.format(record))
         except Exception as error:  # noqa: BLE001 - a record that cannot be formatted is told of, not raised
             self._out.msg(_encode({"event": "log.failed", **fault_fields(error)}))
-
-
-@lru_cache(maxsize=1)
-def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _name_foreign(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

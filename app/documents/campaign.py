@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from app.documents.fields import Document, Identifier, Language, Message, Name, Origin, Page, Variable, repeated
 from app.documents.mistakes import mistakes_in, refuse_if_any
-from app.domain.campaign import Campaign, FormField, Mode, Screen
+from app.domain.campaign import MAX_SESSION_TTL, Campaign, FormField, Mode, Screen
 from app.errors import Mistake, RequestInvalid
 from app.reasons import ParticipationReason
 
-_MAX_TTL_SECONDS = 30 * 24 * 3600
+_MAX_TTL_SECONDS = int(MAX_SESSION_TTL.total_seconds())
 _MAX_ENTRIES = 100
 _MAX_ALIAS_DIGITS = 10**256
 # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill

@@ -14,7 +14,7 @@ from app.documents.secrets import PARTNER, restore_secrets
 from app.documents.signature import UNIONS as SIGNATURE_UNIONS
 from app.documents.signature import Encryption, Signature, encryption_config, signature_config
 from app.domain.outside import OutboundPolicy
-from app.domain.partner import Partner
+from app.domain.partner import MAX_LEEWAY, Partner
 from app.errors import RequestInvalid
 
 _UNIONS = {**SIGNATURE_UNIONS, **PREFILL_UNIONS}
@@ -30,7 +30,7 @@ class PartnerDocument(Document):
     signature: Signature
     encryption: Encryption | None = None
     require_exp: bool = True
-    leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 60
+    leeway_seconds: Annotated[int, Field(ge=0, le=int(MAX_LEEWAY.total_seconds()))] = 60
     max_age_seconds: Annotated[int, Field(ge=1, le=_YEAR_SECONDS)] | None = None
     prefill: PrefillDocument | None = None
 

@@ -1,17 +1,18 @@
 """Key agreement: the content key of a JWE by ECDH-ES (RFC 7518 section 4.6, RFC 8037 section 3.2).
 
-The one algorithm that is not jwcrypto's when opening a JWE: jwcrypto makes a JWK of whatever the sender's `epk` holds,
-be it a command to generate one, and spends nearly as long on that as on the agreement. Making a JWE, it is jwcrypto's.
+The one algorithm that is not jwcrypto's: opening a JWE, jwcrypto makes a JWK of whatever the sender's `epk` holds, be
+it a command to generate one; and opening and making alike it spends longer on its JWKs than on the agreement.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
 from app.jose import base64url
 from app.jose.encryption_rules import POINT_BYTES
@@ -36,6 +37,32 @@ def agree_content_key(
     if len(content_key) * 8 != content_key_bits:
         raise ValueError("a content key of another size")
     return content_key
+
+
+def offer_content_key(
+    key: UsableKey, alg: str, enc: str, content_key_bits: int
+) -> tuple[bytes, bytes, Mapping[str, object]]:
+    """Return a new content key for the holder of `key`, that key encrypted, and what the header has to say of it."""
+    secret, epk = _exchange_with(key)
+    if alg not in _KEY_WRAP_BITS:
+        return _derive(secret, {}, enc, content_key_bits), b"", {"epk": epk}
+    content_key = os.urandom(content_key_bits // 8)
+    wrapping_key = _derive(secret, {}, alg, _KEY_WRAP_BITS[alg])
+    return content_key, aes_key_wrap(wrapping_key, content_key), {"epk": epk}
+
+
+def _exchange_with(key: UsableKey) -> tuple[bytes, Mapping[str, str]]:
+    """Return what a new ephemeral key and `key` agree on, and the ephemeral key's public half."""
+    public: Any = key.material.get_op_key("wrapKey")
+    curve = key.curve or ""
+    if key.kty == "OKP":
+        agreeing = X25519PrivateKey.generate()
+        x = agreeing.public_key().public_bytes_raw()
+        return agreeing.exchange(public), {"kty": "OKP", "crv": curve, "x": base64url.encode(x)}
+    ephemeral = ec.generate_private_key(_EC_CURVES[curve])
+    numbers, size = ephemeral.public_key().public_numbers(), POINT_BYTES[curve]
+    point = {name: base64url.encode(getattr(numbers, name).to_bytes(size, "big")) for name in ("x", "y")}
+    return ephemeral.exchange(ec.ECDH(), public), {"kty": "EC", "crv": curve, **point}
 
 
 def _shared_secret(key: UsableKey, header: Mapping[str, object]) -> bytes:

@@ -17,7 +17,7 @@ from typing import Final
 from app.domain.shape import MAX_TOKEN_BYTES
 from app.errors import TokenRejected
 from app.jose import base64url
-from app.jose.agreement import agree_content_key
+from app.jose.agreement import agree_content_key, offer_content_key
 from app.jose.encryption_rules import (
     CONTENT_ENCODINGS,
     ENCODING_RULES,
@@ -112,14 +112,25 @@ def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -
     said = {"alg": alg, "enc": enc, "cty": "JWT", **({} if kid is None else {"kid": kid})}
     open_nested(plaintext, said)
     rule = ENCODING_RULES[enc]
-    wrapped = KEY_RULES[alg].engine.wrap(key.material, rule.key_bits, None, said)
-    header = json.dumps({**said, **wrapped.get("header", {})}, separators=(",", ":"))
+    content_key, encrypted_key, more = _new_content_key(key, alg, enc, said)
+    header = json.dumps({**said, **more}, separators=(",", ":"))
     protected = base64url.encode(header.encode("utf-8"))
-    iv, ciphertext, tag = rule.engine.encrypt(wrapped["cek"], protected.encode("ascii"), plaintext)
-    token = ".".join((protected, *map(base64url.encode, (wrapped.get("ek", b""), iv, ciphertext, tag))))
+    iv, ciphertext, tag = rule.engine.encrypt(content_key, protected.encode("ascii"), plaintext)
+    token = ".".join((protected, *map(base64url.encode, (encrypted_key, iv, ciphertext, tag))))
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRejected(TokenReason.TOKEN_TOO_LARGE)
     return token
+
+
+def _new_content_key(
+    key: UsableKey, alg: str, enc: str, header: Mapping[str, object]
+) -> tuple[bytes, bytes, Mapping[str, object]]:
+    """Return a content key, that key encrypted for the holder of `key`, and what the header has to say of it."""
+    bits = ENCODING_RULES[enc].key_bits
+    if alg.startswith("ECDH-ES"):
+        return offer_content_key(key, alg, enc, bits)
+    wrapped = KEY_RULES[alg].engine.wrap(key.material, bits, None, header)
+    return wrapped["cek"], wrapped.get("ek", b""), wrapped.get("header", {})
 
 
 def _split(raw: str) -> _Message:

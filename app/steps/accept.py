@@ -73,11 +73,16 @@ class AcceptTokens:
 
 
 def session_ids(count: int, now: datetime, entropy: Callable[[int], bytes]) -> list[str]:
+    """Return new ids of sessions."""
+    return ids_by_time(ID_PREFIX, count, now, entropy)
+
+
+def ids_by_time(kind: str, count: int, now: datetime, entropy: Callable[[int], bytes]) -> list[str]:
     """Return new ids: 48 bits of milliseconds, then 80 random bits, in base32hex, so that they sort by time.
 
     Neighbours in time are neighbours in the index: a burst writes to few pages of it.
     """
-    prefix = ID_PREFIX + _base32hex(int(now.timestamp() * 1000), _TIME_CHARACTERS)
+    prefix = kind + _base32hex(int(now.timestamp() * 1000), _TIME_CHARACTERS)
     random = base64.b32hexencode(entropy(count * _RANDOM_BYTES)).decode().lower()
     return [prefix + random[i : i + _RANDOM_CHARACTERS] for i in range(0, len(random), _RANDOM_CHARACTERS)]
 

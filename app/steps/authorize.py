@@ -26,6 +26,8 @@ from app.steps.secrets import SIGNING_ALGORITHM, SigningKeys
 
 ACCESS_TOKEN_LIFE: Final = timedelta(hours=1)
 ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1
+_PARTNER_SCOPES = frozenset({Scope.CRYPTO_ENCRYPT})
+"""What a partner may do that has no client, but shows a token of its own."""
 _CLIENT_FRESH_FOR = timedelta(seconds=1)
 _CLIENTS_KEPT = 1024
 
@@ -100,21 +102,30 @@ class IssueAccessToken:
 
     def issue(self, client: ApiClient, scopes: frozenset[Scope], now: datetime) -> IssuedToken:
         """Return a token for a client that has proved who it is."""
+        return self._signed({"sub": client.id, "client_id": client.id}, scopes, ACCESS_TOKEN_LIFE, now)
+
+    def issue_to_partner(self, partner_id: str, life: timedelta) -> IssuedToken:
+        """Return a token for a partner that has shown a token of its own; `partner_id` tells it from a client's."""
+        parties = {"sub": partner_id, "client_id": partner_id, "partner_id": partner_id}
+        return self._signed(parties, _PARTNER_SCOPES, life, self.clock.now())
+
+    def _signed(
+        self, parties: Mapping[str, str], scopes: frozenset[Scope], life: timedelta, now: datetime
+    ) -> IssuedToken:
         scope = " ".join(sorted(scopes))
         claims = {
             "iss": self.base_url,
             "aud": self.base_url,
-            "sub": client.id,
-            "client_id": client.id,
+            **parties,
             "scope": scope,
             "jti": secrets.token_urlsafe(16),
             "iat": int(now.timestamp()),
-            "exp": int((now + ACCESS_TOKEN_LIFE).timestamp()),
+            "exp": int((now + life).timestamp()),
         }
         signing = self.keys.current()
         header = {"typ": ACCESS_TOKEN_TYPE, "kid": signing.kid}
         token = sign(json.dumps(claims).encode(), signing.key, SIGNING_ALGORITHM, header)
-        return IssuedToken(token, int(ACCESS_TOKEN_LIFE.total_seconds()), scope)
+        return IssuedToken(token, int(life.total_seconds()), scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ class AuthorizeRequest:
             raise Unauthenticated("The access token is not one of ours.")
         if now >= expires_at:
             raise Unauthenticated("The access token has expired.")
+        if "partner_id" in claims:
+            return Caller(f"partner:{client_id}", _PARTNER_SCOPES, client_id)
         client = self._client(client_id, now)
         if client is None or client.revoked_at is not None:
             raise Unauthenticated("The client has been revoked.")

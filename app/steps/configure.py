@@ -70,7 +70,7 @@ class ConfigureDocuments:
 
         Raise RequestInvalid with every mistake, PreconditionFailed, or the kind's unknown error.
         """
-        if not _ID.fullmatch(id_):
+        if not is_document_id(id_):
             raise RequestInvalid((Mistake("id", _ID_RULE),))
         stored = self.documents.find(kind, id_)
         if not (caller.sees(id_) if kind is DocumentKind.PARTNER else stored is None or _sees(caller, stored)):
@@ -110,7 +110,7 @@ class ConfigureDocuments:
         self.audit.add(AuditEntry(now, caller.client_id, f"{kind}.deleted", id_, {"version": stored.version}))
 
     def _find(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
-        stored = self.documents.find(kind, id_) if _ID.fullmatch(id_) else None
+        stored = self.documents.find(kind, id_) if is_document_id(id_) else None
         if stored is None or not _sees(caller, stored):
             raise _unknown(kind)
         return stored
@@ -140,8 +140,13 @@ class ConfigureDocuments:
         return document
 
     def _partner_exists(self, partner_id: str, caller: Caller) -> bool:
-        is_seen = caller.sees(partner_id) and bool(_ID.fullmatch(partner_id))
+        is_seen = caller.sees(partner_id) and is_document_id(partner_id)
         return is_seen and self.documents.find(DocumentKind.PARTNER, partner_id) is not None
+
+
+def is_document_id(text: str) -> bool:
+    """Tell whether a partner or campaign can have that id at all."""
+    return _ID.fullmatch(text) is not None
 
 
 def _sees(caller: Caller, stored: StoredDocument) -> bool:

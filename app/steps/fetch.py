@@ -10,11 +10,14 @@ from time import perf_counter
 
 import structlog
 
+from app.domain.breaker import EndedCall
+from app.domain.health import PartnerCalls, PartnerHealth, after_batch, pay_waiting_retries
 from app.domain.partner import AuthorizationSource, Partner, PrefillConfig
 from app.domain.prefill import Prefill, PrefillCall, expand_url, prefill_from_answer, unavailable
 from app.domain.retry import Failure, GiveUp, TryAgain, decide_retry
 from app.domain.session import ClaimedSession, Outcome, Priority, SessionMove, Stage
 from app.errors import OutsideError
+from app.fetch_ports import HealthStore
 from app.ports import Attempt, Clock, ConfigurationSource, PartnerApi, SessionQueue
 from app.reasons import PrefillReason
 
@@ -31,10 +34,11 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a call made of its session, and the record of the attempt (None if none was made)."""
+    """What a call made of its session, the record of the attempt (None if none was made), and a Retry-After."""
 
     move: SessionMove
     attempt: Attempt | None
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class FetchPrefills:
     """Calls partners for claimed sessions of the stage `fetch`; `jitter` returns a number in [0, 1)."""
 
     queue: SessionQueue
+    health: HealthStore
     configuration: ConfigurationSource
     partners: PartnerApi
     clock: Clock
@@ -59,6 +64,8 @@ class FetchPrefills:
         session = planned.session
         if planned.call is None or session.outcome is None:
             return Fetched(_dead(session, PrefillReason.POLICY), None)
+        if _is_over(session, self.clock.now()):
+            return Fetched(_dead(session, PrefillReason.DEADLINE), None)
         started_at, began = self.clock.now(), perf_counter()
         try:
             answer = await self.partners.fetch(planned.call)
@@ -72,25 +79,42 @@ class FetchPrefills:
             attempt = _attempt(session, started_at, began, None, answer.status)
             return Fetched(_done(session, session.outcome, prefill), attempt)
         attempt = _attempt(session, started_at, began, failure.error_class, failure.status)
-        return Fetched(self._after(session, failure), attempt)
+        return Fetched(self._after(session, failure), attempt, failure.retry_after)
 
     def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
-        """Save moves and attempts in one transaction; return the ids of the sessions whose lease still held."""
-        attempts = [one.attempt for one in fetched if one.attempt is not None]
-        moved = self.queue.finish([one.move for one in fetched], self.clock.now(), attempts)
-        for one in fetched:
+        """Tell the partners' health, then save moves and attempts in one transaction; return whose lease still held.
+
+        Health comes first, while the leases still count as calls in flight. Where the second transaction fails and
+        `save` is called again the calls count twice for health: a breaker may open early, no session is harmed.
+        """
+        now = self.clock.now()
+        saved = self._within_budget(fetched, now)
+        attempts = [one.attempt for one in saved if one.attempt is not None]
+        moved = self.queue.finish([one.move for one in saved], now, attempts)
+        for one in saved:
             _log_attempt(one, is_lost=one.move.id not in moved)
         return moved
 
+    def _within_budget(self, fetched: Sequence[Fetched], now: datetime) -> Sequence[Fetched]:
+        """Return `fetched` with those retries that the bank cannot pay for put behind the fresh calls."""
+        changes: dict[str, _Noted] = {}
+        for one in fetched:
+            if one.attempt is not None:
+                changes.setdefault(one.attempt.partner_id, _Noted(now, self.jitter())).add(one)
+        after = self.health.change(changes, now) if changes else {}
+        for partner_id, noted in changes.items():
+            _log_breaker(partner_id, noted.before, after[partner_id])
+        unpaid = {one.move.id for noted in changes.values() for one in noted.waiting[noted.paid :]}
+        return [_behind_fresh(one) if one.move.id in unpaid else one for one in fetched]
+
     def _after(self, session: ClaimedSession, error: OutsideError) -> SessionMove:
         now = self.clock.now()
-        bearer_ends_at = session.request.bearer_expires_at if session.request else None
         failure = Failure(
             error.error_class,
             session.attempts,
             session.received_at,
             session.deadline_at,
-            min(session.expires_at, bearer_ends_at or session.expires_at),
+            _ends_at(session),
             error.retry_after,
         )
         match decide_retry(failure, now, self.jitter()):
@@ -107,6 +131,52 @@ class FetchPrefills:
                 )
             case GiveUp(error_class):
                 return _dead(session, error_class)
+
+
+@dataclass(slots=True)
+class _Noted:
+    """What a batch means for one partner's health; called once under the lock of its row."""
+
+    now: datetime
+    jitter: float
+    calls: list[Fetched] = field(default_factory=list)
+    waiting: list[Fetched] = field(default_factory=list)
+    before: PartnerHealth = field(default_factory=PartnerHealth)
+    paid: int = 0
+
+    def add(self, fetched: Fetched) -> None:
+        self.calls.append(fetched)
+        if fetched.move.stage is Stage.FETCH and fetched.move.priority is Priority.FRESH:
+            self.waiting.append(fetched)
+
+    def __call__(self, health: PartnerHealth) -> PartnerHealth:
+        self.before = health
+        after = after_batch(health, self._summed_up(), self.now, self.jitter)
+        paid_for, self.paid = pay_waiting_retries(after, len(self.waiting), self.now)
+        return paid_for
+
+    def _summed_up(self) -> PartnerCalls:
+        attempts = [one.attempt for one in self.calls if one.attempt is not None]
+        return PartnerCalls(
+            ended=tuple(EndedCall(attempt.started_at, attempt.error_class) for attempt in attempts),
+            first_tries=sum(attempt.number == 1 for attempt in attempts),
+            retry_after=max((one.retry_after for one in self.calls if one.retry_after), default=None),
+        )
+
+
+def _behind_fresh(fetched: Fetched) -> Fetched:
+    return replace(fetched, move=replace(fetched.move, priority=Priority.RETRY))
+
+
+def _ends_at(session: ClaimedSession) -> datetime:
+    """Return when the session or its access token is good for nothing more."""
+    bearer_ends_at = session.request.bearer_expires_at if session.request else None
+    return min(session.expires_at, bearer_ends_at or session.expires_at)
+
+
+def _is_over(session: ClaimedSession, now: datetime) -> bool:
+    """Tell whether a call would be for nobody; who replays an expired session wants what is behind it."""
+    return session.priority is not Priority.REPLAY and now >= _ends_at(session)
 
 
 def _call(session: ClaimedSession, partner: Partner | None) -> PrefillCall | None:
@@ -156,6 +226,16 @@ def _attempt(
 ) -> Attempt:
     duration = timedelta(seconds=perf_counter() - began)
     return Attempt(session.id, session.partner_id, session.attempts, started_at, duration, error_class, status)
+
+
+def _log_breaker(partner_id: str, before: PartnerHealth, after: PartnerHealth) -> None:
+    was_open, is_open = before.breaker.opened_until, after.breaker.opened_until
+    if is_open is not None and is_open != was_open:
+        _log.warning(
+            "breaker.opened", partner_id=partner_id, until=is_open.isoformat(), openings=after.breaker.openings
+        )
+    elif is_open is None and was_open is not None:
+        _log.info("breaker.closed", partner_id=partner_id)
 
 
 def _log_attempt(fetched: Fetched, *, is_lost: bool) -> None:

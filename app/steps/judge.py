@@ -4,11 +4,13 @@ The order is the gate's: shape, encryption, algorithm, key, signature, strict cl
 claims mean. Touches no store: the key set is handed in as it was read for the whole batch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from app.domain.claims import numeric_date
-from app.domain.keyset import Keyset, KeysetPolicy, Park, Refuse, Serve, decide_lookup
+from app.domain.keyset import Keyset, KeysetPolicy, Lookup, Park, Refuse, Serve, decide_lookup, is_served
 from app.domain.partner import EncryptionMethod, Partner, SignatureMethod
 from app.domain.strict_json import NotStrictJson, parse_object
 from app.domain.token import SignedClaims
@@ -21,11 +23,12 @@ from app.reasons import TokenReason
 from app.steps.keyring import Keyring
 
 _AGREED = frozenset(alg for alg in KEY_ALGORITHMS if alg.startswith(("RSA-", "ECDH-")))
-_KEY_ALGORITHMS = {
+KEY_ALGORITHMS_OF: Final[Mapping[EncryptionMethod, frozenset[str]]] = {
     EncryptionMethod.SHARED_SECRET: KEY_ALGORITHMS - _AGREED,
     EncryptionMethod.KEY_PAIR: _AGREED,
     EncryptionMethod.CRYPTO_API: frozenset({"ECDH-ES+A256KW"}),
 }
+"""What a token may be encrypted with, by the method of its partner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,44 @@ class JudgeToken:
     policy: KeysetPolicy
 
     def __call__(
-        self, text: str, partner: Partner, keyset: Keyset | None, received_at: datetime, now: datetime
+        self,
+        text: str,
+        partner: Partner,
+        keyset: Keyset | None,
+        received_at: datetime,
+        now: datetime,
+        *,
+        is_first_look: bool = False,
     ) -> SignedClaims | Waiting:
         """Return the signed claims, or that the token has to wait for its key; raise TokenRejected."""
         token = self._decrypted(open_token(text), partner, now)
+        return self.judge_signed(token, partner, keyset, received_at, now, is_first_look=is_first_look)
+
+    def judge_signed(
+        self,
+        token: UnverifiedToken,
+        partner: Partner,
+        keyset: Keyset | None,
+        received_at: datetime,
+        now: datetime,
+        *,
+        is_first_look: bool = False,
+    ) -> SignedClaims | Waiting:
+        """Do so for a JWS, be it demanded or not that it comes encrypted; raise TokenRejected."""
+        if token.encrypted:
+            raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
         if token.alg not in partner.signature.algorithms:
             raise TokenRejected(TokenReason.ALG_NOT_ALLOWED)
         if partner.signature.method is not SignatureMethod.JWKS:
             key = verify(token, self.keyring.signature_keys(partner, now), partner.signature.algorithms)
             return _signed(token, key, None)
-        published = self._published_key(token, partner, keyset, received_at, now)
-        if isinstance(published, Waiting):
-            return published
+        kid = require_kid(token)
+        published = self._published_key(kid, keyset, now)
+        if published is None:
+            lookup = decide_lookup(
+                keyset, kid, received_at, _ends_at(token), now, self.policy, is_first_look=is_first_look
+            )
+            return _waiting(lookup, kid, partner.signature.jwks_url or "", keyset, now)
         key = verify(token, (published,), partner.signature.algorithms)
         return _signed(token, key, keyset.version if keyset else None)
 
@@ -70,27 +99,28 @@ class JudgeToken:
             raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
         keys = self.keyring.encryption_keys(partner, now)
         named = [key for key in keys if key.kid is not None and key.kid == token.kid]
-        plaintext = decrypt(token, named or keys, _KEY_ALGORITHMS[encryption.method], CONTENT_ENCODINGS)
+        plaintext = decrypt(token, named or keys, KEY_ALGORITHMS_OF[encryption.method], CONTENT_ENCODINGS)
         return open_nested(plaintext, token.header)
 
-    def _published_key(
-        self, token: UnverifiedToken, partner: Partner, keyset: Keyset | None, received_at: datetime, now: datetime
-    ) -> UsableKey | Waiting:
-        kid = require_kid(token)
-        lookup = decide_lookup(keyset, kid, received_at, _ends_at(token), now, self.policy)
-        match lookup:
-            case Refuse(reason):
-                raise TokenRejected(reason, "kid")
-            case Park():
-                is_missing_kid = keyset is not None and bool(keyset.keys)
-                return Waiting(lookup, partner.signature.jwks_url or "", kid if is_missing_kid else None)
-            case Serve():
-                key = self.keyring.keyset_keys(keyset).get(kid) if keyset else None
-                if key is None:
-                    raise TokenRejected(TokenReason.KID_UNKNOWN, "kid")
-                if keyset and key.thumbprint in keyset.revoked:
-                    raise TokenRejected(TokenReason.KEY_REVOKED, "kid")
-                return key
+    def _published_key(self, kid: str, keyset: Keyset | None, now: datetime) -> UsableKey | None:
+        """Return the key that is served under `kid`, or None; asked for each token, so nothing is decided here."""
+        if keyset is None or not is_served(keyset, now):
+            return None
+        key = self.keyring.keyset_keys(keyset).get(kid)
+        if key is not None and key.thumbprint in keyset.revoked:
+            raise TokenRejected(TokenReason.KEY_REVOKED, "kid")
+        return key
+
+
+def _waiting(lookup: Lookup, kid: str, source: str, keyset: Keyset | None, now: datetime) -> Waiting:
+    match lookup:
+        case Park():
+            is_missing_kid = keyset is not None and is_served(keyset, now)
+            return Waiting(lookup, source, kid if is_missing_kid else None)
+        case Refuse(reason):
+            raise TokenRejected(reason, "kid")
+        case Serve():  # the set has the kid, and a key that this version does not read
+            raise TokenRejected(TokenReason.KID_UNKNOWN, "kid")
 
 
 def _signed(token: UnverifiedToken, key: UsableKey, keyset_version: int | None) -> SignedClaims:

@@ -1,17 +1,20 @@
 """Parsed keys, cached per process: configured ones by (partner, version), key sets by (source, version, revocations).
 
-Parsing is what costs (a private key 33 ms), so it is done once. A new version is a new entry; the oldest ones fall out.
+Parsing is what costs (a private RSA key 33 ms), so it is done once; of our own key pairs once for each key, whatever
+changes around them. A new version is a new entry; the oldest ones fall out.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Generic, Literal, TypeVar
 
 from app.domain.keyset import Keyset
-from app.domain.partner import KeyMaterial, Partner
+from app.domain.partner import EncryptionMethod, KeyMaterial, Partner
+from app.errors import InsideError
 from app.jose.keys import KeyPolicy, KeyRefused, UsableKey, import_keys, import_pem, import_secret
 
 _CACHED_ENTRIES = 4096
@@ -55,6 +58,7 @@ class Keyring:
 
     _configured: RecentlyParsed[tuple[TimedKey, ...]] = field(default_factory=RecentlyParsed)
     _published: RecentlyParsed[Mapping[str, UsableKey]] = field(default_factory=RecentlyParsed)
+    _ours: RecentlyParsed[UsableKey] = field(default_factory=RecentlyParsed)
 
     def signature_keys(self, partner: Partner, now: datetime) -> Sequence[UsableKey]:
         """Return the configured keys that may verify this partner's signatures at `now`."""
@@ -62,17 +66,37 @@ class Keyring:
         return _active(self._configured.get(place, lambda: _import_all(partner.signature.keys)), now)
 
     def encryption_keys(self, partner: Partner, now: datetime) -> Sequence[UsableKey]:
-        """Return the shared secrets that may decrypt this partner's tokens at `now`; none without encryption."""
-        if partner.encryption is None:
+        """Return the shared secrets, or our private keys, that may decrypt this partner's tokens at `now`.
+
+        None without encryption. Of private keys the newest come first.
+        """
+        encryption = partner.encryption
+        if encryption is None:
             return ()
-        materials = partner.encryption.keys
-        place = ("encryption", partner.id, partner.version)
-        return _active(self._configured.get(place, lambda: _import_all(materials)), now)
+        place = ("encryption", partner.id, partner.version, encryption.generation)
+        is_shared = encryption.method is EncryptionMethod.SHARED_SECRET
+        load = partial(_import_all if is_shared else self._import_ours, encryption.keys)
+        return _active(self._configured.get(place, load), now)
 
     def keyset_keys(self, keyset: Keyset) -> Mapping[str, UsableKey]:
         """Return the keys of a partner's JWK Set by kid."""
         place = (keyset.source, keyset.version, keyset.revoked_epoch)
         return self._published.get(place, lambda: _by_kid(keyset))
+
+    def _import_ours(self, materials: Sequence[KeyMaterial]) -> tuple[TimedKey, ...]:
+        return tuple(
+            TimedKey(self._ours.get(material.kid, partial(_import_private, material)), material.not_after)
+            for material in materials
+        )
+
+
+def _import_private(material: KeyMaterial) -> UsableKey:
+    # Of a key that agrees, `alg` is advice to whoever encrypts; what is allowed is decided by the partner's method.
+    jwk = {name: value for name, value in (material.jwk or {}).items() if name != "alg"}
+    imported = import_keys(jwk)
+    if not imported.keys:
+        raise InsideError("a stored private key cannot be read")
+    return imported.keys[0]
 
 
 def _active(keys: Sequence[TimedKey], now: datetime) -> Sequence[UsableKey]:

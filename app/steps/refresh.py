@@ -1,6 +1,6 @@
 """Refresh key sets: claim the sources that are due, fetch each, import key by key, save under the fencing token.
 
-A failed fetch keeps the old keys. What waits for a source is made due by the same transaction that saves its keys.
+A failed fetch keeps the old keys. What waits for a source is made due by the same transaction that saves a good set.
 """
 
 import asyncio
@@ -9,15 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.domain.keyset import (
-    DroppedKey,
-    Keyset,
-    KeysetAnswer,
-    KeysetPolicy,
-    after_failure,
-    after_not_modified,
-    after_success,
-)
+from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy
+from app.domain.keyset_refresh import KeysetAnswer, after_failure, after_not_modified, after_success, is_success
 from app.errors import OutsideError
 from app.jose.keys import ImportedKeys, KeyPolicy, import_keys, public_jwk
 from app.ports import Clock, Hints, JwksApi, KeysetQueue, Work
@@ -48,7 +41,7 @@ class RefreshKeysets:
     async def _refresh(self, keyset: Keyset) -> None:
         refreshed = await self._fetched(keyset)
         is_saved = await asyncio.to_thread(self.queue.save, refreshed, keyset.lease_token or "", self.clock.now())
-        if is_saved:
+        if is_saved and is_success(refreshed):
             self.hints.ring(Work.VERIFY)
         _log.info(
             "keyset.failed" if refreshed.last_error else "keyset.refreshed",

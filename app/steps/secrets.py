@@ -1,6 +1,8 @@
 """The secrets that the installation makes for itself: the key of its digests, and the keys that sign access tokens.
 
-Each first secret has a fixed kid, so that of several processes that start together one makes it and all use it.
+Each secret's kid is its number, so that of several processes that make one together one succeeds and all use it.
+Signing keys follow each other by age alone: a new one is published before it signs, and an old one as long as a token
+that it signed may live.
 """
 
 import json
@@ -23,8 +25,14 @@ SIGNING: Final = "signing"
 SIGNING_ALGORITHM: Final = "ES256"
 
 _FIRST_DIGEST_KID = "1"
-_FIRST_SIGNING_KID = "signing-1"
+_SIGNING_KID = "signing-{number}"
 _DIGEST_BYTES = 32
+SIGNS_FOR: Final = timedelta(days=30)
+"""How old the newest key becomes before another is made."""
+ANNOUNCED_FOR: Final = timedelta(minutes=10)
+"""How long a new key is published before it signs: twice what a copy of our JWK Set may be kept."""
+HONOURED_FOR: Final = timedelta(hours=2)
+"""How long a key is published after its last signature: twice the life of an access token."""
 _FRESH_FOR = timedelta(seconds=30)
 """How long a process signs with what it has read."""
 _ASKED_AGAIN_AFTER = timedelta(seconds=1)
@@ -44,8 +52,7 @@ class EnsureSecrets:
         if not self.secrets.load(DIGEST):
             self.secrets.add(InstallationSecret(DIGEST, _FIRST_DIGEST_KID, os.urandom(_DIGEST_BYTES), now))
         if not self.secrets.load(SIGNING):
-            private, _ = generate_key(SIGNING_ALGORITHM, _FIRST_SIGNING_KID)
-            self.secrets.add(InstallationSecret(SIGNING, _FIRST_SIGNING_KID, json.dumps(private).encode(), now))
+            self.secrets.add(_new_signing_key(1, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,12 @@ class SigningKey:
     kid: str
     key: UsableKey = field(repr=False)
     public: Mapping[str, object]
+    created_at: datetime
 
 
 @dataclass(slots=True)
 class SigningKeys:
-    """Our signing keys, read anew every 30 s; safe to share between threads."""
+    """Our signing keys, read anew and followed by another in time every 30 s; safe to share between threads."""
 
     secrets: SecretStore
     clock: Clock
@@ -72,7 +80,8 @@ class SigningKeys:
         keys = self.load()
         if not keys:
             raise InsideError("there is no signing key: run the migration")
-        return keys[0]
+        announced_by = self.clock.now() - ANNOUNCED_FOR
+        return next((key for key in keys if key.created_at <= announced_by), keys[-1])
 
     def find(self, kid: object) -> SigningKey | None:
         """Return the key of that kid, or None."""
@@ -84,17 +93,36 @@ class SigningKeys:
         now = self.clock.now()
         with self._lock:
             if self._read_at is None or not self._keys or not self._read_at <= now < self._read_at + fresh_for:
-                in_use = [secret for secret in self.secrets.load(SIGNING) if not _is_retired(secret, now)]
-                self._keys, self._read_at = tuple(map(_parse, in_use)), now
+                self._keys, self._read_at = tuple(map(_parse, _in_use(self._renewed(now), now))), now
             return self._keys
+
+    def _renewed(self, now: datetime) -> Sequence[InstallationSecret]:
+        known = self.secrets.load(SIGNING)
+        if not known or now < known[0].created_at + SIGNS_FOR:
+            return known
+        self.secrets.add(_new_signing_key(len(known) + 1, now))
+        return self.secrets.load(SIGNING)
 
 
 def _key_of(kid: object, keys: Sequence[SigningKey]) -> SigningKey | None:
     return next((key for key in keys if key.kid == kid), None)
 
 
-def _is_retired(secret: InstallationSecret, now: datetime) -> bool:
-    return secret.retired_at is not None and secret.retired_at <= now
+def _new_signing_key(number: int, now: datetime) -> InstallationSecret:
+    kid = _SIGNING_KID.format(number=number)
+    private, _ = generate_key(SIGNING_ALGORITHM, kid)
+    return InstallationSecret(SIGNING, kid, json.dumps(private).encode(), now)
+
+
+def _in_use(secrets: Sequence[InstallationSecret], now: datetime) -> Sequence[InstallationSecret]:
+    """Return those, newest first, that sign, are about to, or may have signed a token that lives."""
+    followers = [None, *(secret.created_at for secret in secrets)]
+    return [
+        secret
+        for secret, followed_at in zip(secrets, followers, strict=False)
+        if (followed_at is None or now < followed_at + ANNOUNCED_FOR + HONOURED_FOR)
+        and (secret.retired_at is None or now < secret.retired_at)
+    ]
 
 
 def _parse(secret: InstallationSecret) -> SigningKey:
@@ -103,4 +131,4 @@ def _parse(secret: InstallationSecret) -> SigningKey:
     if not imported.keys:
         raise InsideError("a stored signing key cannot be read")
     public = {name: value for name, value in jwk.items() if name not in PRIVATE_MEMBERS}
-    return SigningKey(secret.kid, imported.keys[0], public)
+    return SigningKey(secret.kid, imported.keys[0], public, secret.created_at)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.domain.campaign import Campaign
 from app.domain.claims import numeric_date
-from app.domain.participation import TOKEN_REJECTED, Verdict, decide_participation, may_play
+from app.domain.participation import TOKEN_REJECTED, Ticket, Verdict, decide_participation, may_play
 from app.domain.partner import AuthorizationSource, Partner
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, prefill_from_claims, unavailable
 from app.domain.session import ClaimedSession, Outcome, SessionMove, Stage, TokenStatus
@@ -17,7 +17,7 @@ from app.reasons import PrefillReason, TokenReason
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A session with its accepted claims, and the digest under which its participant is counted."""
+    """A session with its accepted claims, and the digests of its participant and of its token's jti."""
 
     session: ClaimedSession
     campaign: Campaign
@@ -25,6 +25,7 @@ class Accepted:
     signed: SignedClaims
     claims: AcceptedClaims
     participant_digest: str
+    jti_digest: str | None = None
 
 
 def rejected_move(session: ClaimedSession, reason: TokenReason) -> SessionMove:
@@ -38,7 +39,8 @@ def accepted_move(accepted: Accepted, used: int, now: datetime) -> SessionMove:
     session, claims = accepted.session, accepted.claims
     verdict = decide_participation(claims.limit, used)
     prefill, request = _prefill(accepted, verdict)
-    outcome = Outcome(TokenStatus.ACCEPTED, verdict, None, claims.gift, claims.custom, prefill)
+    ticket = Ticket(claims.limit, accepted.jti_digest, claims.expires_at)
+    outcome = Outcome(TokenStatus.ACCEPTED, verdict, None, claims.gift, claims.custom, prefill, ticket)
     return SessionMove(
         session.id,
         session.lease_token,

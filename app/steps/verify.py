@@ -1,7 +1,8 @@
 """Verify a batch of claimed sessions: judge each token, then save all moves in one transaction.
 
 A batch costs one query for configuration, one for key sets, one for participations and one for used tokens (each only
-where a token of the batch needs it), and one update.
+where a token of the batch needs it), and one update. One in which sessions were parked looks once more whether their
+keys came while they were being parked.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ import structlog
 
 from app.domain.campaign import Campaign
 from app.domain.claims import ClaimsPolicy, check_claims
-from app.domain.keyset import Keyset
+from app.domain.keyset import Keyset, KeysetState, keyset_state
 from app.domain.partner import Partner
 from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.errors import TokenRejected
@@ -68,10 +69,16 @@ class VerifyTokens:
         judged = self._judge_all(sessions, now)
         moves = [*judged.moves, *self._settle(judged.accepted, now)]
         moved = self.queue.finish(moves, now)
-        self._announce(moves, judged.missing, now)
+        self._announce(moves, judged, now)
         report = VerifyReport(Counter(_outcome(move) if move.id in moved else "lost" for move in moves))
         duration_ms = round((perf_counter() - began) * 1000, 2)
-        _log.info("batch.verified", sessions=len(sessions), outcomes=dict(report.outcomes), duration_ms=duration_ms)
+        _log.info(
+            "batch.verified",
+            sessions=len(sessions),
+            outcomes=dict(report.outcomes),
+            by_stale_keys=judged.count_stale(now),
+            duration_ms=duration_ms,
+        )
         return report
 
     def _judge_all(self, sessions: Sequence[ClaimedSession], now: datetime) -> "_Judged":
@@ -81,7 +88,7 @@ class VerifyTokens:
         )
         sources = frozenset(url for partner in configuration.partners.values() if (url := partner.signature.jwks_url))
         keysets = self.keysets.load(sources) if sources else {}
-        judged = _Judged()
+        judged = _Judged(keysets)
         for session in sessions:
             try:
                 judged.add(self._judge(session, configuration, keysets, now))
@@ -98,17 +105,24 @@ class VerifyTokens:
         if campaign is None or partner is None:
             raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "the campaign or its partner was deleted")
         keyset = keysets.get(partner.signature.jwks_url or "")
-        verdict = self.judge(session.token or "", partner, keyset, session.received_at, now)
+        is_first = session.attempts == 1
+        token = session.token or ""
+        verdict = self.judge(token, partner, keyset, session.received_at, now, is_first_look=is_first)
         if isinstance(verdict, Waiting):
             return _Parked(session, verdict)
         claims = check_claims(verdict, _policy(partner, campaign), session.received_at)
-        digest = self.digests.participant(partner.id, claims.sub)
-        return Accepted(session, campaign, partner, verdict, claims, digest)
+        participant = self.digests.participant(partner.id, claims.sub)
+        jti = self.digests.jti(partner.id, claims.jti) if claims.jti else None
+        return Accepted(session, campaign, partner, verdict, claims, participant, jti)
 
     def _settle(self, accepted: Sequence[Accepted], now: datetime) -> Sequence[SessionMove]:
         limited = frozenset(_participant(one) for one in accepted if one.claims.limit.nb is not None)
         counts = self.ledger.count(limited) if limited else {}
-        jtis = {one.session.id: self._jti(one) for one in accepted if one.campaign.single_use and one.claims.jti}
+        jtis = {
+            one.session.id: (one.partner.id, one.jti_digest)
+            for one in accepted
+            if one.campaign.single_use and one.jti_digest
+        }
         uses = self.ledger.find_uses(frozenset(jtis.values())) if jtis else {}
         moves = []
         for one in accepted:
@@ -121,15 +135,16 @@ class VerifyTokens:
                 moves.append(accepted_move(one, counts.get(_participant(one), 0), now))
         return moves
 
-    def _jti(self, accepted: Accepted) -> tuple[str, str]:
-        return accepted.partner.id, self.digests.jti(accepted.partner.id, accepted.claims.jti or "")
-
-    def _announce(self, moves: Sequence[SessionMove], missing: Mapping[str, frozenset[str]], now: datetime) -> None:
+    def _announce(self, moves: Sequence[SessionMove], judged: "_Judged", now: datetime) -> None:
         to_fetch = sum(move.stage is Stage.FETCH for move in moves)
         if to_fetch:
             self.hints.ring(Work.FETCH, to_fetch)
-        if missing and self.keysets.ask(missing, now):
-            self.hints.ring(Work.REFRESH, len(missing))
+        if judged.missing and self.keysets.ask(judged.missing, now):
+            self.hints.ring(Work.REFRESH, len(judged.missing))
+        # A key set saved between our reading it and our parking woke nobody: those sessions would sleep on.
+        judged_by = {source: judged.keysets.get(source) for source in judged.parked_on}
+        if judged_by and self.keysets.wake_if_renewed(judged_by, now):
+            self.hints.ring(Work.VERIFY, len(judged.moves))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +155,15 @@ class _Parked:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A batch after judging: what is accepted, the moves that need nothing more, the kids to ask for by source."""
+    """A batch after judging by `keysets`: what is accepted, the moves that need nothing more, what is to be asked for.
 
+    `parked_on` are the sources that sessions wait for, `missing` the kids to ask for, by source.
+    """
+
+    keysets: Mapping[str, Keyset]
     accepted: list[Accepted] = field(default_factory=list)
     moves: list[SessionMove] = field(default_factory=list)
+    parked_on: set[str] = field(default_factory=set)
     missing: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def add(self, judged: Accepted | _Parked) -> None:
@@ -156,9 +176,15 @@ class _Judged:
                 session.id, session.lease_token, Stage.VERIFY, due_at=waiting.park.until, parked_on=waiting.source
             )
         )
+        self.parked_on.add(waiting.source)
         if waiting.park.wants_refresh:
             kids = frozenset({waiting.kid} if waiting.kid else ())
             self.missing[waiting.source] = self.missing.get(waiting.source, frozenset()) | kids
+
+    def count_stale(self, now: datetime) -> int:
+        """Count the tokens that were accepted by keys whose refresh is overdue."""
+        stale = {source for source, keyset in self.keysets.items() if keyset_state(keyset, now) is KeysetState.STALE}
+        return sum(one.partner.signature.jwks_url in stale for one in self.accepted) if stale else 0
 
 
 def _policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:

@@ -226,19 +226,51 @@ def test_installation_secrets_of_two_that_start_together_are_the_first_one_s(wor
     assert world.secrets.rows == before
 
 
-def test_signing_key_that_is_newest_signs_and_the_older_still_verifies(world: World) -> None:
-    world.with_client()
-    old = world.issue().access_token
-    private, _ = generate_key("ES256", "signing-2")
-    first = world.secrets.rows["signing", "signing-1"]
-    world.secrets.add(
-        replace(first, kid="signing-2", value=json.dumps(private).encode(), created_at=NOW + timedelta(seconds=1))
-    )
+@pytest.mark.parametrize(
+    ("days", "minutes", "signing", "published"),
+    [
+        pytest.param(0, 0, "signing-1", ["signing-1"], id="first"),
+        pytest.param(29, 1439, "signing-1", ["signing-1"], id="not-old-enough"),
+        pytest.param(30, 0, "signing-1", ["signing-2", "signing-1"], id="announced"),
+        pytest.param(30, 9, "signing-1", ["signing-2", "signing-1"], id="still-announced"),
+        pytest.param(30, 10, "signing-2", ["signing-2", "signing-1"], id="taken-over"),
+        pytest.param(30, 129, "signing-2", ["signing-2", "signing-1"], id="still-honoured"),
+        pytest.param(30, 130, "signing-2", ["signing-2"], id="gone"),
+    ],
+)
+def test_signing_keys_follow_each_other_by_their_age(
+    world: World, days: int, minutes: int, signing: str, published: list[str]
+) -> None:
+    world.clock.at = NOW + timedelta(days=min(days, 30))
+    keys = world.keys
+    keys.load()
+    world.clock.at = NOW + timedelta(days=days, minutes=minutes)
 
+    assert keys.current().kid == signing
+    assert [key.kid for key in keys.load()] == published
+
+
+def test_signing_key_that_was_followed_still_lets_in_whom_it_signed_for(world: World) -> None:
+    world.with_client()
+    world.clock.at = NOW + timedelta(days=30)
+    authorize, old = world.authorize(), world.issue().access_token
+    world.clock.advance(11 * 60)
     new = world.issue().access_token
 
-    assert decoded(new.split(".")[0])["kid"] == "signing-2"
-    assert world.authorize()(old) == world.authorize()(new)
+    callers = [authorize(old), authorize(new)]
+
+    assert [decoded(token.split(".")[0])["kid"] for token in (old, new)] == ["signing-1", "signing-2"]
+    assert callers[0] == callers[1]
+
+
+def test_signing_key_that_several_processes_renew_together_is_made_once(world: World) -> None:
+    processes = [world.keys for _ in range(3)]
+    world.clock.at = NOW + timedelta(days=31)
+
+    loaded = [[key.public for key in keys.load()] for keys in processes]
+
+    assert [public["kid"] for public in loaded[0]] == ["signing-2", "signing-1"]
+    assert loaded == [loaded[0]] * 3
 
 
 def test_signing_key_that_another_process_uses_already_is_found_within_a_second(world: World) -> None:

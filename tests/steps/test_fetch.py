@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.breaker import BreakerState, state_of
+from app.domain.budget import Bucket
+from app.domain.health import PartnerHealth, Pause, recent_errors
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
 from app.domain.prefill import PartnerAnswer, Prefill, PrefillSource, PrefillStatus
 from app.domain.session import ClaimedSession, Priority, Stage
@@ -16,7 +19,7 @@ from app.ports import Claim
 from app.reasons import PrefillReason
 from app.steps.fetch import FetchPrefills
 from tests.builders import NOW, move, new_session, outcome, partner, request
-from tests.fakes import FakePartnerApi, FixedClock, MemoryConfiguration, MemorySessions
+from tests.fakes import FakePartnerApi, FixedClock, MemoryConfiguration, MemoryPartnerHealth, MemorySessions
 
 CONFIG = PrefillConfig(
     url="https://api.acme.example/{campaign_id}/{sub}",
@@ -63,7 +66,8 @@ class Fetching:
     def step(self) -> FetchPrefills:
         self.api.answers = {"acme": self.answers}
         configuration = MemoryConfiguration.of(partner(prefill=self.config))
-        return FetchPrefills(self.sessions, configuration, self.api, self.clock, lambda: 0.5)
+        health = MemoryPartnerHealth(self.sessions.healths)
+        return FetchPrefills(self.sessions, health, configuration, self.api, self.clock, lambda: 0.5)
 
     async def work(self, session: ClaimedSession) -> frozenset[str]:
         step = self.step()
@@ -174,3 +178,74 @@ async def test_fetch_of_a_zombie_changes_no_row_and_still_records_its_call() -> 
     assert moved == frozenset()
     assert fetching.sessions.rows[zombie.id].stage is Stage.FETCH
     assert len(fetching.sessions.attempts) == 1
+
+
+async def test_fetch_of_a_session_whose_time_is_over_makes_no_call() -> None:
+    fetching = Fetching()
+    session = fetching.claimed()
+    fetching.clock.advance(3600)  # the access token of the request is good for an hour
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.error_class, fetching.api.calls) == (Stage.DEAD, PrefillReason.DEADLINE, [])
+
+
+async def test_fetch_told_to_come_later_pauses_the_partner_and_not_only_the_session() -> None:
+    busy = OutsideError(PrefillReason.HTTP_429, status=429, retry_after=timedelta(seconds=90))
+    fetching = Fetching(answers=(busy,))
+
+    await fetching.work(fetching.claimed())
+
+    assert fetching.sessions.healths["acme"].pause == Pause(NOW + timedelta(seconds=90), "retry_after")
+
+
+async def test_fetch_told_to_come_next_week_pauses_the_partner_for_an_hour() -> None:
+    busy = OutsideError(PrefillReason.HTTP_5XX, status=503, retry_after=timedelta(days=7))
+    fetching = Fetching(answers=(busy,))
+
+    await fetching.work(fetching.claimed())
+
+    assert fetching.sessions.healths["acme"].pause == Pause(NOW + timedelta(hours=1), "retry_after")
+
+
+async def test_fetch_that_fails_again_and_again_opens_the_breaker_and_says_so_once() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.TIMEOUT),))
+
+    with capture_logs() as events:
+        for _ in range(20):
+            await fetching.work(fetching.claimed())
+
+    health = fetching.sessions.healths["acme"]
+    assert state_of(health.breaker, NOW) is BreakerState.OPEN
+    assert [event["partner_id"] for event in events if event["event"] == "breaker.opened"] == ["acme"]
+    assert recent_errors(health, NOW) == {PrefillReason.TIMEOUT: 20}
+
+
+async def test_fetch_of_answers_that_refuse_leaves_the_breaker_closed() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_4XX, status=404),))
+
+    for _ in range(40):
+        await fetching.work(fetching.claimed())
+
+    assert state_of(fetching.sessions.healths["acme"].breaker, NOW) is BreakerState.CLOSED
+
+
+async def test_fetch_with_an_empty_bank_puts_its_retry_behind_the_fresh_calls() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_5XX, status=503),))
+    fetching.sessions.healths["acme"] = PartnerHealth(bank=Bucket(0.0, NOW))
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.priority, row.due_at) == (Stage.FETCH, Priority.RETRY, NOW + timedelta(seconds=0.25))
+
+
+async def test_fetch_with_a_bank_pays_for_the_retry_of_who_waits() -> None:
+    fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_5XX, status=503),))
+    fetching.sessions.healths["acme"] = PartnerHealth(bank=Bucket(5.0, NOW))
+
+    await fetching.work(fetching.claimed())
+
+    assert fetching.sessions.healths["acme"].bank == Bucket(4.1, NOW)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.keyset import DroppedKey, Keyset, KeysetAnswer, KeysetPolicy
+from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy
+from app.domain.keyset_refresh import KeysetAnswer
 from app.errors import OutsideError
 from app.ports import Work
 from app.reasons import PrefillReason
@@ -73,6 +74,8 @@ async def test_refresh_that_fails_keeps_the_old_keys(answer: KeysetAnswer | Outs
     assert (row.keys, row.version, row.failures) == (keyset().keys, 1, 1)
     assert row.last_error is not None
     assert row.refresh_at == NOW + timedelta(seconds=2.5)
+    assert isinstance(refresh.hints, RecordingHints)
+    assert refresh.hints.rung == []
 
 
 async def test_refresh_raises_an_alarm_for_a_published_private_key() -> None:

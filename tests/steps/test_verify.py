@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.domain.campaign import Mode
 from app.domain.keyset import Keyset
-from app.domain.participation import Verdict
+from app.domain.participation import Limit, Ticket, Verdict
 from app.domain.partner import (
     Authorization,
     AuthorizationSource,
@@ -192,6 +192,29 @@ def test_verify_counts_earlier_participations_of_the_same_participant() -> None:
     assert fresh is not None
     assert reached.verdict.reason is ParticipationReason.LIMIT_REACHED
     assert fresh.verdict == Verdict(allowed=True, remaining=2)
+
+
+@pytest.mark.parametrize(
+    ("claims", "limit"),
+    [
+        pytest.param({}, Limit(), id="no-limit"),
+        pytest.param({"limit": {"nb": 2, "canPlay": True}}, Limit(2, can_play=True), id="limit"),
+        pytest.param({"limit": {"canPlay": False}}, Limit(can_play=False), id="not-eligible"),
+    ],
+)
+def test_verify_keeps_what_playing_needs_when_the_token_is_gone(claims: dict[str, Any], limit: Limit) -> None:
+    verification = Verification()
+    [with_jti, without] = verification.take_in(mint(jti="one", **claims), mint(**claims))
+
+    verification.work()
+
+    kept = [verification.stored(id_).outcome for id_ in (with_jti, without)]
+    expires_at = NOW.replace(microsecond=0) + timedelta(seconds=300)
+    jti_digest = verification.digests.jti("acme", "one")
+    assert [one and one.ticket for one in kept] == [
+        Ticket(limit, jti_digest, expires_at),
+        Ticket(limit, None, expires_at),
+    ]
 
 
 def test_verify_refuses_a_token_of_single_use_that_another_session_used_up() -> None:

@@ -1,0 +1,44 @@
+"""Stop calling a partner, and begin again, by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.domain.health import PartnerHealth, paused, resumed
+from app.errors import PartnerUnknown
+from app.fetch_ports import DeliveryFigures, HealthStore, PartnerFigures
+from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore
+from app.ports import Clock, Hints, Work
+from app.steps.authorize import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class ContainPartner:
+    """Pauses and resumes the calls to one partner, in all processes; each time is audited."""
+
+    documents: DocumentStore
+    health: HealthStore
+    figures: DeliveryFigures
+    audit: AuditLog
+    hints: Hints
+    clock: Clock
+
+    def pause(self, partner_id: str, caller: Caller) -> PartnerFigures:
+        """Make no more calls until somebody resumes; those under way end. Raise PartnerUnknown."""
+        return self._change(partner_id, caller, "partner.paused", lambda health: paused(health, caller.client_id))
+
+    def resume(self, partner_id: str, caller: Caller) -> PartnerFigures:
+        """End a pause, whoever made it, and close the breaker; raise PartnerUnknown."""
+        changed = self._change(partner_id, caller, "partner.resumed", resumed)
+        self.hints.ring(Work.FETCH)
+        return changed
+
+    def _change(
+        self, partner_id: str, caller: Caller, action: str, change: Callable[[PartnerHealth], PartnerHealth]
+    ) -> PartnerFigures:
+        if not caller.sees(partner_id) or self.documents.find(DocumentKind.PARTNER, partner_id) is None:
+            raise PartnerUnknown
+        now = self.clock.now()
+        self.health.change({partner_id: change}, now)
+        self.audit.add(AuditEntry(now, caller.client_id, action, partner_id))
+        [figures] = self.figures.load_partners(partner_id, now)
+        return figures

@@ -1,0 +1,121 @@
+"""Revoke a published key, and find what it had accepted.
+
+A revocation is by thumbprint: it holds whatever the partner publishes, in every process from its next batch. The search
+goes a stretch of sessions at a time, so that no call of the store takes long; whoever calls goes on until it is over.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from app.domain.keyset_history import thumbprint_of
+from app.domain.keyset_override import after_revoke
+from app.domain.participation import TOKEN_REJECTED
+from app.domain.session import Outcome, TokenStatus
+from app.errors import KeysetShared, Mistake, RequestInvalid
+from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers
+from app.management_ports import AuditEntry, AuditLog, DocumentStore
+from app.ports import Clock, Hints, Work
+from app.reasons import TokenReason
+from app.steps.authorize import Caller
+from app.steps.keysets import find_source
+
+MAX_LISTED: Final = 1000
+"""Sessions that are named; all are counted."""
+
+_VOIDED: Final = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.KEY_REVOKED)
+_ALL_HISTORY: Final = 10_000
+_TRIES: Final = 20
+"""For a session that somebody else is just writing, which takes milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """How far a revocation has come; `accepted` counts sessions by (thumbprint, version of the key set)."""
+
+    partner_id: str
+    kid: str
+    thumbprints: frozenset[str]
+    dry_run: bool
+    void: bool
+    is_over: bool
+    after: str | None = None
+    accepted: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    sessions: tuple[AcceptedSession, ...] = ()
+    voided: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """Revokes the key of a kid, whatever material it ever had."""
+
+    documents: DocumentStore
+    desk: KeysetDesk
+    users: SourceUsers
+    sessions: AcceptedSessions
+    audit: AuditLog
+    hints: Hints
+    clock: Clock
+
+    def begin(
+        self, partner_id: str, kid: str, caller: Caller, *, dry_run: bool = False, void: bool = False
+    ) -> Revocation:
+        """Revoke the key unless it is a `dry_run`; both that and `void` ask for the sessions that it had accepted.
+
+        Raise PartnerUnknown, KeysetNotUsed, RequestInvalid for a kid that this source never had, KeysetShared.
+        """
+        source = find_source(self.documents, partner_id, caller)
+        thumbprints = self._thumbprints(source, kid)
+        if not thumbprints:
+            raise RequestInvalid((Mistake("kid", "This key set never had a key of this kid."),))
+        if not dry_run:
+            self._revoke(partner_id, source, kid, thumbprints, caller)
+        return Revocation(partner_id, kid, thumbprints, dry_run, void and not dry_run, is_over=not (dry_run or void))
+
+    def go_on(self, revocation: Revocation, caller: Caller) -> Revocation:
+        """Look at the next sessions, and void those that the key had accepted if that is asked for."""
+        page = self.sessions.search(revocation.partner_id, revocation.thumbprints, revocation.after)
+        voided = self._void([session.id for session in page.sessions]) if revocation.void else 0
+        found = Counter((session.thumbprint, session.keyset_version) for session in page.sessions)
+        further = replace(
+            revocation,
+            is_over=page.after is None,
+            after=page.after,
+            accepted=Counter(revocation.accepted) + found,
+            sessions=(*revocation.sessions, *page.sessions)[:MAX_LISTED],
+            voided=revocation.voided + voided,
+            left=revocation.left + (len(page.sessions) - voided if revocation.void else 0),
+        )
+        if further.is_over and further.void:
+            detail = {"kid": further.kid, "voided": further.voided, "left": further.left}
+            self._record("keyset.sessions_voided", further.partner_id, caller, detail)
+        return further
+
+    def _thumbprints(self, source: str, kid: str) -> frozenset[str]:
+        stored = self.desk.find(source)
+        keys = stored.keyset.keys if stored else ()
+        history = self.desk.load_history(source, _ALL_HISTORY)
+        present = {thumbprint_of(key) for key in keys if key.get("kid") == kid}
+        return frozenset(present | {event.thumbprint for event in history if event.kid == kid})
+
+    def _revoke(self, partner_id: str, source: str, kid: str, thumbprints: frozenset[str], caller: Caller) -> None:
+        if caller.partner_id is not None and self.users.load_users(source) - {caller.partner_id}:
+            raise KeysetShared
+        self.desk.change(source, lambda keyset: after_revoke(keyset, thumbprints), self.clock.now())
+        self.hints.ring(Work.VERIFY)
+        detail = {"source": source, "kid": kid, "thumbprints": sorted(thumbprints)}
+        self._record("keyset.key_revoked", partner_id, caller, detail)
+
+    def _void(self, ids: list[str]) -> int:
+        left = ids
+        for _ in range(_TRIES):
+            if not left:
+                break
+            done = self.sessions.void(left, _VOIDED, self.clock.now())
+            left = [id_ for id_ in left if id_ not in done]
+        return len(ids) - len(left)
+
+    def _record(self, action: str, partner_id: str, caller: Caller, detail: Mapping[str, object]) -> None:
+        self.audit.add(AuditEntry(self.clock.now(), caller.client_id, action, partner_id, detail))

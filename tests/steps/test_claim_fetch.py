@@ -1,0 +1,91 @@
+"""Claims for calls: the limits come from the partners' documents, many partners take turns."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
+from app.domain.session import Stage
+from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches
+from tests.builders import NOW, move, new_session, partner, request
+from tests.fakes import FixedClock, MemoryConfiguration, MemoryFetchQueue, MemorySessions
+
+LEASE = timedelta(seconds=30)
+
+
+def config(max_concurrency: int, rate_per_second: float | None = None) -> PrefillConfig:
+    return PrefillConfig(
+        url="https://api.acme.example/{sub}",
+        method="GET",
+        authorization=Authorization(AuthorizationSource.NONE),
+        timeout=timedelta(seconds=5),
+        max_concurrency=max_concurrency,
+        rate_per_second=rate_per_second,
+    )
+
+
+@dataclass(slots=True)
+class Claiming:
+    """A ClaimFetches over twins."""
+
+    configuration: MemoryConfiguration = field(default_factory=MemoryConfiguration)
+    clock: FixedClock = field(default_factory=FixedClock)
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+
+    def wait(self, partner_id: str, number: int) -> None:
+        """Put sessions before the calls to a partner."""
+        self.sessions.add([new_session(partner_id=partner_id) for _ in range(number)], NOW)
+        verify = ClaimSessions(self.sessions, self.clock, Stage.VERIFY, number, LEASE)
+        self.sessions.finish([move(s, Stage.FETCH, due_at=NOW, request=request()) for s in verify()], NOW)
+
+    def step(self, turn: float = 0.0) -> ClaimFetches:
+        suspects = ClaimSessions(self.sessions, self.clock, Stage.FETCH, 256, LEASE)
+        return ClaimFetches(MemoryFetchQueue(self.sessions), suspects, self.configuration, self.clock, lambda: turn)
+
+
+def test_claim_takes_what_the_documents_allow() -> None:
+    documents = partner(id="slow", prefill=config(3)), partner(id="quick", prefill=config(500))
+    claiming = Claiming(MemoryConfiguration.of(*documents))
+    claiming.wait("slow", 10)
+    claiming.wait("quick", 10)
+
+    batch = claiming.step()(256)
+
+    assert sum(session.partner_id == "slow" for session in batch.sessions) == 3
+    assert sum(session.partner_id == "quick" for session in batch.sessions) == 10
+    assert (batch.is_full, batch.awaits_answers, batch.again_in) == (False, True, None)
+
+
+def test_claim_of_a_limited_rate_says_when_there_is_more() -> None:
+    claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(50, rate_per_second=4))))
+    claiming.wait("acme", 10)
+
+    batch = claiming.step()(256)
+
+    assert len(batch.sessions) == 1
+    assert batch.again_in == timedelta(seconds=0.25)
+
+
+def test_claim_without_due_rows_asks_for_nothing_more() -> None:
+    batch = Claiming().step()(256)
+
+    assert (batch.sessions, batch.is_full, batch.awaits_answers, batch.again_in) == ((), False, False, None)
+
+
+def test_claim_for_a_partner_that_was_deleted_returns_its_sessions_to_be_ended() -> None:
+    claiming = Claiming()
+    claiming.wait("gone", 2)
+
+    assert len(claiming.step()(256).sessions) == 2
+
+
+def test_claim_with_more_partners_than_one_claim_serves_takes_turns() -> None:
+    claiming = Claiming()
+    for number in range(MAX_PARTNERS * 2):
+        claiming.wait(f"partner-{number:03}", 1)
+
+    first = claiming.step(turn=0.0)(256)
+    second = claiming.step(turn=0.5)(256)
+
+    assert first.again_in is not None
+    assert len({session.partner_id for session in (*first.sessions, *second.sessions)}) == MAX_PARTNERS * 2

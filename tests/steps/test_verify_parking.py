@@ -1,0 +1,72 @@
+"""Sessions that wait for a key: parked, brought back as soon as there is something new to judge by."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.domain.session import SessionMove
+from app.ports import Attempt, Work
+from app.reasons import TokenReason
+from tests.builders import NOW, SOURCE, keyset
+from tests.fakes import MemoryKeysets, MemorySessions
+from tests.steps.verifying import Verification, key_pair, mint, published_partner
+
+
+@dataclass(slots=True)
+class InterruptedSessions(MemorySessions):
+    """Sessions whose batch is finished only after something else has happened."""
+
+    meanwhile: Callable[[], object] = bool
+
+    def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
+        self.meanwhile()
+        return MemorySessions.finish(self, moves, now, attempts)
+
+
+@pytest.mark.parametrize(
+    ("published", "token_reason"),
+    [
+        pytest.param("k1", None, id="the-key-came"),
+        pytest.param("k2", TokenReason.KID_UNKNOWN, id="the-set-still-lacks-it"),
+    ],
+)
+def test_verify_whose_keys_come_while_it_parks_looks_again_at_once(
+    published: str, token_reason: TokenReason | None
+) -> None:
+    sessions = InterruptedSessions()
+    keysets = MemoryKeysets(sessions=sessions, rows={SOURCE: keyset(source=SOURCE, keys=(key_pair("k3")[1],))})
+    verification = Verification(published_partner(), sessions=sessions, keysets=keysets)
+    verification.clock.advance(60)
+    [id_] = verification.take_in(mint(iat=int(NOW.timestamp())))
+    now = verification.clock.now()
+
+    def refresh() -> None:
+        keysets.request(SOURCE, now)
+        [claimed] = keysets.claim_due(1, now, now + timedelta(seconds=15))
+        fetched = replace(claimed, keys=(key_pair(published)[1],), version=2, fetched_at=now, attempted_at=now)
+        keysets.save(fetched, claimed.lease_token or "", now)
+        sessions.meanwhile = bool
+
+    sessions.meanwhile = refresh
+    parked = verification.work()
+    verification.work()
+
+    outcome = verification.stored(id_).outcome
+    assert parked.outcomes == {"parked": 1}
+    assert verification.hints.rung[-1] == (Work.VERIFY, 1)
+    assert outcome is not None
+    assert outcome.token_reason is token_reason
+
+
+def test_verify_says_how_many_tokens_stale_keys_accepted() -> None:
+    verification = Verification(published_partner())
+    verification.keysets.rows[SOURCE] = keyset(keys=(key_pair("k1")[1],), fresh_until=NOW)
+    verification.take_in(mint())
+
+    with capture_logs() as events:
+        verification.work()
+
+    assert [event["by_stale_keys"] for event in events] == [1]
