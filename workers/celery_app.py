@@ -10,7 +10,7 @@ import warnings
 from celery import Celery
 from celery.exceptions import SecurityWarning
 
-from app.adapters.broker import PURGE_TASK, TASKS, broker_configuration
+from app.adapters.broker import PURGE_TASK, REPLAY_TASK, TASKS, broker_configuration
 from app.ports import Work
 from workers import lifecycle, runtime
 
@@ -65,6 +65,7 @@ def configuration() -> dict[str, object]:
             "refresh": _every(15, TASKS[Work.REFRESH], Work.REFRESH),
             "sweep": _every(5, TASKS[Work.UPKEEP], Work.UPKEEP),
             "purge": _every(60, PURGE_TASK, Work.UPKEEP),
+            "replays": _every(15, REPLAY_TASK, Work.UPKEEP),
         },
     }
 
@@ -74,6 +75,10 @@ def _every(seconds: int, task: str, work: Work) -> dict[str, object]:
     return {"task": task, "schedule": float(seconds), "options": {"queue": work.value, "expires": seconds}}
 
 
-app = Celery("vestibule", include=["workers.verify", "workers.fetch", "workers.refresh", "workers.upkeep"], fixups=[])
+app = Celery(
+    "vestibule",
+    include=["workers.verify", "workers.fetch", "workers.refresh", "workers.replay", "workers.upkeep"],
+    fixups=[],
+)
 app.add_defaults(configuration)
 lifecycle.install(app)

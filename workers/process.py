@@ -25,6 +25,7 @@ class WorkerProcess:
     drain_seconds: float
     look_seconds: float
     purge: Sweeper | None = None
+    replays: Sweeper | None = None
     outside: Outside[Any] | None = None
     held: HeldLeases | None = None
     close: Callable[[], None] | None = None
@@ -54,6 +55,11 @@ class WorkerProcess:
         if self.purge is not None:
             self.purge.look(self.look_seconds)
 
+    def look_replays(self) -> None:
+        """Take up what replays allow now, unless it was just done."""
+        if self.replays is not None:
+            self.replays.look(self.look_seconds)
+
     def drain(self) -> None:
         """Claim no more, finish what is in hand, give back the rest; later calls wait for the first."""
         with self._draining:
@@ -74,7 +80,8 @@ class WorkerProcess:
         _log.info("worker.drained", given_back=given_back, duration_ms=round((monotonic() - began) * 1000))
 
     def _threads(self) -> tuple[Sweeper, ...]:
-        return (*self.sweepers.values(), *((self.purge,) if self.purge else ()))
+        periodic = (self.purge, self.replays)
+        return (*self.sweepers.values(), *(sweeper for sweeper in periodic if sweeper is not None))
 
     def _outside(self) -> Outside[Any]:
         if self.outside is None:

@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.session import ClaimedSession
 from app.errors import InsideError, StoreUnavailable
-from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import FetchBatch
 from app.steps.fetch import Fetched, PlannedCall
 from workers.leases import HeldLeases
 from workers.loop import wait_for
@@ -30,8 +30,27 @@ GATHER_SECONDS = 0.010
 THREADS = 3
 """One claims, one saves, one renews: none waits for another's query."""
 _JITTER = 1 / 3
+_LEAST_PAUSE_SECONDS = 0.005
+"""Between claims that time alone brings: a rate of thousands per second is claimed in handfuls."""
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
+
+
+class ClaimStep(Protocol):
+    """Where the pump gets its work: `app.steps.claim_fetch.ClaimFetches`."""
+
+    @property
+    def limit(self) -> int:
+        """Return how many sessions one claim takes at most."""
+        ...
+
+    def __call__(self, limit: int) -> FetchBatch:
+        """Claim at most `limit` sessions."""
+        ...
+
+    def alone(self) -> Sequence[ClaimedSession]:
+        """Claim one session that has killed two processes, if there is any."""
+        ...
 
 
 class FetchStep(Protocol):
@@ -57,7 +76,7 @@ class FetchPump:
     `owed` holds claims that nothing was done with because the database went away in between.
     """
 
-    claim: ClaimSessions
+    claim: ClaimStep
     fetch: FetchStep
     held: HeldLeases
     owed: HeldLeases
@@ -70,7 +89,7 @@ class FetchPump:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _saved: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "pump"))
-    _has_more: bool = False
+    _last: FetchBatch = field(default_factory=FetchBatch)
     _stopping: bool = False
 
     async def start(self) -> None:
@@ -110,30 +129,34 @@ class FetchPump:
             if now() >= alone_at and not self._stopping:  # rare rows: not worth a query after each hint
                 alone_at = now() + self.sweep_seconds
                 await self._guarded(self._work_alone)
-            if not self._has_more or self._room() <= 0:
-                spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads, hides nothing
-                await wait_for(self._woken, self.sweep_seconds * spread)
+            if not self._last.is_full or self._room() <= 0:
+                await wait_for(self._woken, self._pause_seconds())
 
     async def _claim_for_room(self) -> None:
         limit = min(self._room(), self.claim.limit)
         if limit <= 0:
             return
-        self._has_more = False  # also when the claim fails
-        planned = await self._in_thread(lambda: self._claim(limit))
-        self._has_more = len(planned) == limit
+        self._last = FetchBatch()  # also when the claim fails
+        self._last, planned = await self._in_thread(lambda: self._claim(limit))
         for one in planned:
             self._start(one)
 
     async def _work_alone(self) -> None:
         """Work on one session that has killed two processes, with nothing beside it that it could take along."""
-        for one in await self._in_thread(lambda: self._claim(1, alone=True)):
+        for one in await self._in_thread(self._claim_alone):
             await self._until_in_hand(1)
             self._start(one)
             await self._until_in_hand(0)
 
-    def _claim(self, limit: int, *, alone: bool = False) -> Sequence[PlannedCall]:
+    def _claim(self, limit: int) -> tuple[FetchBatch, Sequence[PlannedCall]]:
         self.owed.give_back()
-        sessions = self.claim(limit, alone=alone)
+        batch = self.claim(limit)
+        return batch, self._planned(batch.sessions)
+
+    def _claim_alone(self) -> Sequence[PlannedCall]:
+        return self._planned(self.claim.alone())
+
+    def _planned(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
         self.held.hold(sessions)
         try:
             return self.fetch.plan(sessions) if sessions else ()
@@ -157,7 +180,7 @@ class FetchPump:
             await self._save(batch)
             self.held.drop([one.move.id for one in batch])
             self._saved.set()
-            if self._has_more:
+            if self._last.is_full or self._last.awaits_answers:
                 self._woken.set()
 
     async def _gather(self) -> list[Fetched]:
@@ -204,6 +227,12 @@ class FetchPump:
         while len(self.held) > most:
             self._saved.clear()
             await self._saved.wait()
+
+    def _pause_seconds(self) -> float:
+        spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads, hides nothing
+        seconds = self.sweep_seconds * spread
+        again_in = self._last.again_in.total_seconds() if self._last.again_in else seconds
+        return min(seconds, max(_LEAST_PAUSE_SECONDS, again_in))
 
     def _room(self) -> int:
         return self.capacity - len(self.held)

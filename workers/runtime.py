@@ -11,11 +11,15 @@ from app.adapters.broker import broker_configuration
 from app.adapters.clock import SystemClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.engine import Database, open_database
+from app.adapters.database.fetch_queue import SqlFetchQueue
 from app.adapters.database.housekeeping import SqlHousekeeping
 from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.keysets import SqlKeysets
 from app.adapters.database.leases import SqlLeases
 from app.adapters.database.participations import SqlParticipationLedger
+from app.adapters.database.partner_health import SqlPartnerHealth
+from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_queue import SqlSessionQueue
 from app.adapters.digests import load_digests
 from app.adapters.jwks_http import HttpJwks
@@ -32,11 +36,14 @@ from app.domain.session import Stage
 from app.ports import Work
 from app.settings import Settings, load_settings
 from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import ClaimFetches
 from app.steps.fetch import FetchPrefills
 from app.steps.judge import JudgeToken
 from app.steps.keyring import Keyring
 from app.steps.purge import PurgeExpired
 from app.steps.refresh import RefreshKeysets
+from app.steps.replay import AdvanceReplays
+from app.steps.retire_keysets import RetireKeysets
 from app.steps.sweep import SweepDue
 from app.steps.verify import VerifyTokens
 from workers.batches import VerifyBatch
@@ -48,6 +55,7 @@ from workers.pump import FetchPump
 from workers.sweeper import Sweeper
 
 PURGE_SECONDS = 60.0
+REPLAY_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
 _DATABASE_THREADS = 8
 """The pump's three, and those of the loop that save key sets."""
@@ -89,16 +97,18 @@ def drain() -> None:
 def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> WorkerProcess:
     """Build the parts that `roles` need; touches neither the database nor the network."""
     parts = _Parts(settings, roles)
+    keeps_up = Work.UPKEEP in roles
     sweepers = {}
     if Work.VERIFY in roles:
         sweepers[Work.VERIFY] = Sweeper("verify", parts.verify_batch(), settings.sweep_seconds, is_told_to_stop)
-    if Work.UPKEEP in roles:
+    if keeps_up:
         sweepers[Work.UPKEEP] = Sweeper("upkeep", parts.sweep, settings.sweep_seconds)
     return WorkerProcess(
         sweepers=sweepers,
         drain_seconds=settings.drain_seconds,
         look_seconds=settings.lease_seconds * 0.6,  # below the task's time limit
-        purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if Work.UPKEEP in roles else None,
+        purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if keeps_up else None,
+        replays=Sweeper("replays", parts.replay, REPLAY_SECONDS) if keeps_up else None,
         outside=parts.outside() if roles & {Work.FETCH, Work.REFRESH} else None,
         held=parts.held,
         close=parts.close,
@@ -145,6 +155,11 @@ class _Parts:
 
     def purge(self) -> bool:
         PurgeExpired(self.housekeeping, SqlLeases(self.database), self.clock, self.settings.purge_chunk)()
+        RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
+        return False
+
+    def replay(self) -> bool:
+        AdvanceReplays(SqlReplays(self.database), SqlLeases(self.database), self.hints, self.clock)()
         return False
 
     def close(self) -> None:
@@ -169,13 +184,27 @@ class _Parts:
 
     def _pump(self, http: SafeHttp) -> FetchPump:
         return FetchPump(
-            claim=self._claim(Stage.FETCH),
-            fetch=FetchPrefills(self.queue, self.configuration, HttpPartnerApi(http), self.clock, random.random),
+            claim=self._claim_fetches(),
+            fetch=self._fetch(http),
             held=HeldLeases(self.queue, self.clock),
             owed=HeldLeases(self.queue, self.clock),
             capacity=self.settings.fetch_concurrency,
             lease=_lease(self.settings),
             sweep_seconds=self.settings.sweep_seconds,
+        )
+
+    def _claim_fetches(self) -> ClaimFetches:
+        queue = SqlFetchQueue(self.database, self.sealing)
+        return ClaimFetches(queue, self._claim(Stage.FETCH), self.configuration, self.clock, random.random)
+
+    def _fetch(self, http: SafeHttp) -> FetchPrefills:
+        return FetchPrefills(
+            queue=self.queue,
+            health=SqlPartnerHealth(self.database),
+            configuration=self.configuration,
+            partners=HttpPartnerApi(http),
+            clock=self.clock,
+            jitter=random.random,
         )
 
     def _watch(self, http: SafeHttp) -> Watch:

@@ -16,15 +16,19 @@ from app.errors import VestibuleError
 COMMANDS: Final[Mapping[str, str]] = {
     "campaign": "Put, get and list campaigns.",
     "client": "Create, list and revoke management clients.",
+    "dead-letters": "List sessions whose prefill was given up.",
     "doctor": "Check the settings and everything that the service needs.",
+    "keys": "Show, refresh, revoke and pin the keys that a partner publishes.",
     "migrate": "Bring the database to this version.",
     "partner": "Put, get and list partners.",
     "purge": "Delete what has expired.",
+    "replay": "Try dead letters again: start, status, pause, resume, cancel.",
+    "stats": "Show what waits where, and how each partner is.",
     "token": "Make tokens for tests.",
     "up": "Start everything here, with a demo partner and its campaign.",
     "web": "Serve the public and the management port.",
 }
-"""Each command of that name stands in the module of that name, under that name; its help in a line."""
+"""Each command of that name stands in the module of that name, under that name (- is _); its help in a line."""
 
 
 class _Commands(click.Group):
@@ -36,7 +40,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"app.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"app.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

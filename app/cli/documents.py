@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from app.cli.keyset_trial import remark_keys
 from app.cli.output import json_option, remark, show_json, show_table
 from app.cli.wiring import opened
 from app.domain.session import rfc3339
@@ -19,6 +20,14 @@ from app.steps.configure import MAX_PAGE
 _MAX_FILE_BYTES = 1024 * 1024
 
 
+def read_document(file: BinaryIO) -> object:
+    """Return what a file says; raise RequestMalformed if that is not strict JSON."""
+    try:
+        return parse(file.read(_MAX_FILE_BYTES + 1))
+    except NotStrictJson as error:
+        raise RequestMalformed(f"The file is not strict JSON: {error}.") from None
+
+
 def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[click.Command]:
     """Return the commands for one kind of documents; `columns` are those of its list."""
 
@@ -28,11 +37,13 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
     @json_option
     def put(id: str, file: BinaryIO) -> None:  # noqa: A002 - click names the argument
         """Store the document in FILE (- for standard input); secrets shown as ******** keep what is stored."""
-        body = _read(file)
+        body = read_document(file)
         with opened() as wiring:
             done = wiring.configure.put(kind, id, body, LOCAL_CALLER)
-        remark(f"{kind} {id} {'created' if done.is_new else 'changed'}, version {done.stored.version}")
-        show_json(done.stored.document)
+            remark(f"{kind} {id} {'created' if done.is_new else 'changed'}, version {done.stored.version}")
+            show_json(done.stored.document)
+            if kind is DocumentKind.PARTNER:
+                remark_keys(wiring.try_keyset, done.stored.document)
 
     @click.command
     @click.argument("id", metavar=f"{kind.upper()}_ID")
@@ -58,13 +69,6 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
         show_table(("id", "version", *columns, "updated_at"), rows)
 
     return [put, get, list_]
-
-
-def _read(file: BinaryIO) -> object:
-    try:
-        return parse(file.read(_MAX_FILE_BYTES + 1))
-    except NotStrictJson as error:
-        raise RequestMalformed(f"The file is not strict JSON: {error}.") from None
 
 
 def _row(stored: StoredDocument) -> dict[str, Any]:

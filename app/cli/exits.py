@@ -9,8 +9,10 @@ from enum import IntEnum
 from app.errors import (
     CampaignUnknown,
     ConfigurationError,
+    EncryptionKeysUnknown,
     NotFound,
     PartnerUnknown,
+    ReplayUnknown,
     RequestError,
     SessionUnknown,
     StoreUnavailable,
@@ -36,7 +38,9 @@ def exit_code(error: VestibuleError) -> Exit:
     match error:
         case ConfigurationError():
             return Exit.CONFIGURATION
-        case PartnerUnknown() | CampaignUnknown() | SessionUnknown() | NotFound():
+        case PartnerUnknown() | CampaignUnknown() | SessionUnknown() | ReplayUnknown() | NotFound():
+            return Exit.NOT_FOUND
+        case EncryptionKeysUnknown():
             return Exit.NOT_FOUND
         case RequestError() | KeyRefused():
             return Exit.REFUSED

@@ -5,20 +5,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.adapters.clock import SystemClock
+from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.clients import SqlClients
+from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.installation_secrets import SqlSecrets
+from app.adapters.database.key_pairs import SqlKeyPairs
+from app.adapters.database.keyset_desk import SqlKeysetDesk
+from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.master_keys import load_master_keys
 from app.adapters.sealing import AesSealing, KeyRing
 from app.documents.secrets import join_secrets, split_secrets
 from app.domain.outside import OutboundPolicy
 from app.errors import ConfigurationError
 from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
-from app.ports import Clock
+from app.ports import Clock, Work
 from app.settings import PREFIX, Settings, load_settings
 from app.steps.configure import ConfigureDocuments
+from app.steps.contain import ContainPartner
+from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, RotateKeyPairs
+from app.steps.keysets import ManageKeysets
+from app.steps.revoke_key import RevokeKey
+from app.steps.try_keyset import TryKeyset
 
 _ROLE = "cli"
 
@@ -35,6 +45,18 @@ class Wiring:
     secrets: SecretStore
     audit: AuditLog
     configure: ConfigureDocuments
+    rotate_key_pairs: RotateKeyPairs
+    manage_keysets: ManageKeysets
+    revoke_key: RevokeKey
+    try_keyset: TryKeyset
+    contain: ContainPartner
+
+
+class SweptHints:
+    """Hints that are left to the sweeps: a command needs no broker, and its work is found within two seconds."""
+
+    def ring(self, work: Work, rows: int = 1) -> None:
+        """Announce nothing."""
 
 
 @contextmanager
@@ -58,6 +80,9 @@ def wire(settings: Settings) -> Wiring:
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
     documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
     audit = SqlAuditLog(database)
+    make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
+    keyed, outbound = DocumentsWithKeyPairs(documents, make_keys), OutboundPolicy(settings.private_url_cidrs)
+    desk, hints = SqlKeysetDesk(database), SweptHints()
     return Wiring(
         settings=settings,
         database=database,
@@ -66,5 +91,12 @@ def wire(settings: Settings) -> Wiring:
         clients=SqlClients(database),
         secrets=SqlSecrets(database, sealing),
         audit=audit,
-        configure=ConfigureDocuments(documents, audit, clock, OutboundPolicy(settings.private_url_cidrs)),
+        configure=ConfigureDocuments(keyed, audit, clock, outbound),
+        rotate_key_pairs=RotateKeyPairs(documents, make_keys, audit, clock),
+        manage_keysets=ManageKeysets(documents, desk, audit, hints, clock),
+        revoke_key=RevokeKey(documents, desk, desk, SqlAcceptedSessions(database, sealing), audit, hints, clock),
+        try_keyset=TryKeyset(desk, hints, clock),
+        contain=ContainPartner(
+            documents, SqlPartnerHealth(database), SqlDeliveryFigures(database), audit, hints, clock
+        ),
     )

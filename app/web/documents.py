@@ -5,9 +5,10 @@ Thin: reads the request, calls the step in a thread, writes the answer. A versio
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
@@ -21,6 +22,9 @@ from app.steps.configure import DEFAULT_PAGE, MAX_PAGE, ConfigureDocuments, Prec
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
 from app.web.store_threads import StoreThreads
+
+AfterPut = Callable[[StoredDocument], Awaitable[Mapping[str, str]]]
+"""Does what follows from a stored document; returns headers for the answer."""
 
 MAX_BODY_BYTES: Final = 512 * 1024
 """A campaign with all its texts in two dozen languages."""
@@ -37,6 +41,7 @@ class DocumentCalls:
     kind: DocumentKind
     configure: ConfigureDocuments
     threads: StoreThreads
+    after_put: AfterPut | None = None
 
     def routes(self, path: str, guard: BearerGuard, read: Scope, write: Scope) -> list[web.RouteDef]:
         """Return the routes below `path`."""
@@ -53,7 +58,8 @@ class DocumentCalls:
         id_, precondition = request.match_info["id"], _precondition(request)
         body = await read_json(request, MAX_BODY_BYTES)
         put = await self.threads.call(partial(self.configure.put, self.kind, id_, body, caller, precondition))
-        return _answer(put.stored, _CREATED if put.is_new else 200)
+        found = {} if self.after_put is None else await self.after_put(put.stored)
+        return _answer(put.stored, _CREATED if put.is_new else 200, found)
 
     async def get(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with the document."""
@@ -75,8 +81,10 @@ class DocumentCalls:
         return json_response({"items": [_item(stored) for stored in page.documents], "cursor": cursor})
 
 
-def _answer(stored: StoredDocument, status: int = 200) -> web.Response:
-    return json_response(stored.document, status, {"ETag": f'"{stored.version}"'})
+def _answer(
+    stored: StoredDocument, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+) -> web.Response:
+    return json_response(stored.document, status, {"ETag": f'"{stored.version}"', **headers})
 
 
 def _item(stored: StoredDocument) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Whether the process lives, whether it can serve, and its figures: on a port of their own."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -13,11 +14,15 @@ from app.web.store_threads import StoreThreads
 
 @dataclass(frozen=True, slots=True)
 class HealthRoutes:
-    """Answers probes; `is_migrated` asks the store whether it has the schema of this version."""
+    """Answers probes; `is_migrated` asks the store whether it has the schema of this version.
+
+    `more_figures` reads the figures that only the store knows; without a store the others are shown all the same.
+    """
 
     threads: StoreThreads
     is_migrated: Callable[[], bool]
     metrics: WebMetrics
+    more_figures: Callable[[], bytes] | None = None
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes by method and pattern."""
@@ -39,4 +44,8 @@ class HealthRoutes:
 
     async def figures(self, _: web.Request) -> web.Response:
         """Answer Prometheus."""
-        return web.Response(body=self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        figures = self.metrics.render()
+        if self.more_figures is not None:
+            with suppress(StoreUnavailable):
+                figures += await self.threads.call(self.more_figures)
+        return web.Response(body=figures, headers={"Content-Type": CONTENT_TYPE})

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.ports import Clock, ConfigurationSource, Hints, SessionIntake, SessionReads
+from app.ports import Clock, ConfigurationSource, Hints, ParticipationLedger, SessionIntake, SessionReads
 from app.steps.accept import AcceptTokens
+from app.steps.participate import RecordParticipation
 from app.steps.read import ReadSessions, Visit
 from app.web.batching import Batcher, BatchLimits
 from app.web.campaign_cache import CampaignCache
@@ -28,6 +29,7 @@ class IngressStores:
 
     intake: SessionIntake
     reads: SessionReads
+    ledger: ParticipationLedger
     configuration: ConfigurationSource
     hints: Hints
     clock: Clock
@@ -80,7 +82,8 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     metrics.watch("read_queue", lambda: reads.depth)
     metrics.watch("long_polls", lambda: polls.waiting)
     metrics.watch("store_down", lambda: threads.is_down)
-    participants = Participants(campaigns, lookups, intake, reads, polls, stores.keys, stores.clock)
+    record = RecordParticipation(stores.ledger, stores.clock)
+    participants = Participants(campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads)
     return Ingress(participants, campaigns, threads)
 
 

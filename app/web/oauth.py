@@ -1,6 +1,7 @@
 """The Authorization API over HTTP: `/oauth/token` (RFC 6749), and the keys of our access tokens.
 
-Refusals are those of RFC 6749 section 5.2, not problem details: OAuth clients read them.
+Two grants: client credentials, and a partner's own signed token as a bearer assertion (RFC 7523). Refusals are those of
+RFC 6749 section 5.2, not problem details: OAuth clients read them.
 """
 
 import asyncio
@@ -16,7 +17,9 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from app.errors import RateLimited
+from app.steps.assertion_grant import IssueForAssertion
 from app.steps.authorize import GrantError, GrantRefused, IssueAccessToken, IssuedToken
+from app.steps.configure import is_document_id
 from app.steps.secrets import SigningKeys
 from app.web.bodies import json_response, media_type, read_body
 from app.web.limits import TokenBuckets, address_key
@@ -46,6 +49,7 @@ class OauthCalls:
     """The calls of the Authorization API."""
 
     issue: IssueAccessToken
+    issue_for_assertion: IssueForAssertion
     keys: SigningKeys
     threads: StoreThreads
     buckets: TokenBuckets
@@ -57,11 +61,7 @@ class OauthCalls:
         if wait:
             raise RateLimited("Too many token requests from this address.", retry_after_seconds=wait)
         try:
-            form = await _form(request)
-            if form.get("grant_type") != "client_credentials":
-                raise _unsupported(form)
-            client_id, client_secret = _credentials(request, form)
-            issued = await self.in_turn(partial(self.issue, client_id, client_secret, form.get("scope")))
+            issued = await self._granted(request, await _form(request))
         except GrantRefused as refusal:
             return _refused(refusal)
         answer = {
@@ -71,6 +71,20 @@ class OauthCalls:
             "scope": issued.scope,
         }
         return json_response(answer, headers=_NEVER_STORED)
+
+    async def _granted(self, request: web.Request, form: Mapping[str, str]) -> IssuedToken:
+        scope = form.get("scope")
+        match form.get("grant_type"):
+            case "client_credentials":
+                client_id, client_secret = _credentials(request, form)
+                return await self.in_turn(partial(self.issue, client_id, client_secret, scope))
+            case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+                partner_id, assertion = _assertion(request, form)
+                return await self.threads.call(partial(self.issue_for_assertion, partner_id, assertion, scope))
+            case None:
+                raise GrantRefused(GrantError.INVALID_REQUEST, "The grant_type is missing.")
+            case _:
+                raise GrantRefused(GrantError.UNSUPPORTED_GRANT_TYPE, "This grant_type is not supported.")
 
     async def in_turn(self, issue: Callable[[], IssuedToken]) -> IssuedToken:
         """Return what `issue` returns, one call at a time: a hash keeps one of the few threads of all requests busy."""
@@ -91,10 +105,14 @@ class OauthCalls:
 
 
 def oauth_routes(
-    issue: IssueAccessToken, keys: SigningKeys, threads: StoreThreads, buckets: TokenBuckets
+    issue: IssueAccessToken,
+    issue_for_assertion: IssueForAssertion,
+    keys: SigningKeys,
+    threads: StoreThreads,
+    buckets: TokenBuckets,
 ) -> list[web.RouteDef]:
     """Return the routes of the Authorization API."""
-    calls = OauthCalls(issue, keys, threads, buckets)
+    calls = OauthCalls(issue, issue_for_assertion, keys, threads, buckets)
     return [web.post(TOKEN_PATH, calls.token), web.get(JWKS_PATH, calls.jwks)]
 
 
@@ -128,6 +146,17 @@ def _credentials(request: web.Request, form: Mapping[str, str]) -> tuple[str, st
     return client_id, client_secret
 
 
+def _assertion(request: web.Request, form: Mapping[str, str]) -> tuple[str, str]:
+    if "Authorization" in request.headers or "client_secret" in form:
+        raise GrantRefused(GrantError.INVALID_REQUEST, "With an assertion there is no client to authenticate.")
+    missing = [name for name in ("client_id", "assertion") if not form.get(name)]
+    if missing:
+        raise GrantRefused(GrantError.INVALID_REQUEST, f"The {missing[0]} is missing.")
+    if not is_document_id(form["client_id"]):
+        raise GrantRefused(GrantError.INVALID_CLIENT, "There is no partner of this client_id.")
+    return form["client_id"], form["assertion"]
+
+
 def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     try:
@@ -139,12 +168,6 @@ def _basic(header: str) -> tuple[str, str]:
         raise GrantRefused(GrantError.INVALID_CLIENT, "The Authorization header is not one of Basic authentication.")
     # RFC 6749 section 2.3.1 has both form-encoded. A plus is left alone, since many clients encode nothing at all.
     return unquote(name), unquote(password)
-
-
-def _unsupported(form: Mapping[str, str]) -> GrantRefused:
-    if "grant_type" not in form:
-        return GrantRefused(GrantError.INVALID_REQUEST, "The grant_type is missing.")
-    return GrantRefused(GrantError.UNSUPPORTED_GRANT_TYPE, "This grant_type is not supported.")
 
 
 def _refused(refusal: GrantRefused) -> web.Response:

@@ -58,12 +58,16 @@ class PageTemplates:
         self._environment.globals["asset"] = assets.url
 
     def form(self, look: Look, campaign: Campaign, state: str, values: Mapping[str, str]) -> web.Response:
-        """Return the form step of `campaign`; `state` is the prefill's, `values` what it brought by field name."""
+        """Return the form step of `campaign`; `state` is the prefill's, `values` what it brought by field name.
+
+        Each form that is made is known by a key of its own, so that it counts once however often it is sent.
+        """
         return self._page(
             "form.html",
             look,
             title=campaign.name,
             path=f"/c/{campaign.id}",
+            play=secrets.token_urlsafe(16),
             state=state,
             fields=[_view(field_, look.language, values) for field_ in campaign.form],
             filled_from=look.words.filled_from.format(partner=look.brand),

@@ -1,8 +1,10 @@
 """The campaign's page: takes a token out of the address, keeps the session in a cookie, shows the form or a refusal.
 
+A form that is sent counts as one participation, however often its button is tapped: the form's address names it.
 What a page looks like is `page_templates`'. Nothing that is shown, and no address that it leads to, has the token.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -12,8 +14,9 @@ from aiohttp import web
 from app.domain.campaign import Campaign, Mode, screen_for
 from app.domain.prefill import PrefillStatus
 from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
+from app.play_errors import LimitReached, NotEligible, NotSettled, PlayRefused
 from app.reasons import ParticipationReason
-from app.steps.read import show
+from app.steps.read import Visit, show
 from app.web.assets import PATTERN as ASSETS_PATTERN
 from app.web.assets import Assets
 from app.web.bodies import json_response
@@ -27,11 +30,16 @@ from app.web.wording import WORDS, choose_language
 
 PAGE_PATTERN: Final = "/c/{campaign_id}"
 SESSION_PATTERN: Final = "/c/{campaign_id}/session"
+EXIT_PATTERN: Final = "/c/{campaign_id}/thanks"
 PAGE_WAIT_SECONDS: Final = 1.0
 """How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
 MAX_WAIT_SECONDS: Final = 25.0
+SUBMIT_WAIT_SECONDS: Final = 5.0
+"""How long a form that is sent waits for its token to be judged."""
+_FORM_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REFERENCE_CHARACTERS: Final = 8
 _FORBIDDEN: Final = 403
+_CONFLICT: Final = 409
 _SEE_OTHER: Final = 303
 
 
@@ -60,11 +68,35 @@ class CampaignPages:
         return self.templates.form(look, campaign, state, values)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Answer the end of the campaign; what was entered is not even read."""
+        """Record a participation and lead to the end of the campaign; what was entered is not even read."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         look = await self._look(request, campaign)
-        refusal = self._refusal(await self._view(request, campaign, 0), campaign, look)
-        return refusal or self.templates.message(look, look.words.thanks_title, look.words.thanks_message)
+        key = _form_key_of(request)
+        answer = web.Response(status=_SEE_OTHER, headers={"Location": f"{page_path(campaign.id)}/thanks"})
+        visit = await self._visit(request, campaign)
+        if visit is None:
+            if campaign.mode is Mode.REQUIRED:
+                return self._unrecognised(campaign, look)
+            taken = await self.participants.take_in(campaign, None, key)
+            self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
+            visit = await self.participants.visit(taken.id)
+        elif visit.session.outcome is None:
+            visit = await self.participants.wait(visit, SUBMIT_WAIT_SECONDS)
+        try:
+            await self.participants.play(visit, key)
+        except NotSettled:
+            raise
+        except PlayRefused as refusal:
+            return self._refused(refusal, visit, look)
+        return answer
+
+    async def thank(self, request: web.Request) -> web.StreamResponse:
+        """Answer the end of the campaign; without a session lead to its beginning."""
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        if await self._visit(request, campaign) is None:
+            return web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+        look = await self._look(request, campaign)
+        return self.templates.message(look, look.words.thanks_title, look.words.thanks_message)
 
     async def session(self, request: web.Request) -> web.StreamResponse:
         """Answer the page's script with what became of the session, after at most `wait` seconds."""
@@ -88,7 +120,7 @@ class CampaignPages:
         match plain.status:
             case 404:
                 title, message = words.unknown_title, words.unknown_message
-            case 429 | 503:
+            case 409 | 429 | 503:  # 409: the token is still not judged
                 title, message = words.busy_title, words.busy_message
             case _:
                 title, message = words.wrong_title, words.wrong_message
@@ -108,15 +140,22 @@ class CampaignPages:
         self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
         return answer
 
-    async def _view(self, request: web.Request, campaign: Campaign, seconds: float) -> "_View | None":
+    async def _visit(self, request: web.Request, campaign: Campaign) -> Visit | None:
+        brought = self.cookies.read(request)
+        if brought is None:
+            return None
         try:
-            brought = self.cookies.read(request)
-            if brought is None:
-                return None
             self.participants.open(*brought)
             visit = await self.participants.visit(brought[0])
-            if visit.campaign.id != campaign.id:
-                return None
+        except (SessionUnknown, SessionExpired):
+            return None
+        return visit if visit.campaign.id == campaign.id else None
+
+    async def _view(self, request: web.Request, campaign: Campaign, seconds: float) -> "_View | None":
+        visit = await self._visit(request, campaign)
+        if visit is None:
+            return None
+        try:
             visit = await self.participants.wait(visit, seconds)
             shown = show(visit, self.participants.clock.now(), preferred_languages(request))
         except (SessionUnknown, SessionExpired):
@@ -127,12 +166,31 @@ class CampaignPages:
         if view is not None:
             if view.screen is None:
                 return None
-            return self.templates.message(look, **view.screen, reference=view.id[-_REFERENCE_CHARACTERS:])
-        if campaign.mode is not Mode.REQUIRED:
-            return None
+            return self.templates.message(look, **view.screen, reference=_reference(view.id))
+        return self._unrecognised(campaign, look) if campaign.mode is Mode.REQUIRED else None
+
+    def _unrecognised(self, campaign: Campaign, look: Look) -> web.Response:
         screen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
         return self.templates.message(
             look, screen.title, screen.message, return_url=screen.return_url, status=_FORBIDDEN
+        )
+
+    def _refused(self, refusal: PlayRefused, visit: Visit, look: Look) -> web.Response:
+        match refusal:
+            case LimitReached():
+                reason = ParticipationReason.LIMIT_REACHED
+            case NotEligible():
+                reason = ParticipationReason.NOT_ELIGIBLE
+            case _:
+                reason = ParticipationReason.TOKEN_REJECTED
+        screen = screen_for(visit.campaign, reason, (look.language,))
+        return self.templates.message(
+            look,
+            screen.title,
+            screen.message,
+            return_url=screen.return_url,
+            reference=_reference(visit.session.id),
+            status=_CONFLICT,
         )
 
     async def _look(self, request: web.Request, campaign: Campaign) -> Look:
@@ -167,6 +225,7 @@ def page_routes(pages: CampaignPages, assets: Assets) -> list[web.RouteDef]:
     return [
         web.get(PAGE_PATTERN, pages.show),
         web.post(PAGE_PATTERN, pages.submit),
+        web.get(EXIT_PATTERN, pages.thank),
         web.get(SESSION_PATTERN, pages.session, allow_head=False),
         web.get(ASSETS_PATTERN, assets.serve),
     ]
@@ -176,6 +235,7 @@ def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
     """Return what answers of these routes carry, by pattern."""
     return {
         PAGE_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        EXIT_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
         ASSETS_PATTERN: RoutePolicy((("X-Content-Type-Options", "nosniff"),)),
     }
 
@@ -196,3 +256,13 @@ def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str
 def wait_seconds(text: str) -> float:
     """Return how long the page's script wants to wait, at most 25 seconds; nonsense waits for nothing."""
     return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() and len(text) <= len("25") else 0
+
+
+def _form_key_of(request: web.Request) -> str | None:
+    """Return what the form that is sent is known by, or None for one that was not ours."""
+    key = request.query.get("play", "")
+    return key if _FORM_KEY.fullmatch(key) else None
+
+
+def _reference(session_id: str) -> str:
+    return session_id[-_REFERENCE_CHARACTERS:]

@@ -1,22 +1,26 @@
-"""What a participant can do, for the routes and for the pages: find a campaign, bring a token, look at a session.
+"""What a participant can do, for the routes and for the pages: find a campaign, bring a token, look at a session, play.
 
-Everything goes through the batches; a session's key is checked before anything is asked of the store.
+All but playing goes through the batches; a session's key is checked before anything is asked of the store.
 """
 
 import asyncio
 import re
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.domain.campaign import Campaign
+from app.domain.play import Played
 from app.domain.session import Stage, is_settled
 from app.errors import CampaignUnknown, SessionExpired, SessionUnknown
 from app.ports import Clock, TakenIn
 from app.steps.accept import Arrival, admit
+from app.steps.participate import RecordParticipation
 from app.steps.read import Visit
 from app.web.batching import Batcher
 from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
+from app.web.store_threads import StoreThreads
 
 _RECHECK_SECONDS = 0.5
 """How often one looks whether a session past its deadline has been judged meanwhile, and so is settled."""
@@ -48,6 +52,8 @@ class Participants:
     polls: LongPolls
     keys: SessionKeys
     clock: Clock
+    record: RecordParticipation
+    threads: StoreThreads
 
     async def find_campaign(self, campaign_id: str) -> Campaign:
         """Return the campaign as it was at most a second ago; raise CampaignUnknown."""
@@ -93,6 +99,11 @@ class Participants:
                 return replace(visit, session=session)
             visit = await self._looked_again(visit)
         return visit
+
+    async def play(self, visit: Visit, idempotency_key: str | None = None) -> Played:
+        """Return the participation that stands recorded; raise what RecordParticipation raises."""
+        context = copy_context()  # what the request is called, for the log
+        return await self.threads.call(lambda: context.run(self.record, visit, idempotency_key))
 
     async def _looked_again(self, visit: Visit) -> Visit:
         """Return the session as it stands, if it may have been judged meanwhile; not while the process ends."""

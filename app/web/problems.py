@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from app import errors
+from app import errors, play_errors
 
 PROBLEM_JSON: Final = "application/problem+json"
 DEFAULT_RETRY_AFTER_SECONDS: Final = 1.0
@@ -36,8 +36,30 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.CampaignUnknown: Status(404, "Unknown campaign", "There is no campaign of this id."),
     errors.PartnerUnknown: Status(404, "Unknown partner", "There is no partner of this id."),
     errors.PartnerInUse: Status(409, "Partner in use", "The partner is still named by a campaign."),
+    errors.KeysetNotUsed: Status(
+        409, "No key set", "This partner's tokens are verified with configured keys, not with a key set."
+    ),
+    errors.KeysetShared: Status(
+        409, "Shared key set", "Other partners rely on this key set; only a client that sees them all may do this."
+    ),
+    errors.EncryptionKeysUnknown: Status(
+        404, "Unknown encryption keys", "There are no key pairs of ours for this partner."
+    ),
+    errors.TokenRejected: Status(422, "Token rejected", "The token was judged and refused; reason says why."),
     errors.SessionUnknown: Status(404, "Unknown session", "There is no session of this id and key."),
     errors.SessionExpired: Status(410, "Expired session", "This session's life is over."),
+    play_errors.NotSettled: Status(409, "Not settled", "The session's token is not judged yet; try again in a moment."),
+    play_errors.SessionRejected: Status(
+        409, "Token rejected", "The session's token was refused; reading the session tells why."
+    ),
+    play_errors.TokenReused: Status(
+        409, "Token reused", "The token counts once, and another session has played with it."
+    ),
+    play_errors.NotEligible: Status(409, "Not eligible", "The token says that this participant may not play."),
+    play_errors.LimitReached: Status(409, "Limit reached", "This participant has used all participations."),
+    errors.ReplayUnknown: Status(404, "Unknown replay", "There is no replay of this id."),
+    errors.ReplayActive: Status(409, "Replay active", "A replay of the same partner is running or paused."),
+    errors.ReplayOver: Status(409, "Replay over", "The replay is done or cancelled."),
     errors.TokenTooLarge: Status(413, "Token too large", "The token is longer than 16 KiB."),
     errors.TokenMalformed: Status(422, "Malformed token", "The token has not the shape of a compact JWS or JWE."),
     errors.TokenMissing: Status(422, "Missing token", "This campaign requires a token."),
@@ -91,6 +113,8 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
     }
     if isinstance(error, errors.RequestInvalid):
         body["errors"] = [{"path": mistake.path, "reason": mistake.reason} for mistake in error.mistakes]
+    if isinstance(error, errors.TokenRejected):
+        body["reason"] = error.reason
     return web.Response(
         body=_encode(body).encode("utf-8", "replace"),
         status=status.status,
@@ -109,6 +133,8 @@ def _public_code(error: errors.VestibuleError) -> str:
 
 
 def _public_detail(error: errors.VestibuleError) -> str:
+    if isinstance(error, errors.TokenRejected):
+        return f"The token was refused: {error}."
     return error.detail if isinstance(error, errors.RequestError) else ""
 
 

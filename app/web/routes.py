@@ -6,11 +6,12 @@ from typing import Final
 from aiohttp import web
 
 from app.web.middleware import PARTICIPANT_POLICY, Observe, RoutePolicy, request_middleware
-from app.web.sessions import SESSION, SESSIONS
+from app.web.sessions import PARTICIPATIONS, SESSION, SESSIONS
 
 POLICIES: Final[Mapping[str, RoutePolicy]] = {
     SESSIONS: PARTICIPANT_POLICY,
     SESSION: PARTICIPANT_POLICY,
+    PARTICIPATIONS: PARTICIPANT_POLICY,
 }
 """Of the participants' interface, by pattern; the pages bring their own, all others follow that of the interface."""
 

@@ -1,6 +1,6 @@
-"""The participants' routes: a token comes in, a session is read. Translates HTTP, and decides nothing else.
+"""The participants' routes: a token comes in, a session is read, somebody plays.
 
-An unknown session and a wrong key look the same.
+Translates HTTP, and decides nothing else. An unknown session and a wrong key look the same.
 """
 
 import re
@@ -34,8 +34,11 @@ MAX_WAIT_SECONDS: Final = 25
 JWT: Final = "application/jwt"
 SESSIONS: Final = "/v1/campaigns/{campaign_id}/sessions"
 SESSION: Final = "/v1/sessions/{session_id}"
+PARTICIPATIONS: Final = "/v1/sessions/{session_id}/participations"
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
 """A token, the JSON around it, and room to tell a token that is too large from a body that is."""
+_MAX_EMPTY_BODY_BYTES = 1024
+"""What a call that needs no body reads of one."""
 _SPACE = rb"[ \t\r\n]*"
 _USUAL_BODY = re.compile(_SPACE.join((b"", rb"\{", b'"token"', b":", b'"([A-Za-z0-9._-]*)"', rb"\}", b"")))
 """The one JSON body that nearly everybody sends, read five times as fast; all others are parsed."""
@@ -59,6 +62,8 @@ class SessionRoutes:
             web.options(SESSIONS, self.preflight_create),
             web.get(SESSION, self.read),
             web.options(SESSION, self.preflight_read),
+            web.post(PARTICIPATIONS, self.play),
+            web.options(PARTICIPATIONS, self.preflight_play),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -90,6 +95,18 @@ class SessionRoutes:
         languages = preferred_languages(request)
         return json_response(show(visit, self.participants.clock.now(), languages))
 
+    async def play(self, request: web.Request) -> web.Response:
+        """Record a participation for whoever holds the session's key; answer 201 once it is committed."""
+        allow_any_origin(request)
+        session_id = self._opened(request)
+        key = _idempotency_key_of(request)
+        await _check_empty(request)
+        visit = await self.participants.visit(session_id)
+        check_origin(request, visit.campaign, self.own_origin)
+        played = await self.participants.play(visit, key)
+        content = {"participation_id": played.id, "used": played.used, "remaining": played.remaining}
+        return json_response(content, 201)
+
     async def preflight_create(self, request: web.Request) -> web.Response:
         """Tell a browser whether its page may bring a token to this campaign."""
         await self._campaign_of(request)
@@ -99,6 +116,11 @@ class SessionRoutes:
         """Tell a browser that it may ask; which page may read the answer is judged then, by the session's campaign."""
         allow_any_origin(request)
         return preflight_response("GET")
+
+    async def preflight_play(self, request: web.Request) -> web.Response:
+        """Tell a browser that it may ask; which page may play is judged then, by the session's campaign."""
+        allow_any_origin(request)
+        return preflight_response("POST")
 
     async def _campaign_of(self, request: web.Request) -> Campaign:
         allow_any_origin(request)
@@ -131,6 +153,18 @@ async def _token_of(request: web.Request) -> str | None:
         return body.decode("ascii", "replace")
     usual = _USUAL_BODY.fullmatch(body)
     return usual[1].decode("ascii") if usual else _token_member(parse_json(body))
+
+
+async def _check_empty(request: web.Request) -> None:
+    """Raise unless the body is empty or says nothing."""
+    body = await read_body(request, _MAX_EMPTY_BODY_BYTES)
+    if not body:
+        return
+    if media_type(request) != JSON:
+        raise MediaTypeUnsupported(f"This call takes {JSON}, or no body.")
+    mistakes = tuple(Mistake(name, "is not a member of this body") for name in parse_json(body))
+    if mistakes:
+        raise RequestInvalid(mistakes)
 
 
 def _token_member(content: dict[str, object]) -> str | None:

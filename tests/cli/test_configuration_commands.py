@@ -162,5 +162,44 @@ def test_help_lists_every_command(commands: Commands) -> None:
     shown = commands.run("--help")
 
     assert shown.exit_code == 0
-    for name in ("campaign", "client", "doctor", "migrate", "partner", "purge", "token", "up"):
+    for name in (
+        "campaign",
+        "client",
+        "dead-letters",
+        "doctor",
+        "migrate",
+        "partner",
+        "purge",
+        "replay",
+        "token",
+        "up",
+    ):
         assert f"\n  {name} " in shown.stdout
+
+
+def test_partner_keys_are_rotated_and_the_old_ones_end_when_it_is_said(commands: Commands) -> None:
+    commands.run("partner", "put", "acme", "-", input_=partner_body(encryption={"method": "crypto_api"}))
+
+    spoken = commands.run("partner", "rotate-keys", "acme")
+    told = commands.json("partner", "rotate-keys", "acme", "--overlap-hours", "0")
+
+    assert (spoken.exit_code, spoken.output) == (0, "partner acme: the keys of generation 2 are published\n")
+    kids = told.pop("kids")
+    assert told == {"partner_id": "acme", "generation": 3}
+    assert len(set(kids)) == 5
+
+
+@pytest.mark.parametrize(
+    ("partner_id", "code"),
+    [
+        pytest.param("nobody", "partner_unknown", id="no-partner"),
+        pytest.param("plain", "encryption_keys_unknown", id="no-pairs"),
+    ],
+)
+def test_partner_keys_that_there_are_not_cannot_be_rotated(commands: Commands, partner_id: str, code: str) -> None:
+    commands.run("partner", "put", "plain", "-", input_=partner_body())
+
+    refused = commands.run("partner", "rotate-keys", partner_id)
+
+    assert ended(refused, 4)
+    assert refused.stderr.startswith(f"{code}: ")

@@ -8,22 +8,57 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from app.domain.keyset import KeysetPolicy
 from app.domain.outside import OutboundPolicy
 from app.domain.scopes import granted_scopes
 from app.management_ports import ApiClient
+from app.steps.assertion_grant import IssueForAssertion
 from app.steps.authorize import AuthorizeRequest, IssueAccessToken
 from app.steps.client_secrets import ClientSecrets, hash_secret
 from app.steps.configure import ConfigureDocuments
+from app.steps.contain import ContainPartner
+from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
+from app.steps.encrypt import EncryptToken
+from app.steps.judge import JudgeToken
+from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
+from app.steps.keyring import Keyring
+from app.steps.keysets import ManageKeysets
+from app.steps.replay import StartReplay
+from app.steps.revoke_key import RevokeKey
 from app.steps.secrets import EnsureSecrets, SigningKeys
+from app.steps.stats import ShowStats
+from app.steps.steer_replay import SteerReplays
+from app.steps.timeline import TellTimeline
+from app.steps.try_keyset import TryKeyset
+from app.steps.vouch import VouchForToken
 from app.web.bearer import BearerGuard
 from app.web.campaigns import campaign_routes
+from app.web.containment import ContainmentCalls
+from app.web.crypto import CryptoCalls
+from app.web.keysets import KeysetCalls
 from app.web.limits import TokenBuckets
 from app.web.middleware import request_middleware
 from app.web.oauth import oauth_routes
 from app.web.partners import partner_routes
+from app.web.replays import ReplayCalls
 from app.web.store_threads import StoreThreads
 from tests.builders import NOW
-from tests.fakes import FixedClock, MemoryAudit, MemoryClients, MemoryDocuments, MemorySecrets
+from tests.fakes import (
+    ConfiguredByDocuments,
+    FixedClock,
+    MemoryAcceptedSessions,
+    MemoryAudit,
+    MemoryClients,
+    MemoryDeliveryFigures,
+    MemoryDocuments,
+    MemoryKeyPairs,
+    MemoryKeysets,
+    MemoryPartnerHealth,
+    MemoryReplays,
+    MemorySecrets,
+    MemorySessions,
+    RecordingHints,
+)
 
 BASE = "https://vestibule.example"
 SECRET = "a-client-secret-of-some-length"
@@ -40,8 +75,22 @@ class Management:
     clients: MemoryClients = field(default_factory=MemoryClients)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
     clock: FixedClock = field(default_factory=FixedClock)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
+    hints: RecordingHints = field(default_factory=RecordingHints)
+    sessions: MemorySessions = field(default_factory=MemorySessions)
+    keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
+    accepted: MemoryAcceptedSessions = field(init=False)
+    replays: MemoryReplays = field(init=False)
+    key_pairs: MemoryKeyPairs = field(default_factory=MemoryKeyPairs)
+    keyring: Keyring = field(default_factory=Keyring)
+    patience_seconds: float = 0.0
     buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=0.001, burst=20))
     http: Http = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keysets.sessions = self.sessions
+        self.accepted = MemoryAcceptedSessions(self.sessions)
+        self.replays = MemoryReplays(self.sessions)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Management"]:
@@ -67,13 +116,68 @@ class Management:
         headers = {"Authorization": f"Bearer {bearer}", "X-Request-ID": "test-1", **options.pop("headers", {})}
         return await self.http.request(method, path, headers=headers, **options)
 
+    @property
+    def configuration(self) -> ConfiguredByDocuments:
+        """Return what the journey sees of the documents."""
+        return ConfiguredByDocuments(self.documents, self.key_pairs)
+
+    @property
+    def make_keys(self) -> MakeKeyPairs:
+        """Return the step that makes key pairs."""
+        return MakeKeyPairs(self.key_pairs, self.clock)
+
+    @property
+    def vouch(self) -> VouchForToken:
+        """Return the step that judges tokens for their partner."""
+        return VouchForToken(self.keysets, JudgeToken(self.keyring, KeysetPolicy()), self.hints, self.clock)
+
+    def for_assertion(self, issue: IssueAccessToken) -> IssueForAssertion:
+        """Return the grant for assertions."""
+        return IssueForAssertion(self.configuration, self.vouch, issue, self.clock)
+
+    def _crypto_calls(self, threads: StoreThreads) -> CryptoCalls:
+        publish = PublishKeyPairs(self.configuration, self.make_keys)
+        encrypt = EncryptToken(self.configuration, publish, self.vouch, self.keyring, self.clock)
+        return CryptoCalls(encrypt, publish, threads)
+
     def _application(self, threads: StoreThreads) -> web.Application:
         keys = SigningKeys(self.secrets, self.clock)
         issue = IssueAccessToken(self.clients, ClientSecrets(), keys, self.clock, BASE)
         guard = BearerGuard(AuthorizeRequest(self.clients, keys, self.clock, BASE), threads)
-        configure = ConfigureDocuments(self.documents, MemoryAudit(), self.clock, OutboundPolicy())
+        keyed = DocumentsWithKeyPairs(self.documents, self.make_keys)
+        configure = ConfigureDocuments(keyed, self.audit, self.clock, OutboundPolicy())
+        keysets = self._keyset_calls(threads)
         application = web.Application(middlewares=[request_middleware(lambda *_: None, {})])
-        application.add_routes(oauth_routes(issue, keys, threads, self.buckets))
-        application.add_routes(partner_routes(configure, guard, threads))
+        application.add_routes(oauth_routes(issue, self.for_assertion(issue), keys, threads, self.buckets))
+        application.add_routes(self._crypto_calls(threads).routes(guard))
+        application.add_routes(partner_routes(configure, keysets, guard, threads))
         application.add_routes(campaign_routes(configure, guard, threads))
+        application.add_routes(self._replay_calls(threads).routes(guard))
+        application.add_routes(self._containment_calls(threads).routes(guard))
         return application
+
+    def _keyset_calls(self, threads: StoreThreads) -> KeysetCalls:
+        desk, audit, hints, clock = self.keysets, self.audit, self.hints, self.clock
+        return KeysetCalls(
+            ManageKeysets(self.documents, desk, audit, hints, clock),
+            RevokeKey(self.documents, desk, desk, self.accepted, audit, hints, clock),
+            TryKeyset(desk, hints, clock),
+            threads,
+            clock,
+            self.patience_seconds,
+        )
+
+    def _containment_calls(self, threads: StoreThreads) -> ContainmentCalls:
+        health, figures = MemoryPartnerHealth(self.sessions.healths), MemoryDeliveryFigures(self.sessions)
+        contain = ContainPartner(self.documents, health, figures, self.audit, self.hints, self.clock)
+        return ContainmentCalls(contain, ShowStats(figures, self.clock), threads, self.clock)
+
+    def _replay_calls(self, threads: StoreThreads) -> ReplayCalls:
+        return ReplayCalls(
+            ListDeadLetters(self.replays, self.clock),
+            ReadDeadLetter(self.replays, self.audit, self.clock),
+            StartReplay(self.replays, self.replays, self.audit, self.clock, lambda size: b"\x01" * size),
+            SteerReplays(self.replays, self.audit, self.clock),
+            TellTimeline(self.replays),
+            threads,
+        )

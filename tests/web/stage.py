@@ -22,7 +22,7 @@ from app.web.routes import build_application
 from app.web.sessions import SessionRoutes
 from app.web.sites import Site, Sites
 from tests.builders import NOW, campaign
-from tests.fakes import FixedClock, MemoryConfiguration, MemorySessions, RecordingHints
+from tests.fakes import FixedClock, MemoryConfiguration, MemoryLedger, MemorySessions, RecordingHints
 
 ORIGIN = "https://www.acme.example"
 OWN_ORIGIN = "https://vestibule.example"
@@ -75,6 +75,7 @@ class Stage:
     port: int
     ingress: Ingress
     store: SlowStore
+    ledger: MemoryLedger
     configuration: MemoryConfiguration
     clock: FixedClock
     hints: RecordingHints
@@ -120,7 +121,8 @@ async def staged(
     store, clock, hints, metrics = SlowStore(), FixedClock(), RecordingHints(), WebMetrics()
     clock.at = NOW.replace(microsecond=0)
     configuration = MemoryConfiguration.of(campaign(**{"allowed_origins": (ORIGIN,), **campaign_changes}))
-    stores = IngressStores(store, store, configuration, hints, clock, TEST_KEYS, store.probe)
+    ledger = MemoryLedger()
+    stores = IngressStores(store, store, ledger, configuration, hints, clock, TEST_KEYS, store.probe)
     limits = limits or IngressLimits(commit_wait_seconds=0)
     ingress = build_ingress(stores, limits, metrics)
     routes = [
@@ -134,7 +136,7 @@ async def staged(
     try:
         async with ClientSession() as client:
             url = f"http://{host}:{port}"
-            yield Stage(client, url, host, port, ingress, store, configuration, clock, hints, sites)
+            yield Stage(client, url, host, port, ingress, store, ledger, configuration, clock, hints, sites)
     finally:
         store.gate.set()
         store.is_lost = False

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from app import errors
+from app.reasons import TokenReason
 from app.web.http_server import MAX_LINE_BYTES
 from app.web.problems import STATUSES, problem, status_of
 from tests.web.stage import staged
@@ -195,10 +196,15 @@ def test_problem_without_authentication_brings_a_challenge() -> None:
 @pytest.mark.parametrize("status", [pytest.param(error, id=error.__name__) for error in STATUSES])
 def test_every_problem_is_documented_with_its_status(status: type[errors.VestibuleError]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "problems.md").read_text()
-    error = status() if status is not errors.RequestInvalid else errors.RequestInvalid(())
+    needed: dict[type, tuple[object, ...]] = {
+        errors.RequestInvalid: ((),),
+        errors.TokenRejected: (TokenReason.TOKEN_EXPIRED,),
+    }
+    error = status(*needed.get(status, ()))
 
     answer = problem(error, "/v1/x", "test-1")
 
     assert isinstance(answer.body, bytes)
     code = json.loads(answer.body)["code"]
-    assert f"\n## {code}\n\n{answer.status} " in page
+    section = page.partition(f"\n## {code}\n")[2].partition("\n## ")[0]
+    assert f"\n{answer.status} " in section

@@ -192,7 +192,7 @@ async def test_token_request_that_waits_too_long_for_its_turn_is_put_off(
     keys = SigningKeys(management.secrets, management.clock)
     issue = IssueAccessToken(management.clients, ClientSecrets(), keys, management.clock, BASE)
     threads = StoreThreads(1, 10, lambda: None)
-    calls = oauth.OauthCalls(issue, keys, threads, management.buckets)
+    calls = oauth.OauthCalls(issue, management.for_assertion(issue), keys, threads, management.buckets)
     await calls.turn.acquire()
 
     with pytest.raises(RateLimited):

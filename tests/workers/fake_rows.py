@@ -12,6 +12,8 @@ from uuid import uuid4
 
 from app.domain.session import ClaimedSession, SessionMove
 from app.ports import Attempt, Claim
+from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import FetchBatch
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS rows (
     id TEXT PRIMARY KEY, stage TEXT, due REAL, lease_until REAL, lease_token TEXT,
@@ -99,6 +101,24 @@ class FakeRows:
     def _run(self, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
         with closing(self._open()) as connection, connection:
             return connection.execute(statement, values).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnyPartner:
+    """What the pump claims by, where there are no partners to be fair to."""
+
+    claim: ClaimSessions
+
+    @property
+    def limit(self) -> int:
+        return self.claim.limit
+
+    def __call__(self, limit: int) -> FetchBatch:
+        sessions = self.claim(limit)
+        return FetchBatch(sessions, is_full=len(sessions) == limit)
+
+    def alone(self) -> Sequence[ClaimedSession]:
+        return self.claim(1, alone=True)
 
 
 class TestClock:

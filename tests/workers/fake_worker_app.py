@@ -16,7 +16,7 @@ from app.ports import Work
 from app.settings import Settings
 from app.steps.claim import ClaimSessions
 from app.steps.fetch import Fetched, PlannedCall
-from tests.workers.fake_rows import FakeRows, TestClock
+from tests.workers.fake_rows import ClaimAnyPartner, FakeRows, TestClock
 from workers import runtime
 from workers.batches import VerifyBatch
 from workers.leases import HeldLeases
@@ -66,7 +66,7 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
 
     def pump(_: object) -> FetchPump:
         return FetchPump(
-            claim=claim(Stage.FETCH),
+            claim=ClaimAnyPartner(claim(Stage.FETCH)),
             fetch=FakeFetch(),
             held=HeldLeases(ROWS, CLOCK),
             owed=HeldLeases(ROWS, CLOCK),

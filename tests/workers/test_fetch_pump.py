@@ -14,7 +14,7 @@ from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.errors import StoreUnavailable
 from app.steps.claim import ClaimSessions
 from app.steps.fetch import Fetched, PlannedCall
-from tests.workers.fake_rows import FakeRows, TestClock
+from tests.workers.fake_rows import ClaimAnyPartner, FakeRows, TestClock
 from workers.leases import HeldLeases
 from workers.pump import FetchPump
 
@@ -79,7 +79,7 @@ def pump_of(
     sweep_seconds: float = NEVER,
 ) -> FetchPump:
     return FetchPump(
-        claim=ClaimSessions(fetch.rows, CLOCK, Stage.FETCH, claim_rows, lease),
+        claim=ClaimAnyPartner(ClaimSessions(fetch.rows, CLOCK, Stage.FETCH, claim_rows, lease)),
         fetch=fetch,
         held=HeldLeases(fetch.rows, CLOCK),
         owed=HeldLeases(fetch.rows, CLOCK),

@@ -23,7 +23,7 @@
 
   const clearLink = () => {
     const link = document.createElement("a");
-    link.href = `${form.getAttribute("action")}?prefill=off`;
+    link.href = `${form.getAttribute("action").split("?")[0]}?prefill=off`;
     link.className = "clear";
     link.textContent = status.dataset.clear;
     return link;

@@ -1,0 +1,41 @@
+"""`vestibule stats`: how the delivery is, as `GET /v1/stats` says it."""
+
+from typing import Any
+
+import click
+
+from app.adapters.database.delivery_figures import SqlDeliveryFigures
+from app.cli.output import json_option, remark, show_json, show_table, wants_json
+from app.cli.wiring import opened
+from app.steps.authorize import LOCAL_CALLER
+from app.steps.stats import ShowStats
+
+_COLUMNS = ("partner", "breaker", "paused", "in_flight", "fresh", "retry", "replay", "later", "bank", "errors")
+
+
+@click.command
+@json_option
+def stats() -> None:
+    """Show what waits where, and how each partner is."""
+    with opened() as wiring:
+        body: dict[str, Any] = ShowStats(SqlDeliveryFigures(wiring.database), wiring.clock)(LOCAL_CALLER)
+    if wants_json():
+        show_json(body)
+        return
+    for stage, counts in body["stages"].items():
+        shown = counts if isinstance(counts, int) else ", ".join(f"{name} {count}" for name, count in counts.items())
+        remark(f"{stage}: {shown}")
+    show_table(_COLUMNS, [_row(partner) for partner in body["partners"]])
+
+
+def _row(partner: dict[str, Any]) -> dict[str, object]:
+    return {
+        "partner": partner["partner_id"],
+        "breaker": partner["breaker"]["state"],
+        "paused": (partner["paused_until"] or "until resumed") if partner["paused"] else "",
+        "in_flight": partner["in_flight"],
+        **partner["due"],
+        "later": sum(partner["later"].values()),
+        "bank": partner["retry_bank"],
+        "errors": ", ".join(f"{name} {times}" for name, times in partner["errors"].items()),
+    }
