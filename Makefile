@@ -13,6 +13,8 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(LOCK_ARGS)
 ARGS ?=
+# Many tests wait for real processes, so two of them share two cores well; each starts servers of its own.
+TEST_PROCESSES ?= 2
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +25,7 @@ run: .venv/installed  ## start every process here, on files in .vestibule/
 	@exec $(BIN)/vestibule up $(ARGS)
 
 test: .venv/installed-dev test-needs lint  ## check everything: lint, types, import contracts, tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 lint: .venv/installed-dev  ## check style, types and import contracts
 	$(BIN)/ruff check
@@ -36,7 +38,7 @@ format: .venv/installed-dev  ## rewrite the files in the project's style
 	$(BIN)/ruff format
 
 faults: .venv/installed-dev test-needs  ## kill, freeze and starve the processes, and count what was lost
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 
 bench: .venv/installed-dev test-needs  ## measure against floors and peers
 	$(BIN)/python -m bench $(ARGS)

@@ -4,6 +4,7 @@ Every 202 is noted with the outcome that it promises; refusals and lost connecti
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ _TERMINAL = {"done", "dead"}
 _KINDS = ("carried", "fetched", "refused")
 _OUTCOMES = {"carried": ("accepted", "ready", "token"), "fetched": ("accepted", "ready", "partner")}
 _REFUSED = ("rejected", "none", None)
-_PAUSE_SECONDS = 0.01
+_PAUSE_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Crowd:
         number = next(self._numbers)
         kind = self.kinds[number % len(self.kinds)]
         sub = f"{kind}-{number}"
-        token = self.scene.signer.sign(claims_for(self.scene.campaign_id, sub=sub, **_changes(kind, sub)))
+        token = self.scene.signer.sign(claims_for(self.scene.campaign_id, sub=sub, **changes_for(kind, sub)))
+        began_at = time.monotonic()
         try:
             answer = self.scene.participants.post(self.scene.campaign_id, {"token": token})
         except ConnectionError:
@@ -69,6 +71,7 @@ class Crowd:
         body = answer.json()
         visit = Visit(body["session_id"], body["session_key"], self.scene.campaign_id)
         with self._lock:
+            self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began_at)
             assert visit.id not in self.promised
             self.promised[visit.id] = (visit, kind, sub)
 
@@ -95,6 +98,17 @@ def crowd(stage: Stage, kinds: tuple[str, ...] = _KINDS, threads: int = 3) -> It
             worker.join()
 
 
+def changes_for(kind: str, sub: str) -> Mapping[str, Any]:
+    """Return the claims that make the token of `sub` one of its kind."""
+    match kind:
+        case "carried":
+            return {"form": {"n": sub}}
+        case "refused":
+            return {"exp": 1}
+        case _:
+            return {}
+
+
 def assert_promises_kept(stage: Stage, arrived: Crowd, most_calls: int) -> None:
     """Check that every promised session ends once, with its outcome, after at most so many calls."""
     rows, ids = Rows(stage.deployment), list(arrived.promised)
@@ -107,16 +121,6 @@ def assert_promises_kept(stage: Stage, arrived: Crowd, most_calls: int) -> None:
     assert outcomes == {id_: _OUTCOMES.get(kind, _REFUSED) for id_, (_, kind, _) in arrived.promised.items()}
     assert rows.successes(ids) == dict.fromkeys(fetched, 1)
     assert {sub: seen for sub, seen in calls.items() if not 1 <= seen <= most_calls} == {}
-
-
-def _changes(kind: str, sub: str) -> Mapping[str, Any]:
-    match kind:
-        case "carried":
-            return {"form": {"n": sub}}
-        case "refused":
-            return {"exp": 1}
-        case _:
-            return {}
 
 
 def _all_terminal(rows: Rows, ids: list[str]) -> bool:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,9 @@ class Deployment:
     folder: Path
     settings: Mapping[str, str]
     role_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    prefixes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Words before the command of a role: `env` with more variables, or a program that changes what it runs."""
+    kills: int = 0
     port: int = field(default_factory=free_port)
     admin_port: int = field(default_factory=free_port)
     _running: dict[str, OwnProcess] = field(default_factory=dict)
@@ -45,11 +48,15 @@ class Deployment:
 
     @classmethod
     def start(
-        cls, folder: Path, settings: Mapping[str, str], role_settings: Mapping[str, Mapping[str, str]] | None = None
+        cls,
+        folder: Path,
+        settings: Mapping[str, str],
+        role_settings: Mapping[str, Mapping[str, str]] | None = None,
+        prefixes: Mapping[str, Sequence[str]] | None = None,
     ) -> Self:
         """Migrate, start every process and wait until the ingress is ready; raise ServerFailed."""
         folder.mkdir(parents=True, exist_ok=True)
-        deployment = cls(folder, settings, role_settings or {})
+        deployment = cls(folder, settings, role_settings or {}, prefixes or {})
         deployment._release()
         try:
             for role in ROLES:
@@ -102,10 +109,12 @@ class Deployment:
         }
 
     def start_role(self, role: str) -> None:
-        """Start the process of that role; its output goes to a log in its own folder."""
+        """Start the process of that role (`fetch2`: a second one of fetch); its output goes to a folder of its own."""
         folder = self.folder / role
         folder.mkdir(exist_ok=True)
-        self._running[role] = OwnProcess.start(shlex.split(commands()[role]), folder, self.environment(role))
+        kind = role.rstrip("0123456789")
+        command = [*self.prefixes.get(role, ()), *shlex.split(commands()[kind])]
+        self._running[role] = OwnProcess.start(command, folder, self.environment(role))
 
     def wait_until_ready(self) -> None:
         """Wait until the ingress says that it is ready; raise ServerFailed with the logs."""
@@ -113,10 +122,12 @@ class Deployment:
 
     def kill(self, role: str) -> None:
         """Kill the process of that role and everything below it, at once."""
+        self.kills += 1
         self._running[role].kill()
 
     def kill_main(self, role: str) -> None:
         """Kill the main process of that role alone; what it leaves behind is killed when the deployment stops."""
+        self.kills += 1
         process = self._running[role]
         main, *below = members_of(process.pid)
         self._left_behind += below
@@ -125,6 +136,7 @@ class Deployment:
 
     def kill_child(self, role: str) -> None:
         """Kill one process below the main process of that role."""
+        self.kills += 1
         main = self._running[role].pid
         children = eventually(lambda: members_of(main)[1:], 10, f"a child of {role}")
         send(signal.SIGKILL, children[:1])
@@ -140,6 +152,10 @@ class Deployment:
         self.start_role(role)
         if role == "web":
             self.wait_until_ready()
+
+    def has_ended(self, role: str) -> bool:
+        """Tell whether the main process of that role has ended."""
+        return self._running[role]._process.poll() is not None
 
     def pause(self, role: str) -> None:
         """Freeze the processes of a role."""
@@ -166,9 +182,9 @@ class Deployment:
         """List what still runs of processes whose main process was killed alone."""
         return still_running(self._left_behind)
 
-    def members(self) -> list[Member]:
-        """List every process of the deployment that runs."""
-        return [member for process in self._running.values() for member in members_of(process.pid)]
+    def members(self, *roles: str) -> list[Member]:
+        """List every process of those roles that runs, each main process before its children; by default of all."""
+        return [member for role in roles or self._running for member in members_of(self._running[role].pid)]
 
     def logs(self) -> dict[str, str]:
         """Return what each role has logged so far."""

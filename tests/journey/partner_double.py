@@ -4,8 +4,9 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -18,6 +19,7 @@ class Fault(Enum):
     """How one call ends."""
 
     NONE = auto()
+    BRIEF = auto()  # a good answer after a fifth of a second
     LATE = auto()  # a good answer after two seconds
     SLOW = auto()  # no answer before the partner is closed
     SERVER_ERROR = auto()
@@ -26,13 +28,22 @@ class Fault(Enum):
     TOO_MANY = auto()
     GARBAGE = auto()  # 200 and JSON by its type, but not by its octets
     RESET = auto()
+    PAUSE = auto()  # 429 with a Retry-After of two seconds
+    ENDLESS = auto()  # a gigabyte, for as long as the other side listens
+    REDIRECT = auto()  # to this server itself, which is a private address
 
 
+PAUSE_SECONDS = 2
+REDIRECTED = "redirected"
+"""Who is asked for by whoever follows a redirect."""
+_CHUNK = b" " * 65_536
+_GIGABYTE = 2**30
 _STATUSES = {
     Fault.SERVER_ERROR: 500,
     Fault.UNAUTHORIZED: 401,
     Fault.NOT_FOUND: 404,
     Fault.TOO_MANY: 429,
+    Fault.PAUSE: 429,
 }
 
 
@@ -49,6 +60,8 @@ class Endpoint:
     answer: dict[str, Any] = field(default_factory=lambda: {"form": {"firstname": "Ada"}, "optin": {"news": True}})
     calls: dict[str, list[str | None]] = field(default_factory=lambda: defaultdict(list))
     """The Authorization headers of the calls, by person."""
+    called_at: list[float] = field(default_factory=list)
+    """When, on the monotonic clock."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -70,6 +83,7 @@ class Endpoint:
         """Note a call and return how it ends."""
         with self._lock:
             self.calls[sub].append(authorization)
+            self.called_at.append(time.monotonic())
             number = len(self.calls[sub])
         return self.first[number - 1] if number <= len(self.first) else self.then
 
@@ -92,6 +106,7 @@ class PartnerDouble(ThreadingHTTPServer):
         self.endpoints: dict[str, Endpoint] = {}
         self.closing = threading.Event()
         self.broken_connections = 0
+        self.endless_octets = 0
 
     def endpoint(self, name: str) -> Endpoint:
         """Serve a new partner."""
@@ -127,20 +142,20 @@ class _Handler(BaseHTTPRequestHandler):
         _, name, what, *rest = self.path.split("/")
         endpoint = self.server.endpoints[name]
         if what == "jwks":
-            self._answer(endpoint.see_jwks(), {"keys": endpoint.jwks})
+            self._answer(name, endpoint.see_jwks(), {"keys": endpoint.jwks})
         else:
             fault = endpoint.see_person(unquote(rest[0]), self.headers.get("Authorization"))
-            self._answer(fault, endpoint.answer)
+            self._answer(name, fault, endpoint.answer)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it so
         """Keep quiet."""
 
-    def _answer(self, fault: Fault, content: object) -> None:
+    def _answer(self, name: str, fault: Fault, content: object) -> None:
         match fault:
             case Fault.NONE:
                 self._send(200, json.dumps(content).encode())
-            case Fault.LATE:
-                self.server.closing.wait(2)
+            case Fault.BRIEF | Fault.LATE:
+                self.server.closing.wait(0.2 if fault is Fault.BRIEF else 2)
                 self._send(200, json.dumps(content).encode())
             case Fault.GARBAGE:
                 self._send(200, b'{"form": {"firstname": "Ada"')
@@ -151,12 +166,28 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
                 self.connection.close()
+            case Fault.PAUSE:
+                self._send(_STATUSES[fault], b"{}", {"Retry-After": str(PAUSE_SECONDS)})
+            case Fault.REDIRECT:
+                self._send(302, b"{}", {"Location": f"/{name}/people/{REDIRECTED}"})
+            case Fault.ENDLESS:
+                self._send_endlessly()
             case _:
                 self._send(_STATUSES[fault], b"{}")
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _send_endlessly(self) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        for _ in range(_GIGABYTE // len(_CHUNK)):
+            self.wfile.write(_CHUNK)
+            self.server.endless_octets += len(_CHUNK)

@@ -57,6 +57,7 @@ def _rabbitmq_messages(server: RabbitMQ) -> Iterator[bytes]:
     with kombu.Connection(server.url) as connection, connection.channel() as opened:
         channel: Any = opened  # the channel of py-amqp, which kombu types as one of its own
         for queue in QUEUES:
+            channel.queue_declare(queue, durable=True, auto_delete=False)  # its worker may not have come to it yet
             taken = []
             while (message := channel.basic_get(queue)) is not None:
                 taken.append(message)

@@ -1,6 +1,6 @@
 """The stacks that the service is promised to run on, and what one deployment of each is made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -44,10 +44,11 @@ def stage_on(
     folder: Path,
     settings: Mapping[str, str],
     role_settings: Mapping[str, Mapping[str, str]] | None = None,
+    prefixes: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Stage]:
     """Deploy on a stack until the end of the block, on a database of its own."""
     with _backends(stack, request) as (backends, broker), partner_double() as partners:
-        deployment = Deployment.start(folder, {**QUICK, **backends, **settings}, role_settings)
+        deployment = Deployment.start(folder, {**QUICK, **backends, **settings}, role_settings, prefixes)
         try:
             yield Stage.around(stack, deployment, partners, broker)
         finally:

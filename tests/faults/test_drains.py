@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.faults.account import Judge
 from tests.journey.calls import call
-from tests.journey.crowd import assert_promises_kept, crowd
+from tests.journey.crowd import crowd
 from tests.journey.deadline import eventually
 from tests.journey.partner_double import Fault
 from tests.journey.rows import Rows
@@ -15,10 +16,10 @@ from tests.journey.scene import Stage
 
 pytestmark = pytest.mark.journey
 
-FEW = 40
+FEW = 30
 
 
-def test_verify_worker_terminated_under_load_leaves_no_lease_and_loses_nothing(shaken: Stage) -> None:
+def test_verify_worker_terminated_under_load_leaves_no_lease_and_loses_nothing(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)
         status = shaken.deployment.terminate("verify")
@@ -27,10 +28,10 @@ def test_verify_worker_terminated_under_load_leaves_no_lease_and_loses_nothing(s
         arriving.grow(FEW)
 
     assert (status, leased) == (0, 0)
-    assert_promises_kept(shaken, arriving, most_calls=1)
+    judge.close_crowd(shaken, arriving, most_calls=1)
 
 
-def test_fetch_worker_terminated_with_calls_in_flight_finishes_them(shaken: Stage) -> None:
+def test_fetch_worker_terminated_with_calls_in_flight_finishes_them(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken, kinds=("fetched",), threads=2) as arriving:
         arriving.scene.endpoint.first = [Fault.LATE]
         arriving.grow(FEW)
@@ -40,11 +41,11 @@ def test_fetch_worker_terminated_with_calls_in_flight_finishes_them(shaken: Stag
         shaken.deployment.restart("fetch")
 
     assert (status, leased) == (0, 0)
-    assert_promises_kept(shaken, arriving, most_calls=1)
+    judge.close_crowd(shaken, arriving, most_calls=1)
 
 
 @pytest.mark.parametrize("role", [pytest.param("upkeep", id="upkeep"), pytest.param("beat", id="beat")])
-def test_helper_process_terminated_under_load_ends_well(shaken: Stage, role: str) -> None:
+def test_helper_process_terminated_under_load_ends_well(shaken: Stage, judge: Judge, role: str) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)
         status = shaken.deployment.terminate(role)
@@ -52,10 +53,10 @@ def test_helper_process_terminated_under_load_ends_well(shaken: Stage, role: str
         shaken.deployment.restart(role)
 
     assert status == 0
-    assert_promises_kept(shaken, arriving, most_calls=1)
+    judge.close_crowd(shaken, arriving, most_calls=1)
 
 
-def test_ingress_terminated_under_load_answers_what_it_took_in(shaken: Stage) -> None:
+def test_ingress_terminated_under_load_answers_what_it_took_in(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)
         status = shaken.deployment.terminate("web")
@@ -64,7 +65,7 @@ def test_ingress_terminated_under_load_answers_what_it_took_in(shaken: Stage) ->
 
     assert status == 0
     assert set(arriving.turned_away) <= {"no answer", "503"}
-    assert_promises_kept(shaken, arriving, most_calls=1)
+    judge.close_crowd(shaken, arriving, most_calls=1)
 
 
 def test_ingress_terminated_during_a_long_poll_answers_it_at_once(shaken: Stage) -> None:

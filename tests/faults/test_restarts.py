@@ -1,0 +1,71 @@
+"""A rolling restart by SIGTERM of every process under load, and two versions at once on one database."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.faults.account import Judge
+from tests.faults.conftest import Deploy
+from tests.journey.crowd import crowd
+from tests.journey.deployment import ROLES, ROOT, WORKERS
+from tests.journey.partner_double import Fault
+from tests.journey.rows import Rows
+from tests.journey.scene import Stage
+from tests.journey.stacks import EMBEDDED, REDIS
+
+pytestmark = pytest.mark.journey
+
+FEW = 15
+_OTHER_SETTINGS = {"CLAIM_ROWS": "3", "LEASE_SECONDS": "5", "SWEEP_SECONDS": "0.3", "VERIFY_PROCESSES": "1"}
+
+
+def test_rolling_restart_of_every_process_under_load_loses_nothing_and_leaves_no_lease(
+    shaken: Stage, judge: Judge
+) -> None:
+    statuses, leased = {}, {}
+    with crowd(shaken) as arriving:
+        arriving.scene.endpoint.first = [Fault.NONE, Fault.LATE]
+        for role in ROLES:
+            arriving.grow(FEW)
+            statuses[role] = shaken.deployment.terminate(role)
+            leased[role] = Rows(shaken.deployment).leased(role)
+            shaken.deployment.restart(role)
+        arriving.grow(FEW)
+
+    assert statuses == dict.fromkeys(ROLES, 0)
+    assert leased == dict.fromkeys(ROLES, 0)
+    assert set(arriving.turned_away) <= {"no answer", "503"}
+    judge.close_crowd(shaken, arriving, most_calls=1)
+
+
+@pytest.mark.parametrize(
+    "stack", [pytest.param(EMBEDDED, id=EMBEDDED), pytest.param(REDIS, marks=pytest.mark.long, id=REDIS)]
+)
+def test_two_versions_at_once_on_one_database_lose_nothing(deploy: Deploy, judge: Judge, stack: str) -> None:
+    others = {f"{role}2": _OTHER_SETTINGS for role in WORKERS}
+    with deploy(stack, role_settings=others) as stage:
+        for role in others:
+            stage.deployment.start_role(role)
+        with crowd(stage) as arriving:
+            arriving.grow(3 * FEW)
+            for role in WORKERS:  # the old ones go, one after the other, as a deployment does it
+                assert stage.deployment.terminate(role) == 0
+            arriving.grow(3 * FEW)
+
+        judge.close_crowd(stage, arriving, most_calls=1)
+        for role in others:
+            assert stage.deployment.terminate(role) == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem) for path in sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))],
+)
+def test_migration_only_adds_so_that_the_version_before_goes_on(path: Path) -> None:
+    upgrade = path.read_text().partition("def upgrade")[2].partition("def downgrade")[0]
+
+    taken_away = re.findall(r"\b(drop_\w+|alter_column|rename_\w+|DROP \w+|ALTER COLUMN)\b", upgrade)
+
+    assert upgrade
+    assert taken_away == []
