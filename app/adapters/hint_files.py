@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
-from time import time_ns
 from typing import Any
 from uuid import uuid4
 
@@ -39,13 +38,13 @@ class Channel(virtual.Channel):
         return self._folder(queue).is_dir()
 
     def _put(self, queue: str, message: object, **_: Any) -> None:
-        folder, name = self._folder(queue), f"{time_ns():020}-{uuid4().hex}"
+        folder, name = self._folder(queue), uuid4().hex
         unfinished = folder / name
         unfinished.write_text(dumps(message))
         unfinished.rename(folder / f"{name}{_SUFFIX}")
 
     def _get(self, queue: str, timeout: float | None = None) -> object:  # noqa: ARG002 kombu's signature
-        for hint in sorted(self._hints(queue)):
+        for hint in self._hints(queue):  # in no order: a hint says no more than the next
             with suppress(FileNotFoundError):  # another reader was faster
                 taken = hint.rename(hint.with_suffix(f".{os.getpid()}"))
                 text = taken.read_text()
