@@ -18,6 +18,9 @@ from app.reasons import PrefillReason
 
 _log = structlog.get_logger()
 
+MOST_DROPPED = 200
+"""Dropped keys that are told of; a hostile set of 256 KiB can hold some 87,000."""
+
 
 @dataclass(frozen=True, slots=True)
 class RefreshKeysets:
@@ -67,7 +70,7 @@ class RefreshKeysets:
             return after_failure(keyset, reason, began_at, now, self.jitter(), error.retry_after, self.policy)
         _alarm_about_private_keys(keyset, imported)
         keys = tuple(public_jwk(key) for key in imported.keys)
-        dropped = tuple(DroppedKey(key.kid, key.reason) for key in imported.dropped)
+        dropped = tuple(DroppedKey(key.kid, key.reason) for key in imported.dropped[:MOST_DROPPED])
         return after_success(keyset, keys, dropped, answer, began_at, self.jitter(), self.policy)
 
 

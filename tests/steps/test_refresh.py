@@ -11,7 +11,7 @@ from app.domain.keyset_refresh import KeysetAnswer
 from app.errors import OutsideError
 from app.ports import Work
 from app.reasons import PrefillReason
-from app.steps.refresh import RefreshKeysets
+from app.steps.refresh import MOST_DROPPED, RefreshKeysets
 from tests.builders import NOW, SOURCE, keyset
 from tests.fakes import FakeJwks, FixedClock, MemoryKeysets, RecordingHints
 from tests.steps.verifying import key_pair
@@ -87,6 +87,16 @@ async def test_refresh_raises_an_alarm_for_a_published_private_key() -> None:
 
     assert [event["event"] for event in events] == ["keyset.private_key_published", "keyset.refreshed"]
     assert keysets.rows[SOURCE].dropped == (DroppedKey("k2", "private_key"),)
+
+
+async def test_refresh_tells_of_a_bounded_number_of_dropped_keys() -> None:
+    keysets = due()
+    refresh, _ = refreshing(keysets, KeysetAnswer({"keys": [key_pair("k1")[1], *[{}] * 1000]}))
+
+    await refresh()
+
+    assert [key["kid"] for key in keysets.rows[SOURCE].keys] == ["k1"]
+    assert len(keysets.rows[SOURCE].dropped) == MOST_DROPPED
 
 
 async def test_refresh_of_a_late_writer_changes_nothing() -> None:

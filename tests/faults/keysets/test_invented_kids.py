@@ -16,7 +16,7 @@ from tests.journey.client import Visit
 from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 INVENTED = 1000
 VALID = 60
@@ -99,7 +99,7 @@ def test_invented_kids_cost_one_request_a_cooldown_and_delay_nobody(delivered: S
 
 
 @pytest.mark.long
-@pytest.mark.timeout(LONG_SECONDS + 120)
+@pytest.mark.timeout(LONG_SECONDS + 300)
 def test_invented_kids_for_seven_minutes_cost_ten_requests(delivered: Stage, source: Source) -> None:
     signer = Signer.make("ES256", kid="only")
     brand = warm_brand(delivered, source, signer)
