@@ -39,7 +39,7 @@ turns = st.floats(0, 1, exclude_max=True)
         pytest.param(demand(fresh=MANY, retry=3, replay=MANY), (92, 3, 5), id="few-retries-lend-to-fresh"),
         pytest.param(demand(fresh=MANY, retry=MANY, retries=0), (100, 0, 0), id="empty-bank"),
         pytest.param(demand(retry=MANY, replay=MANY, retries=4), (0, 3, 1), id="a-small-bank"),
-        pytest.param(demand(fresh=MANY, retry=MANY, calls=10), (8, 1, 1), id="few-calls"),
+        pytest.param(demand(fresh=MANY, retry=MANY, replay=MANY, calls=10), (8, 1, 1), id="few-calls"),
         pytest.param(demand(fresh=5, retry=2, replay=1), (5, 2, 1), id="less-than-there-is-room"),
     ],
 )
