@@ -13,8 +13,9 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(LOCK_ARGS)
 ARGS ?=
-# Many tests wait for real processes, so two of them share two cores well; each starts servers of its own.
 TEST_PROCESSES ?= 2
+# Tests that start real processes and watch the time run one after the other; those of tests/faults with `make faults`.
+PROCESS_TESTS := tests/browser tests/cli/test_up.py tests/docs tests/faults tests/journey tests/servers tests/workers
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +26,8 @@ run: .venv/installed  ## start every process here, on files in .vestibule/
 	@exec $(BIN)/vestibule up $(ARGS)
 
 test: .venv/installed-dev test-needs lint  ## check everything: lint, types, import contracts, tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS) tests $(PROCESS_TESTS:%=--ignore %)
+	$(BIN)/python -m pytest $(ARGS) $(filter-out tests/faults, $(PROCESS_TESTS)) tests/faults/keysets
 
 lint: .venv/installed-dev  ## check style, types and import contracts
 	$(BIN)/ruff check

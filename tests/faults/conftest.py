@@ -19,7 +19,7 @@ Deploy = Callable[..., AbstractContextManager[Stage]]
 """Called with a stack, and with what `stage_on` takes beyond the folder by name."""
 
 
-@pytest.fixture(scope="session", params=(EMBEDDED, REDIS))
+@pytest.fixture(scope="session", params=(EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long)))
 def _shaken_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage_on(request.param, request, tmp_path_factory.mktemp("shaken"), SHORT_LEASES) as stage:
         watch_terminal_moves(stage.deployment)

@@ -55,7 +55,7 @@ def troubled(_troubled_stage: Stage, request: pytest.FixtureRequest) -> Iterator
 
 @pytest.mark.parametrize(
     "harm",
-    [pytest.param(Postgres.restart, id="restarted"), pytest.param(Postgres.kill, id="killed")],
+    [pytest.param(Postgres.restart, id="restarted"), pytest.param(Postgres.kill, marks=pytest.mark.long, id="killed")],
 )
 def test_database_restarted_under_load_loses_nothing(
     troubled: Stage, judge: Judge, postgres: Postgres, harm: Callable[[Postgres], None]

@@ -28,7 +28,7 @@ ENDS_WITHIN_SECONDS = 60.0
     ("stage_name", "token", "calls"),
     [
         pytest.param("verify", ("rejected", "token_malformed"), 0, id="verify"),
-        pytest.param("fetch", ("accepted", None), MATES * RUNS, id="fetch"),
+        pytest.param("fetch", ("accepted", None), MATES * RUNS, marks=pytest.mark.long, id="fetch"),
     ],
 )
 def test_poison_runs_exactly_three_times_and_its_batch_mates_are_unharmed(

@@ -15,7 +15,7 @@ from tests.faults.account import Judge
 from tests.faults.conftest import Deploy
 from tests.faults.swift_crowd import Promise, SwiftCrowd, swift_crowd
 from tests.journey.deadline import eventually
-from tests.journey.deployment import Deployment
+from tests.journey.deployment import ROLES, Deployment
 from tests.journey.rows import Rows
 from tests.journey.scene import Scene, Stage
 from tests.journey.stacks import EMBEDDED, REDIS
@@ -65,6 +65,7 @@ def test_processes_killed_at_random_again_and_again_lose_nothing(
                 arriving.grow_to(share, _KILLED_WITHIN_SECONDS + sessions / kills / rate * 5)
                 killer.kill_somebody()
             arriving.grow_to(sessions, _ENDS_WITHIN_SECONDS)
+        killer.start_who_ended()
         eventually(lambda: _open_sessions(stage) == 0, _ENDS_WITHIN_SECONDS, "the ends of all sessions")
 
         promises = list(arriving.promised.values())
@@ -88,6 +89,7 @@ class _Killer:
 
     def kill_somebody(self) -> None:
         """Kill somebody, note whose calls that cost, and start the role again."""
+        self.start_who_ended()
         role, death = self._random.choice(_DEATHS)
         death(self.deployment, role)
         if role == "fetch":  # nobody else fetches: the leases that are left are those of the dead
@@ -96,6 +98,11 @@ class _Killer:
             )
             self.cut_short.update(id_ for (id_,) in held)
         if death is not Deployment.kill_child:
+            self.deployment.restart(role)
+
+    def start_who_ended(self) -> None:
+        """Start again who ended by itself, as the platform does: a pool whose child dies at its start ends so."""
+        for role in filter(self.deployment.has_ended, ROLES):
             self.deployment.restart(role)
 
 

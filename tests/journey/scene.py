@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.journey.client import Management, Participants, Visit
 from tests.journey.deployment import ADMIN_ID, ADMIN_SECRET, WORKERS, Deployment
-from tests.journey.partner_double import Endpoint, PartnerDouble
+from tests.journey.partner_double import Endpoint, Fault, PartnerDouble
 from tests.journey.tokens import Signer, claims_for
 
 SCREENS = {
@@ -71,14 +71,19 @@ class Stage:
         partner: Mapping[str, object] | None = None,
         campaign: Mapping[str, object] | None = None,
         method: str = "public_key",
+        jwks_fault: Fault = Fault.NONE,
     ) -> Scene:
-        """Store a partner (signing as `method`) and a campaign with the members given, and return them."""
+        """Store a partner (signing as `method`) and a campaign with the members given, and return them.
+
+        Saving a partner asks for its keys at once: `jwks_fault` is what that finds.
+        """
         name = uuid.uuid4().hex[:12]
         partner_id, campaign_id = f"partner-{name}", f"campaign-{name}"
         signer = signer or Signer.make("RS256", kid="key-1")
         endpoint = self.partners.endpoint(name)
         if method == "jwks":
             endpoint.jwks = [signer.jwk]
+            endpoint.jwks_fault = jwks_fault
         signature = {"method": method, "algorithms": [signer.alg], **_keys(method, signer, endpoint)}
         self.management.store("partners", partner_id, {"name": "ACME", "signature": signature, **(partner or {})})
         document = {"partner_id": partner_id, "name": "Spring", "screens": SCREENS, "allowed_origins": [ORIGIN]}

@@ -208,8 +208,8 @@ def test_token_without_kid_or_with_one_that_no_refresh_brings_is_refused(stage: 
 
 
 def test_token_of_a_jwks_that_stays_away_is_refused_when_the_wait_is_over(stage: Stage) -> None:
-    scene = stage.scene(Signer.make("ES256", kid="2027-01"), method="jwks")
-    scene.endpoint.jwks_fault = Fault.SERVER_ERROR
+    signer = Signer.make("ES256", kid="2027-01")
+    scene = stage.scene(signer, method="jwks", jwks_fault=Fault.SERVER_ERROR)
 
     visit = scene.arrive()
     eventually(lambda: scene.endpoint.jwks_hits, 5, "a look at the JWK Set")
