@@ -30,7 +30,7 @@ QUICK = bool(os.environ.get("QUICK"))
 SESSIONS = 6_000 if QUICK else 60_000
 VERIFICATIONS = 2_000 if QUICK else 20_000
 DISTINCT_TOKENS = 256
-CONNECTIONS = 64
+CONNECTIONS = 256
 RESULTS = Path("bench/results/latest.json")
 
 
