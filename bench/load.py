@@ -56,7 +56,6 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
-        self._send()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -77,6 +76,10 @@ class _Connection(asyncio.Protocol):
         if not self._done.done():
             self._record.add(b"lost", 0.0, b"")
             self._done.set_result(None)
+
+    def begin(self) -> None:
+        """Send the first request: only when all connections stand, so that connecting is not measured."""
+        self._send()
 
     def _send(self) -> None:
         request = next(self._requests, None)
@@ -109,10 +112,14 @@ async def run(job: Job) -> Result:
     record = _Record()
     requests = iter([text.encode("ascii") for text in job.requests])
     loop = asyncio.get_running_loop()
-    began = perf_counter()
     done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(job.connections)]
-    for future in done:
-        await loop.create_connection(partial(_Connection, requests, record, future), job.host, job.port)
+    connections = [
+        (await loop.create_connection(partial(_Connection, requests, record, future), job.host, job.port))[1]
+        for future in done
+    ]
+    began = perf_counter()
+    for connection in connections:
+        connection.begin()
     await asyncio.gather(*done)
     seconds = perf_counter() - began
     ordered = sorted(record.latencies)
