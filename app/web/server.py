@@ -12,73 +12,34 @@ from yarl import URL
 
 from app.adapters.broker import broker_configuration
 from app.adapters.clock import SystemClock
-from app.adapters.database.accepted_sessions import SqlAcceptedSessions
-from app.adapters.database.audit import SqlAuditLog
-from app.adapters.database.clients import SqlClients
 from app.adapters.database.configuration import SqlConfiguration
-from app.adapters.database.dead_letters import SqlDeadLetters
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
-from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
-from app.adapters.database.installation_secrets import SqlSecrets
-from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
-from app.adapters.database.keysets import SqlKeysets
 from app.adapters.database.migrate import current_revision, newest_revision
 from app.adapters.database.participations import SqlParticipationLedger
-from app.adapters.database.partner_health import SqlPartnerHealth
-from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
-from app.adapters.database.session_records import SqlSessionRecords
 from app.adapters.master_keys import load_master_keys
 from app.adapters.queue import HintPublisher
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
-from app.documents.secrets import join_secrets, split_secrets
+from app.documents.secrets import join_secrets
 from app.domain.outside import OutboundPolicy
 from app.logs import configure, gathered
 from app.settings import Settings
-from app.steps.assertion_grant import IssueForAssertion
-from app.steps.authorize import AuthorizeRequest, IssueAccessToken
-from app.steps.client_secrets import ClientSecrets
-from app.steps.configure import ConfigureDocuments
-from app.steps.contain import ContainPartner
-from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
-from app.steps.encrypt import EncryptToken
-from app.steps.judge import JudgeToken
-from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
-from app.steps.keyring import Keyring
-from app.steps.keysets import ManageKeysets
-from app.steps.replay import StartReplay
-from app.steps.revoke_key import RevokeKey
-from app.steps.secrets import SigningKeys
-from app.steps.stats import ShowStats
-from app.steps.steer_replay import SteerReplays
-from app.steps.timeline import TellTimeline
-from app.steps.try_keyset import TryKeyset
-from app.steps.vouch import VouchForToken
 from app.web.assets import load_assets
-from app.web.bearer import BearerGuard
-from app.web.campaign_cache import WatchedDocuments
-from app.web.campaigns import campaign_routes
-from app.web.containment import ContainmentCalls
-from app.web.crypto import CryptoCalls
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
 from app.web.keyset_gauges import KeysetGauges
-from app.web.keysets import KeysetCalls
 from app.web.limits import TokenBuckets
+from app.web.management import ManagementWiring, SharedParts
 from app.web.metrics import WebMetrics
-from app.web.oauth import oauth_routes, token_buckets
 from app.web.page_templates import PageTemplates
 from app.web.pages import CampaignPages, page_policies, page_routes
-from app.web.partner_cache import PartnerCache
 from app.web.partner_gauges import PartnerGauges
 from app.web.partner_names import PartnerNames
-from app.web.partners import partner_routes
-from app.web.replays import ReplayCalls
 from app.web.routes import POLICIES, build_application
 from app.web.session_cookie import SessionCookies
 from app.web.sessions import SessionRoutes
@@ -149,11 +110,6 @@ class _Wiring:
         self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
         self.keyset_desk = SqlKeysetDesk(self.database)
         self.figures = SqlDeliveryFigures(self.database)
-        self.partners = PartnerCache(self.configuration)
-        self.keyring, policy = Keyring(), settings.keyset_policy()
-        keysets = SqlKeysets(self.database, policy)
-        self.vouch = VouchForToken(keysets, JudgeToken(self.keyring, policy), self.hints, self.clock)
-        self.make_keys = MakeKeyPairs(SqlKeyPairs(self.database, self.sealing), self.clock)
         self.metrics = WebMetrics()
         self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
@@ -206,60 +162,20 @@ class _Wiring:
         return SessionRoutes(self.ingress.participants, origin, per_address, per_campaign).routes()
 
     def _management_routes(self) -> Sequence[web.RouteDef]:
-        settings, threads = self.settings, self.ingress.threads
-        clients, audit = SqlClients(self.database), SqlAuditLog(self.database)
-        documents = SqlDocuments(self.database, self.sealing, split_secrets, join_secrets)
-        watched = WatchedDocuments(DocumentsWithKeyPairs(documents, self.make_keys), self._forget)
-        configure_documents = ConfigureDocuments(watched, audit, self.clock, OutboundPolicy(settings.private_url_cidrs))
-        keys = SigningKeys(SqlSecrets(self.database, self.sealing), self.clock)
-        guard = BearerGuard(AuthorizeRequest(clients, keys, self.clock, settings.base_url), threads)
-        issue = IssueAccessToken(clients, ClientSecrets(), keys, self.clock, settings.base_url)
-        for_assertion = IssueForAssertion(self.partners, self.vouch, issue, self.clock)
-        return [
-            *oauth_routes(issue, for_assertion, keys, threads, token_buckets()),
-            *partner_routes(configure_documents, self._keyset_calls(documents, audit), guard, threads),
-            *campaign_routes(configure_documents, guard, threads),
-            *self._crypto_calls().routes(guard),
-            *self._replay_calls(audit).routes(guard),
-            *self._containment_calls(documents, audit).routes(guard),
-        ]
-
-    def _crypto_calls(self) -> CryptoCalls:
-        publish = PublishKeyPairs(self.configuration, self.make_keys)
-        encrypt = EncryptToken(self.partners, publish, self.vouch, self.keyring, self.clock)
-        return CryptoCalls(encrypt, publish, self.ingress.threads)
-
-    def _forget(self) -> None:
-        self.ingress.campaigns.invalidate()
-        self.partners.invalidate()
-
-    def _containment_calls(self, documents: SqlDocuments, audit: SqlAuditLog) -> ContainmentCalls:
-        health = SqlPartnerHealth(self.database)
-        contain = ContainPartner(documents, health, self.figures, audit, self.hints, self.clock)
-        return ContainmentCalls(contain, ShowStats(self.figures, self.clock), self.ingress.threads, self.clock)
-
-    def _replay_calls(self, audit: SqlAuditLog) -> ReplayCalls:
-        letters, replays = SqlDeadLetters(self.database), SqlReplays(self.database)
-        records = SqlSessionRecords(self.database, self.sealing)
-        return ReplayCalls(
-            ListDeadLetters(letters, self.clock),
-            ReadDeadLetter(records, audit, self.clock),
-            StartReplay(letters, replays, audit, self.clock),
-            SteerReplays(replays, audit, self.clock),
-            TellTimeline(records),
+        settings = self.settings
+        shared = SharedParts(
+            self.database,
+            self.sealing,
+            self.configuration,
+            self.keyset_desk,
+            self.figures,
             self.ingress.threads,
+            self.hints,
+            self.clock,
+            self.ingress.campaigns.invalidate,
         )
-
-    def _keyset_calls(self, documents: SqlDocuments, audit: SqlAuditLog) -> KeysetCalls:
-        desk, hints, clock = self.keyset_desk, self.hints, self.clock
-        accepted = SqlAcceptedSessions(self.database, self.sealing)
-        return KeysetCalls(
-            ManageKeysets(documents, desk, audit, hints, clock),
-            RevokeKey(documents, desk, desk, accepted, audit, hints, clock),
-            TryKeyset(desk, hints, clock),
-            self.ingress.threads,
-            clock,
-        )
+        outbound = OutboundPolicy(settings.private_url_cidrs)
+        return ManagementWiring(shared, settings.base_url, outbound, settings.keyset_policy()).routes()
 
     def _pages(self) -> CampaignPages:
         return CampaignPages(
