@@ -18,7 +18,7 @@ def text_files() -> Iterator[tuple[Path, str]]:
     """Yield every file of the project that is UTF-8 text, with its text; caches are left out."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in NOT_OURS and not name.endswith(("cache", "cache__"))]
-        for path in (Path(folder, name) for name in names):
+        for path in (Path(folder, name) for name in names if name not in NOT_OURS):  # .git is a file in a worktree
             try:
                 yield path, path.read_text(encoding="utf-8")
             except UnicodeDecodeError:
