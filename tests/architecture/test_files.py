@@ -1,5 +1,6 @@
 """Rules about the project's files, whatever they hold."""
 
+import json
 import re
 
 import pytest
@@ -47,6 +48,17 @@ def test_lock_file_pins_every_package_by_version_and_hash(lock: str) -> None:
 
     assert packages
     assert loose == []
+
+
+def test_npm_lock_pins_every_package_by_version_and_hash_and_names_no_address() -> None:
+    lock = json.loads((ROOT / "tests" / "interop" / "node" / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+
+    loose = [name for name, entry in packages.items() if not {"version", "integrity"} <= entry.keys()]
+    addressed = [name for name, entry in packages.items() if "resolved" in entry]
+
+    assert packages
+    assert (loose, addressed) == ([], [])
 
 
 def test_dev_lock_agrees_with_the_runtime_lock() -> None:
