@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from app import logs
 from app.adapters.broker import broker_configuration
-from app.adapters.clock import SystemClock
+from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.fetch_queue import SqlFetchQueue
@@ -121,8 +121,8 @@ class _Parts:
     def __init__(self, settings: Settings, roles: frozenset[Work]) -> None:
         self.settings = settings
         self.roles = roles
-        self.clock = SystemClock()
         self.database = _open_database(settings, roles)
+        self.clock = DatabaseClock(self.database)
         self.sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
         self.queue = SqlSessionQueue(self.database, self.sealing)
         self.keysets = SqlKeysets(self.database, settings.keyset_policy())

@@ -1,4 +1,8 @@
-"""The time of day: the only module that asks the machine for it."""
+"""The time of day: the only module that asks the machine for it.
+
+What several processes judge by one clock (what is due, whose lease has run out) is judged by the database's: see
+`database/clock.py`.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.adapters.clock import SystemClock
 from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.clients import SqlClients
+from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
@@ -75,9 +75,9 @@ def wire(settings: Settings) -> Wiring:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
         raise ConfigurationError((f"{PREFIX}DATA_DIR: {settings.data_dir} cannot be created",)) from None
-    clock = SystemClock()
     sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
+    clock = DatabaseClock(database)
     documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
     audit = SqlAuditLog(database)
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)

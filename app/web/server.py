@@ -11,7 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from app.adapters.broker import broker_configuration
-from app.adapters.clock import SystemClock
+from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.engine import Database, open_database
@@ -88,7 +88,6 @@ class _Wiring:
     def __init__(self, settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.settings = settings
-        self.clock = SystemClock()
         ring = KeyRing.of(load_master_keys(settings))
         self.sealing = AesSealing(ring)
         self.keys = SessionKeys(ring)
@@ -106,6 +105,7 @@ class _Wiring:
             statement_timeout_seconds=settings.store_timeout_seconds,
             lock_timeout_seconds=settings.store_timeout_seconds,
         )
+        self.clock = DatabaseClock(self.database)
         self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
         self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
         self.keyset_desk = SqlKeysetDesk(self.database)

@@ -6,7 +6,8 @@ writes never are, since the first may have been applied. Engines are made after 
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -14,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.faults import outage_as_store_unavailable
+from app.adapters.database.reckoning import Reckoning
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ class Database:
 
     reading: Engine
     writing: Engine
+    reckoning: Reckoning = field(default_factory=Reckoning)
 
     @property
     def is_sqlite(self) -> bool:
@@ -37,29 +40,38 @@ class Database:
         with outage_as_store_unavailable():
             try:
                 with self.reading.connect() as connection:
-                    return work(connection)
+                    return self._in_time(connection, work)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
             with self.reading.connect() as connection:
-                return work(connection)
+                return self._in_time(connection, work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does in one transaction."""
         with outage_as_store_unavailable(), self.writing.begin() as connection:
-            return work(connection)
+            return self._in_time(connection, work)
 
     def write_one(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does with one statement, which is its own transaction: no round trips around it."""
         if self.is_sqlite:
             return self.write(work)
         with outage_as_store_unavailable(), self.reading.connect() as connection:
-            return work(connection)
+            return self._in_time(connection, work)
+
+    def now(self) -> datetime:
+        """Return the time of day as PostgreSQL has it; raise StoreUnavailable where it must be asked and is away."""
+        return self.reckoning.now() or self.read(lambda _: self.now())
 
     def dispose(self) -> None:
         """Close all connections."""
         self.reading.dispose()
         self.writing.dispose()
+
+    def _in_time(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        if not self.is_sqlite:
+            self.reckoning.keep_true(connection)
+        return work(connection)
 
 
 def open_database(
