@@ -7,9 +7,10 @@ and not by the JOSE library, which raises TypeError or OverflowError for an `exp
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from app.domain.participation import Limit
 from app.domain.prefill import MAX_CUSTOM_BYTES
@@ -21,6 +22,7 @@ MAX_NAME_CHARACTERS = 256
 MAX_LABEL_CHARACTERS = 1024
 MAX_PARTICIPATIONS = 2**31 - 1
 """What a database integer holds; a larger `nb` is no limit in practice."""
+Claims = Mapping[str, object]
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _LATEST_SECONDS = _LATEST.timestamp()
 
@@ -38,24 +40,30 @@ class ClaimsPolicy:
     require_jti: bool = False
 
 
+ClaimRule = Callable[[Claims, ClaimsPolicy, datetime], object]
+"""Returns what one claim says, judged; raises TokenRejected."""
+
+
 def check_claims(signed: SignedClaims, policy: ClaimsPolicy, received_at: datetime) -> AcceptedClaims:
     """Return the claims as accepted; raise TokenRejected with the first rule that they break (RFC 7519 section 4.1)."""
     claims = signed.claims
-    sub = _identifier(claims, "sub")
-    campaign = _identifier(claims, "campaignId")
-    expires_at = _times(claims, policy, received_at)
-    _parties(claims, policy)
-    if policy.campaign_names is not None and campaign not in policy.campaign_names:
-        raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "campaignId")
+    sub = _sub(claims, policy, received_at)
+    _campaign_id(claims, policy, received_at)
+    expires_at = _expiry(claims, policy, received_at)
+    _not_before(claims, policy, received_at)
+    _issued_at(claims, policy, received_at)
+    _issuer(claims, policy, received_at)
+    _audience(claims, policy, received_at)
+    _campaign(claims, policy, received_at)
     return AcceptedClaims(
         sub=sub,
-        limit=_limit(claims.get("limit")),
-        gift=_gift(claims.get("gift")),
-        jti=_jti(claims, required=policy.require_jti),
+        limit=_limit(claims, policy, received_at),
+        gift=_gift(claims, policy, received_at),
+        jti=_jti(claims, policy, received_at),
+        custom=_custom(claims, policy, received_at),
         expires_at=expires_at,
         form=claims.get("form"),
         optin=claims.get("optin"),
-        custom=_custom(claims.get("custom")),
         claims=claims,
     )
 
@@ -71,7 +79,20 @@ def numeric_date(value: object) -> datetime | None:
     return _LATEST if value >= _LATEST_SECONDS else datetime.fromtimestamp(value, UTC)
 
 
-def _identifier(claims: Mapping[str, object], name: str) -> str:
+def _sub(claims: Claims, _: ClaimsPolicy, __: datetime) -> str:
+    return _identifier(claims, "sub")
+
+
+def _campaign_id(claims: Claims, _: ClaimsPolicy, __: datetime) -> str:
+    return _identifier(claims, "campaignId")
+
+
+def _campaign(claims: Claims, policy: ClaimsPolicy, _: datetime) -> None:
+    if policy.campaign_names is not None and _identifier(claims, "campaignId") not in policy.campaign_names:
+        raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "campaignId")
+
+
+def _identifier(claims: Claims, name: str) -> str:
     value = claims.get(name)
     if value is None:
         raise TokenRejected(TokenReason.CLAIM_MISSING if name not in claims else TokenReason.CLAIM_INVALID, name)
@@ -89,26 +110,33 @@ def _identifier(claims: Mapping[str, object], name: str) -> str:
     return text
 
 
-def _times(claims: Mapping[str, object], policy: ClaimsPolicy, received_at: datetime) -> datetime | None:
+def _expiry(claims: Claims, policy: ClaimsPolicy, received_at: datetime) -> datetime | None:
     expires_at = _moment(claims, "exp")
     if expires_at is None and policy.require_exp:
         raise TokenRejected(TokenReason.CLAIM_MISSING, "exp")
-    not_before = _moment(claims, "nbf")
-    issued_at = _moment(claims, "iat")
     if expires_at is not None and received_at - policy.leeway >= expires_at:
         raise TokenRejected(TokenReason.TOKEN_EXPIRED, "exp")
-    for name, moment in (("nbf", not_before), ("iat", issued_at)):
-        if moment is not None and moment > received_at + policy.leeway:
-            raise TokenRejected(TokenReason.TOKEN_NOT_YET_VALID, name)
+    return expires_at
+
+
+def _not_before(claims: Claims, policy: ClaimsPolicy, received_at: datetime) -> None:
+    not_before = _moment(claims, "nbf")
+    if not_before is not None and not_before > received_at + policy.leeway:
+        raise TokenRejected(TokenReason.TOKEN_NOT_YET_VALID, "nbf")
+
+
+def _issued_at(claims: Claims, policy: ClaimsPolicy, received_at: datetime) -> None:
+    issued_at = _moment(claims, "iat")
+    if issued_at is not None and issued_at > received_at + policy.leeway:
+        raise TokenRejected(TokenReason.TOKEN_NOT_YET_VALID, "iat")
     if policy.max_age is not None:
         if issued_at is None:
             raise TokenRejected(TokenReason.CLAIM_MISSING, "iat")
         if received_at - policy.leeway >= issued_at + policy.max_age:
             raise TokenRejected(TokenReason.TOKEN_TOO_OLD, "iat")
-    return expires_at
 
 
-def _moment(claims: Mapping[str, object], name: str) -> datetime | None:
+def _moment(claims: Claims, name: str) -> datetime | None:
     if name not in claims:
         return None
     moment = numeric_date(claims[name])
@@ -117,16 +145,20 @@ def _moment(claims: Mapping[str, object], name: str) -> datetime | None:
     return moment
 
 
-def _parties(claims: Mapping[str, object], policy: ClaimsPolicy) -> None:
+def _issuer(claims: Claims, policy: ClaimsPolicy, _: datetime) -> None:
     if policy.issuer is not None and claims.get("iss") != policy.issuer:
         raise TokenRejected(TokenReason.ISSUER_MISMATCH, "iss")
+
+
+def _audience(claims: Claims, policy: ClaimsPolicy, _: datetime) -> None:
     if policy.audience is not None:
         audience = claims.get("aud")
         if policy.audience not in (audience if isinstance(audience, list) else [audience]):
             raise TokenRejected(TokenReason.AUDIENCE_MISMATCH, "aud")
 
 
-def _limit(value: object) -> Limit:
+def _limit(claims: Claims, _: ClaimsPolicy, __: datetime) -> Limit:
+    value = claims.get("limit")
     if value is None:
         return Limit()
     if not isinstance(value, dict):
@@ -139,7 +171,8 @@ def _limit(value: object) -> Limit:
     return Limit(None if nb is None else min(nb, MAX_PARTICIPATIONS), can_play)
 
 
-def _gift(value: object) -> Gift | None:
+def _gift(claims: Claims, _: ClaimsPolicy, __: datetime) -> Gift | None:
+    value = claims.get("gift")
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -152,7 +185,8 @@ def _gift(value: object) -> Gift | None:
     return Gift(label, can_win)
 
 
-def _custom(value: object) -> Mapping[str, object]:
+def _custom(claims: Claims, _: ClaimsPolicy, __: datetime) -> Mapping[str, object]:
+    value = claims.get("custom")
     if value is None:
         return {}
     if not isinstance(value, dict) or _json_bytes(value) > MAX_CUSTOM_BYTES:
@@ -168,8 +202,8 @@ def _json_bytes(value: dict[str, object]) -> float:
         return math.inf
 
 
-def _jti(claims: Mapping[str, object], *, required: bool) -> str | None:
-    value = claims.get("jti")
+def _jti(claims: Claims, policy: ClaimsPolicy, _: datetime) -> str | None:
+    value, required = claims.get("jti"), policy.require_jti
     if value is None and not required:
         return None
     if value is None:
@@ -179,3 +213,20 @@ def _jti(claims: Mapping[str, object], *, required: bool) -> str | None:
             raise TokenRejected(TokenReason.CLAIM_INVALID, "jti")
         return None
     return value
+
+
+CLAIM_RULES: Final[Mapping[str, ClaimRule]] = {
+    "sub": _sub,
+    "campaignId": _campaign_id,
+    "exp": _expiry,
+    "nbf": _not_before,
+    "iat": _issued_at,
+    "iss": _issuer,
+    "aud": _audience,
+    "campaign": _campaign,
+    "limit": _limit,
+    "gift": _gift,
+    "jti": _jti,
+    "custom": _custom,
+}
+"""Each rule by itself, in the order of `check_claims`, for who wants to know of all that are broken."""

@@ -41,7 +41,9 @@ class UnverifiedToken:
 def open_token(text: str) -> UnverifiedToken:
     """Return the parts of a compact JWS or JWE (RFC 7515 section 5.2); raise TokenRejected for any other text."""
     parts = check_shape(text)
-    header = _read_header(parts[0])
+    header = read_header(parts[0])
+    if not REFUSED_MEMBERS.isdisjoint(header):
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "a header member that is never allowed")
     alg, kid = header.get("alg"), header.get("kid")
     if not isinstance(alg, str):
         raise TokenRejected(TokenReason.TOKEN_MALFORMED, "alg")
@@ -70,11 +72,9 @@ def require_kid(token: UnverifiedToken) -> str:
     raise TokenRejected(TokenReason.KID_MISSING)
 
 
-def _read_header(part: str) -> dict[str, object]:
+def read_header(part: str) -> dict[str, object]:
+    """Return the header that a part of checked shape spells, whatever its members; raise TokenRejected."""
     try:
-        header = parse_object(decode_checked(part))
+        return parse_object(decode_checked(part))
     except NotStrictJson as refusal:
         raise TokenRejected(TokenReason.TOKEN_MALFORMED, f"header: {refusal}") from None
-    if not REFUSED_MEMBERS.isdisjoint(header):
-        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "a header member that is never allowed")
-    return header

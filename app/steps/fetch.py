@@ -13,7 +13,7 @@ import structlog
 from app.domain.breaker import EndedCall
 from app.domain.health import PartnerCalls, PartnerHealth, after_batch, pay_waiting_retries
 from app.domain.partner import AuthorizationSource, Partner, PrefillConfig
-from app.domain.prefill import Prefill, PrefillCall, expand_url, prefill_from_answer, unavailable
+from app.domain.prefill import Prefill, PrefillCall, PrefillRequest, expand_url, prefill_from_answer, unavailable
 from app.domain.retry import Failure, GiveUp, TryAgain, decide_retry
 from app.domain.session import ClaimedSession, Outcome, Priority, SessionMove, Stage
 from app.errors import OutsideError
@@ -164,6 +164,23 @@ class _Noted:
         )
 
 
+def prefill_call(partner: Partner, request: PrefillRequest, campaign_id: str) -> PrefillCall | None:
+    """Return the call that `request` asks for; None where the partner has no API to call."""
+    config = partner.prefill
+    if config is None:
+        return None
+    return PrefillCall(
+        partner_id=partner.id,
+        url=expand_url(config.url, request.sub, campaign_id),
+        method=config.method,
+        bearer=_bearer(config, request.bearer),
+        timeout=config.timeout,
+        max_concurrency=config.max_concurrency,
+        form_mapping=config.form_mapping,
+        optin_mapping=config.optin_mapping,
+    )
+
+
 def _behind_fresh(fetched: Fetched) -> Fetched:
     return replace(fetched, move=replace(fetched.move, priority=Priority.RETRY))
 
@@ -180,19 +197,9 @@ def _is_over(session: ClaimedSession, now: datetime) -> bool:
 
 
 def _call(session: ClaimedSession, partner: Partner | None) -> PrefillCall | None:
-    if partner is None or partner.prefill is None or session.request is None:
+    if partner is None or session.request is None:
         return None
-    config = partner.prefill
-    return PrefillCall(
-        partner_id=partner.id,
-        url=expand_url(config.url, session.request.sub, session.campaign_id),
-        method=config.method,
-        bearer=_bearer(config, session.request.bearer),
-        timeout=config.timeout,
-        max_concurrency=config.max_concurrency,
-        form_mapping=config.form_mapping,
-        optin_mapping=config.optin_mapping,
-    )
+    return prefill_call(partner, session.request, session.campaign_id)
 
 
 def _bearer(config: PrefillConfig, carried: str | None) -> str | None:

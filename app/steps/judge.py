@@ -1,10 +1,11 @@
 """Judge one token against one partner's configuration: from compact text to signed claims.
 
 The order is the gate's: shape, encryption, algorithm, key, signature, strict claims. Says nothing yet of what the
-claims mean. Touches no store: the key set is handed in as it was read for the whole batch.
+claims mean. Touches no store: the key set is handed in as it was read for the whole batch. Each stage can be called by
+itself, so that the inspector asks the very questions of the journey.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -41,6 +42,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenKeys:
+    """The keys that may have signed a token, and the version of the JWK Set that they stand in."""
+
+    keys: Sequence[UsableKey]
+    keyset_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeToken:
     """Verifies a token's encryption and signature with the keys that its partner is configured with."""
 
@@ -58,7 +67,9 @@ class JudgeToken:
         is_first_look: bool = False,
     ) -> SignedClaims | Waiting:
         """Return the signed claims, or that the token has to wait for its key; raise TokenRejected."""
-        token = self._decrypted(open_token(text), partner, now)
+        token = open_token(text)
+        if asks_for_decryption(token, partner):
+            token = open_nested(self.decrypt(token, partner, now), token.header)
         return self.judge_signed(token, partner, keyset, received_at, now, is_first_look=is_first_look)
 
     def judge_signed(
@@ -72,35 +83,39 @@ class JudgeToken:
         is_first_look: bool = False,
     ) -> SignedClaims | Waiting:
         """Do so for a JWS, be it demanded or not that it comes encrypted; raise TokenRejected."""
-        if token.encrypted:
-            raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
-        if token.alg not in partner.signature.algorithms:
-            raise TokenRejected(TokenReason.ALG_NOT_ALLOWED)
-        if partner.signature.method is not SignatureMethod.JWKS:
-            key = verify(token, self.keyring.signature_keys(partner, now), partner.signature.algorithms)
-            return _signed(token, key, None)
-        kid = require_kid(token)
-        published = self._published_key(kid, keyset, now)
-        if published is None:
-            lookup = decide_lookup(
-                keyset, kid, received_at, _ends_at(token), now, self.policy, is_first_look=is_first_look
-            )
-            return _waiting(lookup, kid, partner.signature.jwks_url or "", keyset, now)
-        key = verify(token, (published,), partner.signature.algorithms)
-        return _signed(token, key, keyset.version if keyset else None)
+        check_algorithm(token, partner)
+        chosen = self.choose_keys(token, partner, keyset, received_at, now, is_first_look=is_first_look)
+        if isinstance(chosen, Waiting):
+            return chosen
+        key = verify(token, chosen.keys, partner.signature.algorithms)
+        return signed_claims(token, key, chosen.keyset_version)
 
-    def _decrypted(self, token: UnverifiedToken, partner: Partner, now: datetime) -> UnverifiedToken:
-        encryption = partner.encryption
-        if not token.encrypted:
-            if encryption is not None and encryption.required:
-                raise TokenRejected(TokenReason.TOKEN_NOT_ENCRYPTED)
-            return token
-        if encryption is None:
-            raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
+    def decrypt(self, token: UnverifiedToken, partner: Partner, now: datetime) -> bytes:
+        """Return the plaintext of a JWE that `asks_for_decryption`; raise TokenRejected."""
+        allowed = KEY_ALGORITHMS_OF[partner.encryption.method] if partner.encryption else frozenset()
         keys = self.keyring.encryption_keys(partner, now)
         named = [key for key in keys if key.kid is not None and key.kid == token.kid]
-        plaintext = decrypt(token, named or keys, KEY_ALGORITHMS_OF[encryption.method], CONTENT_ENCODINGS)
-        return open_nested(plaintext, token.header)
+        return decrypt(token, named or keys, allowed, CONTENT_ENCODINGS)
+
+    def choose_keys(
+        self,
+        token: UnverifiedToken,
+        partner: Partner,
+        keyset: Keyset | None,
+        received_at: datetime,
+        now: datetime,
+        *,
+        is_first_look: bool = False,
+    ) -> ChosenKeys | Waiting:
+        """Return the keys that may have signed a JWS, or that they have to be waited for; raise TokenRejected."""
+        if partner.signature.method is not SignatureMethod.JWKS:
+            return ChosenKeys(self.keyring.signature_keys(partner, now))
+        kid = require_kid(token)
+        published = self._published_key(kid, keyset, now)
+        if published is not None:
+            return ChosenKeys((published,), keyset.version if keyset else None)
+        lookup = decide_lookup(keyset, kid, received_at, _ends_at(token), now, self.policy, is_first_look=is_first_look)
+        return _waiting(lookup, kid, partner.signature.jwks_url or "", keyset, now)
 
     def _published_key(self, kid: str, keyset: Keyset | None, now: datetime) -> UsableKey | None:
         """Return the key that is served under `kid`, or None; asked for each token, so nothing is decided here."""
@@ -112,18 +127,25 @@ class JudgeToken:
         return key
 
 
-def _waiting(lookup: Lookup, kid: str, source: str, keyset: Keyset | None, now: datetime) -> Waiting:
-    match lookup:
-        case Park():
-            is_missing_kid = keyset is not None and is_served(keyset, now)
-            return Waiting(lookup, source, kid if is_missing_kid else None)
-        case Refuse(reason):
-            raise TokenRejected(reason, "kid")
-        case Serve():  # the set has the kid, and a key that this version does not read
-            raise TokenRejected(TokenReason.KID_UNKNOWN, "kid")
+def asks_for_decryption(token: UnverifiedToken, partner: Partner) -> bool:
+    """Tell whether `token` is to be decrypted; raise TokenRejected where it should be encrypted, or should not."""
+    if token.encrypted and partner.encryption is None:
+        raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
+    if not token.encrypted and partner.encryption is not None and partner.encryption.required:
+        raise TokenRejected(TokenReason.TOKEN_NOT_ENCRYPTED)
+    return token.encrypted
 
 
-def _signed(token: UnverifiedToken, key: UsableKey, keyset_version: int | None) -> SignedClaims:
+def check_algorithm(token: UnverifiedToken, partner: Partner) -> None:
+    """Raise TokenRejected for what is no JWS, or not signed with an algorithm of the partner's."""
+    if token.encrypted:
+        raise TokenRejected(TokenReason.TOKEN_UNEXPECTEDLY_ENCRYPTED)
+    if token.alg not in partner.signature.algorithms:
+        raise TokenRejected(TokenReason.ALG_NOT_ALLOWED)
+
+
+def signed_claims(token: UnverifiedToken, key: UsableKey, keyset_version: int | None) -> SignedClaims:
+    """Return the claims of a JWS that `key` signed, strictly read; raise TokenRejected."""
     try:
         claims = parse_object(token.payload)
     except NotStrictJson as refusal:
@@ -135,6 +157,17 @@ def _signed(token: UnverifiedToken, key: UsableKey, keyset_version: int | None) 
         signing_input=token.signing_input,
         signature=token.signature,
     )
+
+
+def _waiting(lookup: Lookup, kid: str, source: str, keyset: Keyset | None, now: datetime) -> Waiting:
+    match lookup:
+        case Park():
+            is_missing_kid = keyset is not None and is_served(keyset, now)
+            return Waiting(lookup, source, kid if is_missing_kid else None)
+        case Refuse(reason):
+            raise TokenRejected(reason, "kid")
+        case Serve():  # the set has the kid, and a key that this version does not read
+            raise TokenRejected(TokenReason.KID_UNKNOWN, "kid")
 
 
 def _ends_at(token: UnverifiedToken) -> datetime | None:

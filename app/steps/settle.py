@@ -6,7 +6,7 @@ from datetime import datetime
 from app.domain.campaign import Campaign
 from app.domain.claims import numeric_date
 from app.domain.participation import TOKEN_REJECTED, Ticket, Verdict, decide_participation, may_play
-from app.domain.partner import AuthorizationSource, Partner
+from app.domain.partner import Authorization, AuthorizationSource, Partner
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, prefill_from_claims, unavailable
 from app.domain.session import ClaimedSession, Outcome, SessionMove, Stage, TokenStatus
 from app.domain.strict_json import NotStrictJson, parse_object
@@ -38,7 +38,7 @@ def accepted_move(accepted: Accepted, used: int, now: datetime) -> SessionMove:
     """Return the move of one whose participant has played `used` times; who may not play costs no partner a call."""
     session, claims = accepted.session, accepted.claims
     verdict = decide_participation(claims.limit, used)
-    prefill, request = _prefill(accepted, verdict)
+    prefill, request = decide_prefill(claims, accepted.signed, accepted.partner, accepted.campaign, verdict)
     ticket = Ticket(claims.limit, accepted.jti_digest, claims.expires_at)
     outcome = Outcome(TokenStatus.ACCEPTED, verdict, None, claims.gift, claims.custom, prefill, ticket)
     return SessionMove(
@@ -54,32 +54,32 @@ def accepted_move(accepted: Accepted, used: int, now: datetime) -> SessionMove:
     )
 
 
-def _prefill(accepted: Accepted, verdict: Verdict) -> tuple[Prefill, PrefillRequest | None]:
-    if not may_play(verdict, accepted.campaign.mode):
+def decide_prefill(
+    claims: AcceptedClaims, signed: SignedClaims, partner: Partner, campaign: Campaign, verdict: Verdict
+) -> tuple[Prefill, PrefillRequest | None]:
+    """Return the prefill as it is known when a token was accepted, and what its partner is asked, if it is."""
+    if not may_play(verdict, campaign.mode):
         return NO_PREFILL, None
-    carried = prefill_from_claims(accepted.claims.form, accepted.claims.optin)
+    carried = prefill_from_claims(claims.form, claims.optin)
     if carried is not None:
         return carried, None
-    if accepted.partner.prefill is None:
+    if partner.prefill is None:
         return NO_PREFILL, None
-    request = _request(accepted)
+    request = _request(claims, signed, partner.prefill.authorization)
     if request is None:
         return unavailable(PrefillReason.AUTH), None
     return Prefill(PrefillStatus.PENDING), request
 
 
-def _request(accepted: Accepted) -> PrefillRequest | None:
+def _request(claims: AcceptedClaims, signed: SignedClaims, authorization: Authorization) -> PrefillRequest | None:
     """Return what the call needs, or None where the token does not bring the credential that its partner asks for."""
-    claims, config = accepted.claims, accepted.partner.prefill
-    source = config.authorization.source if config else AuthorizationSource.NONE
-    match source:
+    match authorization.source:
         case AuthorizationSource.NONE | AuthorizationSource.STATIC:
             return PrefillRequest(claims.sub)
         case AuthorizationSource.TOKEN:
-            return PrefillRequest(claims.sub, accepted.signed.compact, claims.expires_at)
+            return PrefillRequest(claims.sub, signed.compact, claims.expires_at)
         case AuthorizationSource.CLAIM:
-            name = config.authorization.name if config else None
-            bearer = claims.claims.get(name or "access_token")
+            bearer = claims.claims.get(authorization.name or "access_token")
             if not isinstance(bearer, str) or not bearer:
                 return None
             return PrefillRequest(claims.sub, bearer, _bearer_expires_at(bearer))

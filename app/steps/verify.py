@@ -110,7 +110,7 @@ class VerifyTokens:
         verdict = self.judge(token, partner, keyset, session.received_at, now, is_first_look=is_first)
         if isinstance(verdict, Waiting):
             return _Parked(session, verdict)
-        claims = check_claims(verdict, _policy(partner, campaign), session.received_at)
+        claims = check_claims(verdict, claims_policy(partner, campaign), session.received_at)
         participant = self.digests.participant(partner.id, claims.sub)
         jti = self.digests.jti(partner.id, claims.jti) if claims.jti else None
         return Accepted(session, campaign, partner, verdict, claims, participant, jti)
@@ -187,7 +187,8 @@ class _Judged:
         return sum(one.partner.signature.jwks_url in stale for one in self.accepted) if stale else 0
 
 
-def _policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:
+def claims_policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:
+    """Return what both demand of a token's claims."""
     return ClaimsPolicy(
         campaign_names=campaign.names,
         issuer=partner.issuer,
