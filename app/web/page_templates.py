@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from app.domain.campaign import Campaign, FormField
 from app.web.assets import Assets
+from app.web.prefill_words import prefill_words
 from app.web.wording import Words, text_in, words_in
 
 _WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
@@ -70,7 +71,8 @@ class PageTemplates:
             play=secrets.token_urlsafe(16),
             state=state,
             fields=[_view(field_, look.language, values) for field_ in campaign.form],
-            filled_from=look.words.filled_from.format(partner=look.brand),
+            deadline=campaign.prefill_deadline.total_seconds(),
+            prefill_words=prefill_words(look.language, look.brand),
         )
 
     def message(

@@ -31,6 +31,7 @@ from app.web.wording import WORDS, choose_language
 PAGE_PATTERN: Final = "/c/{campaign_id}"
 SESSION_PATTERN: Final = "/c/{campaign_id}/session"
 EXIT_PATTERN: Final = "/c/{campaign_id}/thanks"
+FORGET_PATTERN: Final = "/c/{campaign_id}/forget"
 PAGE_WAIT_SECONDS: Final = 1.0
 """How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
 MAX_WAIT_SECONDS: Final = 25.0
@@ -104,13 +105,14 @@ class CampaignPages:
         view = await self._view(request, campaign, wait_seconds(request.query.get("wait", "0")))
         if view is None:
             raise SessionUnknown
-        return json_response(
-            {
-                "settled": view.settled,
-                "refused": view.screen is not None,
-                "prefill": {"status": view.state, "values": dict(view.values)},
-            }
-        )
+        return json_response(view.told)
+
+    async def forget(self, request: web.Request) -> web.StreamResponse:
+        """Let the browser forget the session, and lead to the page as it is for one who is not recognised."""
+        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        answer = web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+        self.cookies.clear(answer, campaign.id)
+        return answer
 
     def error_page(self, error: VestibuleError, request: web.Request) -> web.Response:
         """Return what a browser is shown where the page failed: neutral words, the right status, when to come again."""
@@ -203,13 +205,16 @@ class CampaignPages:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What the page makes of a session; `values` are those of the campaign's fields alone, by name."""
+    """What the page makes of a session; `values` are those of the campaign's fields alone, by name.
+
+    `told` is what its script may know: the session without what no field asks for.
+    """
 
     id: str
-    settled: bool
     screen: Mapping[str, Any] | None
     state: str
     values: Mapping[str, str] = field(repr=False)
+    told: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def of(cls, shown: Mapping[str, Any], campaign: Campaign) -> Self:
@@ -217,7 +222,7 @@ class _View:
         values = field_values(campaign, prefill["form"], prefill["optin"])
         is_empty = prefill["status"] == PrefillStatus.READY and not values
         state = PrefillStatus.NONE if is_empty else prefill["status"]
-        return cls(shown["session_id"], shown["settled"], shown["screen"], state, values)
+        return cls(shown["session_id"], shown["screen"], state, values, _told(shown, campaign))
 
 
 def page_routes(pages: CampaignPages, assets: Assets) -> list[web.RouteDef]:
@@ -226,6 +231,7 @@ def page_routes(pages: CampaignPages, assets: Assets) -> list[web.RouteDef]:
         web.get(PAGE_PATTERN, pages.show),
         web.post(PAGE_PATTERN, pages.submit),
         web.get(EXIT_PATTERN, pages.thank),
+        web.post(FORGET_PATTERN, pages.forget),
         web.get(SESSION_PATTERN, pages.session, allow_head=False),
         web.get(ASSETS_PATTERN, assets.serve),
     ]
@@ -236,6 +242,7 @@ def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
     return {
         PAGE_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
         EXIT_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        FORGET_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
         ASSETS_PATTERN: RoutePolicy((("X-Content-Type-Options", "nosniff"),)),
     }
 
@@ -256,6 +263,15 @@ def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str
 def wait_seconds(text: str) -> float:
     """Return how long the page's script wants to wait, at most 25 seconds; nonsense waits for nothing."""
     return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() and len(text) <= len("25") else 0
+
+
+def _told(shown: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
+    """Return the session as its participant may read it, without values that no field asks for."""
+    names = {form_field.name for form_field in campaign.form}
+    prefill = dict(shown["prefill"])
+    for part in ("form", "optin"):
+        prefill[part] = {name: value for name, value in prefill[part].items() if name in names}
+    return {**shown, "custom": None, "prefill": prefill}
 
 
 def _form_key_of(request: web.Request) -> str | None:

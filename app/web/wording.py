@@ -9,13 +9,8 @@ DEFAULT_LANGUAGE: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the pages say in one language; `filled_from` holds `{partner}`."""
+    """What the pages say in one language; of a prefill `prefill_words` speaks."""
 
-    filled_from: str
-    clear: str
-    cleared: str
-    pending: str
-    unavailable: str
     look_again: str
     optional: str
     submit: str
@@ -33,11 +28,6 @@ class Words:
 
 WORDS: Final[Mapping[str, Words]] = {
     "en": Words(
-        filled_from="Filled in from {partner}",
-        clear="Clear",
-        cleared="Cleared. You can fill this in yourself.",
-        pending="Looking up your details",
-        unavailable="We could not fill this in for you. You can still take part.",
         look_again="Look again for my details",
         optional="(optional)",
         submit="Take part",
@@ -53,11 +43,6 @@ WORDS: Final[Mapping[str, Words]] = {
         wrong_message="Please open the campaign again from where you found it.",
     ),
     "fr": Words(
-        filled_from="Rempli à partir de {partner}",
-        clear="Effacer",
-        cleared="C'est effacé. Vous pouvez remplir vous-même.",
-        pending="Nous cherchons vos informations",
-        unavailable="Nous n'avons pas pu remplir ceci pour vous. Vous pouvez tout de même participer.",
         look_again="Chercher à nouveau mes informations",
         optional="(facultatif)",
         submit="Participer",
@@ -73,11 +58,6 @@ WORDS: Final[Mapping[str, Words]] = {
         wrong_message="Merci d'ouvrir à nouveau la campagne là où vous l'avez trouvée.",
     ),
     "de": Words(
-        filled_from="Ausgefüllt mit Daten von {partner}",
-        clear="Leeren",
-        cleared="Geleert. Sie können das selbst ausfüllen.",
-        pending="Wir suchen Ihre Angaben",
-        unavailable="Wir konnten das nicht für Sie ausfüllen. Sie können trotzdem teilnehmen.",
         look_again="Noch einmal nach meinen Angaben suchen",
         optional="(freiwillig)",
         submit="Teilnehmen",

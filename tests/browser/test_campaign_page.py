@@ -1,32 +1,18 @@
 """The campaign's page in a real Chromium, on the real processes: filled, quiet, and without a trace of the token."""
 
 import re
-import shutil
-import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from tests.cli.up_run import Run, start
-from tests.servers.process import free_port
+from tests.cli.up_run import Run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 STORED = (
@@ -35,22 +21,15 @@ STORED = (
 KNOWN_ADDRESSES = "() => performance.getEntries().map((entry) => entry.name)"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    started = start(tmp_path_factory.mktemp("browser"), free_port())
-    yield started
-    started.process.end(signal.SIGINT)
-
-
 @asynccontextmanager
-async def chromium(size: tuple[int, int] = DESKTOP, *, with_scripts: bool = True) -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = await browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, java_script_enabled=with_scripts, locale="en-GB"
-        )
+async def chromium(
+    browser: Browser, size: tuple[int, int] = DESKTOP, *, with_scripts: bool = True
+) -> AsyncIterator[BrowserContext]:
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    async with await browser.new_context(
+        viewport=viewport, java_script_enabled=with_scripts, locale="en-GB"
+    ) as context:
         yield context
-        await browser.close()
 
 
 async def photograph(page: Page, name: str) -> None:
@@ -58,11 +37,11 @@ async def photograph(page: Page, name: str) -> None:
     await page.screenshot(path=ARTEFACTS / f"campaign-{name}.png", full_page=True)
 
 
-async def test_campaign_page_opened_with_a_token_is_filled_and_keeps_no_trace_of_it(run: Run) -> None:
+async def test_campaign_page_opened_with_a_token_is_filled_and_keeps_no_trace_of_it(run: Run, browser: Browser) -> None:
     troubles: list[str] = []
     secrets = run.link.partition("token=")[2].split(".")
 
-    async with chromium() as context:
+    async with chromium(browser) as context:
         page = await context.new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -78,13 +57,16 @@ async def test_campaign_page_opened_with_a_token_is_filled_and_keeps_no_trace_of
     assert troubles == []
 
 
-async def test_campaign_page_with_a_slow_partner_fills_what_is_untouched_and_never_what_was_typed(run: Run) -> None:
-    async with chromium(PHONE) as context:
+async def test_campaign_page_with_a_slow_partner_offers_what_is_untouched_and_never_what_was_typed(
+    run: Run, browser: Browser
+) -> None:
+    async with chromium(browser, PHONE) as context:
         page = await context.new_page()
         await page.goto(f"{run.demo}go/slow-partner")
         await expect(page.get_by_role("status")).to_contain_text("Looking up your details")
         await photograph(page, "pending-phone")
         await page.get_by_label("First name").fill("Mine")
+        await page.get_by_role("button", name="Fill them in").click(timeout=10_000)
 
         await expect(page.get_by_label("Last name")).to_have_value("Moreau", timeout=10_000)
 
@@ -93,13 +75,15 @@ async def test_campaign_page_with_a_slow_partner_fills_what_is_untouched_and_nev
         await photograph(page, "late-phone")
 
 
-async def test_campaign_page_when_cleared_empties_what_was_filled_and_keeps_what_was_typed(run: Run) -> None:
-    async with chromium() as context:
+async def test_campaign_page_when_cleared_empties_what_was_filled_and_keeps_what_was_typed(
+    run: Run, browser: Browser
+) -> None:
+    async with chromium(browser) as context:
         page = await context.new_page()
         await page.goto(run.link)
         await page.get_by_label("First name").fill("Mine")
 
-        await page.get_by_role("link", name="Clear").click()
+        await page.get_by_role("button", name="Clear").click()
 
         await expect(page.get_by_label("Last name")).to_have_value("")
         await expect(page.get_by_label("Send me Aurora's newsletter")).not_to_be_checked()
@@ -107,8 +91,8 @@ async def test_campaign_page_when_cleared_empties_what_was_filled_and_keeps_what
         assert await page.get_by_label("First name").input_value() == "Mine"
 
 
-async def test_campaign_page_without_a_prefill_stays_usable_and_says_so_neutrally(run: Run) -> None:
-    async with chromium(PHONE) as context:
+async def test_campaign_page_without_a_prefill_stays_usable_and_says_so_neutrally(run: Run, browser: Browser) -> None:
+    async with chromium(browser, PHONE) as context:
         page = await context.new_page()
         await page.goto(f"{run.demo}go/partner-down")
 
@@ -131,9 +115,9 @@ async def test_campaign_page_without_a_prefill_stays_usable_and_says_so_neutrall
     ],
 )
 async def test_campaign_page_of_a_refused_participant_is_the_campaigns_screen(
-    run: Run, scenario: str, title: str
+    run: Run, browser: Browser, scenario: str, title: str
 ) -> None:
-    async with chromium() as context:
+    async with chromium(browser) as context:
         page = await context.new_page()
         await page.goto(f"{run.demo}go/{scenario}")
 
@@ -144,8 +128,8 @@ async def test_campaign_page_of_a_refused_participant_is_the_campaigns_screen(
         assert re.search(r"Reference [0-9a-v]{8}", await page.locator("main").inner_text())
 
 
-async def test_campaign_page_without_scripts_is_filled_and_can_be_sent(run: Run) -> None:
-    async with chromium(PHONE, with_scripts=False) as context:
+async def test_campaign_page_without_scripts_is_filled_and_can_be_sent(run: Run, browser: Browser) -> None:
+    async with chromium(browser, PHONE, with_scripts=False) as context:
         page = await context.new_page()
         await page.goto(run.link)
         first_name = page.get_by_label("First name")
@@ -157,8 +141,8 @@ async def test_campaign_page_without_scripts_is_filled_and_can_be_sent(run: Run)
         await photograph(page, "thanks-phone")
 
 
-async def test_campaign_page_is_reached_by_keyboard_in_reading_order(run: Run) -> None:
-    async with chromium() as context:
+async def test_campaign_page_is_reached_by_keyboard_in_reading_order(run: Run, browser: Browser) -> None:
+    async with chromium(browser) as context:
         page = await context.new_page()
         await page.goto(run.link)
         await expect(page.get_by_label("First name")).to_have_value("Joan")
@@ -170,11 +154,11 @@ async def test_campaign_page_is_reached_by_keyboard_in_reading_order(run: Run) -
                 await page.evaluate("() => document.activeElement.name || document.activeElement.textContent")
             )
 
-    assert list(dict.fromkeys(reached))[:5] == ["Clear", "firstname", "lastname", "email", "phone"]
+    assert list(dict.fromkeys(reached))[:5] == ["Clear", "Not you?", "firstname", "lastname", "email"]
 
 
-async def test_demo_partners_page_offers_the_scenarios(run: Run) -> None:
-    async with chromium() as context:
+async def test_demo_partners_page_offers_the_scenarios(run: Run, browser: Browser) -> None:
+    async with chromium(browser) as context:
         page = await context.new_page()
         await page.goto(run.demo)
 

@@ -86,6 +86,7 @@ async def test_page_of_a_settled_session_is_filled_and_says_by_whom() -> None:
     assert page.fields["email"]["value"] == ""
     assert "checked" in page.fields["news"]
     assert "Filled in from ACME" in page.text
+    assert "Not you?" in page.text
     assert "/c/spring?prefill=off" in page.links
 
 
@@ -120,7 +121,7 @@ async def test_page_escapes_hostile_values_wherever_they_stand() -> None:
         html = await (await client.get("/c/spring", headers=cookie())).text()
 
     page = Page(html)
-    assert page.tags.count("script") == 1
+    assert page.tags.count("script") == 2
     assert page.fields["firstname"]["value"] == HOSTILE
     assert f"</textarea>{HOSTILE}" in page.text
     assert "Spring & <Summer>" in page.text
@@ -137,7 +138,7 @@ async def test_page_policy_lets_in_what_has_its_nonce_and_the_campaigns_frames_a
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert policy.endswith("frame-ancestors https://www.acme.example")
-    assert html.count(f'nonce="{nonce}"') == 2
+    assert html.count(f'nonce="{nonce}"') == 3
     assert re.search(r"<script(?![^>]*src=)|<style| style=| on[a-z]+=", html) is None
     assert policy != answers[1].headers["Content-Security-Policy"]
     assert answers[0].headers["X-Content-Type-Options"] == "nosniff"
@@ -205,7 +206,7 @@ async def test_page_of_a_session_that_is_not_judged_yet_is_usable_and_pending() 
         html = await (await client.get("/c/spring", headers=cookie())).text()
 
     assert 'data-state="pending"' in html
-    assert "Looking up your details" in html
+    assert "Look again for my details" in html
     assert Page(html).fields["firstname"]["value"] == ""
 
 
@@ -257,12 +258,25 @@ async def test_session_for_the_pages_script_holds_the_campaigns_fields_and_no_mo
         answer = await client.get("/c/spring/session?wait=10", headers=cookie())
         told = await answer.json()
 
-    assert told == {
-        "settled": True,
-        "refused": False,
-        "prefill": {"status": "ready", "values": {"firstname": "Ada", "news": "1"}},
+    assert told["settled"] is True
+    assert told["screen"] is None
+    assert told["prefill"] == {
+        "status": "ready",
+        "source": "token",
+        "reason": None,
+        "form": {"firstname": "Ada"},
+        "optin": {"news": "1"},
+        "warnings": [],
     }
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_page_of_one_who_says_that_it_is_somebody_else_forgets_the_session() -> None:
+    async with serving(Stand(session=session_with(accepted(READY)))) as client:
+        answer = await client.post("/c/spring/forget", headers=cookie(), allow_redirects=False)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/c/spring")
+    assert (answer.cookies[NAME].value, answer.cookies[NAME]["max-age"]) == ("", "0")
 
 
 async def test_page_that_is_submitted_ends_the_campaign() -> None:

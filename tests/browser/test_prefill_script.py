@@ -1,0 +1,303 @@
+"""The script that binds a form to a prefill, alone with a form in a real Chromium, the time in the test's hand."""
+
+import gzip
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from app.web.prefill_words import prefill_words
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+SCRIPT = Path(__file__).parents[2] / "app" / "web" / "static" / "prefill.js"
+FORM = """<!doctype html><html lang="en"><div id="place"></div><form>
+<label>First name <input name="firstname" required></label>
+<label>Last name <input name="lastname" required></label>
+<label>Age <input name="age" type="number"></label>
+<label>Country <select name="country"><option value=""></option><option value="fr">France</option></select></label>
+<label>Mrs <input name="title" type="radio" value="mrs"></label>
+<label>Mr <input name="title" type="radio" value="mr"></label>
+<label>About <textarea name="about"></textarea></label>
+<label>News <input name="news" type="checkbox" value="1"></label>
+<label>Offers <input name="offers" type="checkbox" value="1"></label>
+<input name="secret" type="hidden"><label>Password <input name="password" type="password"></label></form></html>"""
+# The test answers each look, when it wants to, with `answer(session)` or `fail(code)`.
+STAGE = """(given) => {
+  window.told = []; window.looks = []; window.forgotten = 0;
+  const form = document.querySelector("form");
+  window.bound = bindPrefill(form, {
+    look: (seconds) => new Promise((resolve, reject) => looks.push({ seconds, resolve, reject })),
+    tell: (state) => told.push(state),
+    forget: () => { forgotten += 1; },
+    place: document.getElementById("place"),
+    ...given,
+  });
+  window.answer = (session) => looks.at(-1).resolve(session);
+  window.fail = (code) => looks.at(-1).reject(Object.assign(new Error(), { code }));
+}"""
+WHOLE = {
+    "firstname": "Ada",
+    "lastname": "Martin",
+    "age": "36",
+    "country": "fr",
+    "title": "mrs",
+    "about": "Two\nlines",
+    "secret": "x",
+    "password": "x",
+    "constructor": "x",
+}
+
+
+def session(status: str = "ready", **changes: Any) -> dict[str, Any]:
+    prefill = {"status": status, "form": WHOLE, "optin": {"news": "1", "offers": "0"}, "reason": None}
+    whole = {
+        "settled": status != "pending",
+        "token": {"status": "accepted"},
+        "participation": {"allowed": True, "reason": None},
+        "prefill": prefill,
+    }
+    return {**whole, **changes}
+
+
+@asynccontextmanager
+async def bound(browser: Browser, html: str = FORM, before: str = "", **options: Any) -> AsyncIterator[Page]:
+    """Bind the form; `before` runs ahead of that."""
+    words = prefill_words("en", "ACME").for_script()
+    async with await browser.new_context() as context:
+        page = await context.new_page()
+        troubles: list[str] = []
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        await page.clock.install(time=0)
+        await page.set_content(html)
+        await page.clock.pause_at(1)
+        await page.add_script_tag(path=SCRIPT)
+        await page.evaluate(f"() => {{ {before} }}")
+        await page.evaluate(STAGE, {"words": words, "deadlineSeconds": 10, **options})
+        yield page
+        assert troubles == []
+
+
+async def answer(page: Page, brought: Mapping[str, Any]) -> None:
+    await page.evaluate("(session) => answer(session)", brought)
+
+
+async def values(page: Page) -> dict[str, str]:
+    entries = await page.evaluate("() => [...new FormData(document.querySelector('form'))]")
+    return {name: value for name, value in entries if value}
+
+
+FILLED = {
+    **{name: WHOLE[name] for name in ("firstname", "lastname", "age", "country", "title")},
+    "about": "Two\nlines",
+    "news": "1",
+}
+
+
+async def test_form_takes_every_kind_of_value_by_name_and_nothing_into_what_is_not_shown(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session())
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await values(page) == FILLED
+        assert await page.evaluate("() => told") == ["prefilled"]
+        assert await page.evaluate("() => looks.length") == 1
+
+
+async def test_form_says_nothing_for_a_moment_then_that_it_looks_then_that_it_still_does(browser: Browser) -> None:
+    async with bound(browser) as page:
+        status = page.get_by_role("status")
+
+        await page.clock.run_for(250)
+        await expect(status).to_have_text("")
+        await page.clock.run_for(100)
+        await expect(status).to_have_text("Looking up your details…")
+        await page.clock.run_for(3000)
+        await expect(status).to_have_text("Still looking up your details. You can start without them.")
+
+        assert await page.evaluate("() => told") == ["loading", "slow"]
+        assert await page.evaluate("() => document.activeElement.tagName") == "BODY"
+
+
+async def test_form_that_was_begun_is_offered_what_comes_and_keeps_what_was_typed(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await page.get_by_label("First name").fill("Mine")
+        await page.get_by_label("Offers").check()
+        await answer(page, session())
+
+        await expect(page.get_by_role("status")).to_have_text("Your details from ACME are here.")
+        assert await values(page) == {"firstname": "Mine", "offers": "1"}
+        await page.get_by_role("button", name="Fill them in").click()
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await values(page) == {**FILLED, "firstname": "Mine", "offers": "1"}
+        assert await page.evaluate("() => told") == ["late", "prefilled"]
+
+
+async def test_form_past_its_deadline_says_so_and_offers_what_comes_later(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await page.clock.run_for(10_100)
+        await expect(page.get_by_role("status")).to_have_text(
+            "We could not fill this in for you. You can still take part."
+        )
+        await answer(page, session())
+
+        await expect(page.get_by_role("button", name="Fill them in")).to_be_visible()
+        assert await values(page) == {}
+
+
+async def test_form_not_shown_yet_is_filled_whenever_the_data_comes(browser: Browser) -> None:
+    async with bound(browser, before="document.querySelector('form').hidden = true") as page:
+        await page.clock.run_for(10_100)
+        await answer(page, session())
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await values(page) == FILLED
+
+
+async def test_form_whose_prefill_failed_says_so_and_looks_again_ever_more_seldom(browser: Browser) -> None:
+    async with bound(browser) as page:
+        for _ in range(4):
+            await answer(page, session("unavailable", prefill={"status": "unavailable", "reason": "http_5xx"}))
+            await page.clock.run_for(40_000)
+        await page.clock.run_for(200_000)
+
+        await expect(page.get_by_role("status")).to_contain_text("You can still take part")
+        assert await page.evaluate("() => looks.length") == 5
+        await answer(page, session())
+        await expect(page.get_by_role("button", name="Fill them in")).to_be_visible()
+
+
+async def test_form_asks_again_after_a_look_that_failed_and_ends_after_minutes(browser: Browser) -> None:
+    async with bound(browser) as page:
+        for _ in range(20):
+            await page.evaluate("() => fail()")
+            await page.clock.run_for(30_000)
+
+        assert 4 < await page.evaluate("() => looks.length") < 12
+        assert await page.evaluate("() => told") == ["loading", "slow", "unavailable"]
+
+
+async def test_form_half_of_which_was_known_says_what_is_left(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session(prefill={"status": "ready", "form": {"firstname": "Ada"}, "optin": {}}))
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME. Please add what is missing.")
+        assert await page.evaluate("() => told") == ["partial"]
+
+
+async def test_form_when_cleared_keeps_what_was_typed_and_moves_on_to_the_status(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session())
+        await page.get_by_label("First name").fill("Mine")
+        await page.get_by_role("button", name="Clear").click()
+
+        await expect(page.get_by_role("status")).to_be_focused()
+        await expect(page.get_by_role("status")).to_have_text("Cleared. You can fill this in yourself.")
+        assert await values(page) == {"firstname": "Mine"}
+        assert await page.locator("[data-filled]").count() == 0
+
+
+async def test_form_of_somebody_else_is_cleared_and_the_session_forgotten(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session())
+        await page.get_by_role("button", name="Not you?").click()
+
+        assert await values(page) == {}
+        assert await page.evaluate("() => forgotten") == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [pytest.param("token_rejected", "rejected", id="rejected"), pytest.param("limit_reached", "denied", id="denied")],
+)
+async def test_form_of_one_who_may_not_play_is_told_of_and_left_alone(
+    browser: Browser, reason: str, state: str
+) -> None:
+    async with bound(browser) as page:
+        await answer(page, session(participation={"allowed": False, "reason": reason}))
+
+        await expect(page.locator("#place")).to_have_attribute("data-state", state)
+        await page.clock.run_for(20_000)
+        assert await page.evaluate("() => told") == [state]
+        assert await values(page) == {}
+
+
+async def test_form_without_anything_known_says_nothing(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session("none", prefill={"status": "none", "form": {}, "optin": {}}))
+        await page.clock.run_for(20_000)
+
+        await expect(page.get_by_role("status")).to_have_text("")
+        assert await page.evaluate("() => told") == ["none"]
+
+
+@pytest.mark.parametrize("code", ["session_expired", "session_unknown"])
+async def test_form_whose_session_is_gone_says_so_and_stops_looking(browser: Browser, code: str) -> None:
+    async with bound(browser) as page:
+        await page.evaluate("(code) => fail(code)", code)
+
+        await expect(page.get_by_role("status")).to_contain_text("Please open it again")
+        await page.clock.run_for(60_000)
+        assert await page.evaluate("() => [told, looks.length]") == [["expired"], 1]
+
+
+async def test_form_that_came_filled_can_be_cleared_and_keeps_what_the_browser_brought_back(browser: Browser) -> None:
+    came = FORM.replace('name="firstname"', 'name="firstname" value="Ada"').replace(
+        'name="lastname"', 'name="lastname" value="Martin"'
+    )
+    brought_back = "document.querySelector('[name=firstname]').value = 'Mine'"
+    async with bound(browser, came, brought_back, isFilled=True) as page:
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        await page.get_by_role("button", name="Clear").click()
+
+        assert await values(page) == {"firstname": "Mine"}
+        assert await page.evaluate("() => looks.length") == 0
+
+
+async def test_form_out_of_the_browsers_memory_looks_again_and_fills_nothing_twice(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session())
+        await page.get_by_role("button", name="Clear").click()
+        await page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        await answer(page, session())
+
+        assert await page.evaluate("() => looks.length") == 2
+        assert await values(page) == {}
+
+
+async def test_form_that_is_let_go_is_left_alone(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await page.evaluate("() => bound.stop()")
+        await answer(page, session())
+        await page.clock.run_for(60_000)
+
+        assert await values(page) == {}
+        assert await page.evaluate("() => told") == []
+
+
+async def test_form_leaves_nothing_of_a_person_but_in_its_fields(browser: Browser) -> None:
+    async with bound(browser) as page:
+        await answer(page, session())
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+
+        html = await page.content()
+        assert [value for value in ("Ada", "Martin", "lines") if value in html] == []
+
+
+async def test_form_tells_frameworks_that_watch_its_fields(browser: Browser) -> None:
+    watched = """window.heard = [];
+      const hear = ({ target }) => heard.push(target.name);
+      for (const name of ["input", "change"]) document.addEventListener(name, hear);"""
+    async with bound(browser, before=watched) as page:
+        await answer(page, session())
+
+        assert set(await page.evaluate("() => heard")) == set(FILLED)
+
+
+async def test_script_is_small() -> None:
+    assert len(gzip.compress(SCRIPT.read_bytes())) <= 4096
