@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from app.domain.audit import AuditFilter
 from app.domain.dead_letter import DeadLetter, LetterFilter, LetterGroup
 from app.domain.replay import Replay, ReplayState
 from app.domain.session import Stage, StoredSession
@@ -115,13 +116,18 @@ class SecretStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who changed what, and when; `detail` holds names and counts, never a secret or a person."""
+    """Who changed what, and when; `detail` holds names and counts, never a secret or a person.
+
+    `partner_id` is whose clients may see it (None: those of no partner), `request_id` the call that did it.
+    """
 
     at: datetime
     actor: str
     action: str
-    target: str
+    subject: str
     detail: Mapping[str, object] = field(default_factory=dict)
+    partner_id: str | None = None
+    request_id: str | None = None
 
 
 class AuditLog(Protocol):
@@ -129,6 +135,22 @@ class AuditLog(Protocol):
 
     def add(self, entry: AuditEntry) -> None:
         """Append `entry`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEntry:
+    """An entry as it stands in the record; a later one has a greater number."""
+
+    number: int
+    entry: AuditEntry
+
+
+class AuditReads(Protocol):
+    """The record of all changes, as management reads it."""
+
+    def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
+        """Return at most `limit` entries that match, those before the number `before`, the newest first."""
         ...
 
 

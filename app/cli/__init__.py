@@ -14,6 +14,7 @@ from app.cli.output import show_error
 from app.errors import VestibuleError
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "audit": "List what was changed, when and by whom.",
     "campaign": "Put, get and list campaigns.",
     "client": "Create, list and revoke management clients.",
     "dead-letters": "List sessions whose prefill was given up.",

@@ -10,7 +10,7 @@ from app.cli.wiring import opened
 from app.domain.scopes import Scope, granted_scopes
 from app.domain.session import rfc3339
 from app.errors import Mistake, NotFound, PartnerUnknown, RequestInvalid
-from app.management_ports import ApiClient, AuditEntry, DocumentKind
+from app.management_ports import ApiClient, DocumentKind
 from app.steps.authorize import LOCAL_CALLER
 from app.steps.client_secrets import hash_secret, new_secret
 
@@ -49,7 +49,7 @@ def create(client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, m
         made = ApiClient(client_id, hash_secret(secret), frozenset(scopes), partner_id, created_at=now)
         wiring.clients.put(made)
         detail = {"scopes": sorted(granted_scopes(made.scopes)), "partner_id": partner_id}
-        wiring.audit.add(AuditEntry(now, LOCAL_CALLER.client_id, "client.created", client_id, detail))
+        wiring.audit.add(LOCAL_CALLER.did("client.created", client_id, now, detail, partner_id))
     if wants_json():
         show_json({**_row(made), "client_secret": secret})
         return
@@ -77,7 +77,7 @@ def revoke(client_id: str) -> None:
         if known is None:
             raise NotFound("There is no client of this id.")
         if wiring.clients.revoke(client_id, now):
-            wiring.audit.add(AuditEntry(now, LOCAL_CALLER.client_id, "client.revoked", client_id))
+            wiring.audit.add(LOCAL_CALLER.did("client.revoked", client_id, now, partner_id=known.partner_id))
     remark(f"client {client_id} is revoked")
     if wants_json():
         show_json(_row(replace(known, revoked_at=known.revoked_at or now)))

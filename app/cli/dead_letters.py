@@ -8,7 +8,8 @@ from app.adapters.database.dead_letters import SqlDeadLetters
 from app.cli.letter_filter import filter_options, without_none
 from app.cli.output import json_option, show_table
 from app.cli.wiring import opened
-from app.documents.replay import MAX_PAGE, parse_letter_query
+from app.documents.listing import MAX_PAGE
+from app.documents.replay import parse_letter_query
 from app.steps.authorize import LOCAL_CALLER
 from app.steps.dead_letters import ListDeadLetters
 from app.steps.replay_views import letter_view

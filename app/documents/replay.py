@@ -3,24 +3,20 @@
 Whether the caller may see what is named is not known here.
 """
 
-import re
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from app.documents.fields import Document, Identifier, Moment, Number
-from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.documents.fields import Document, Identifier, Number
+from app.documents.listing import DEFAULT_PAGE, NO_CURSOR, Limit, Window, decode_cursor, to_moment
+from app.documents.mistakes import mistakes_in
 from app.domain.dead_letter import LetterFilter
 from app.domain.replay import ReplayFilter, ReplayOrder
-from app.errors import Mistake, RequestInvalid
+from app.errors import RequestInvalid
 from app.reasons import PrefillReason
 
-MAX_PAGE: Final = 200
-DEFAULT_PAGE: Final = 50
 DEFAULT_RATE: Final = 20
 MAX_RATE: Final = 1000
 
@@ -34,39 +30,21 @@ def _error_class(value: str) -> str:
 
 
 def _place(cursor: str) -> str:
-    try:
-        place = b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
-    except ValueError:
-        place = ""
+    place = decode_cursor(cursor)
     if not place.isprintable() or "/" not in place:
-        raise ValueError("This is not a cursor that a list has given.")
+        raise ValueError(NO_CURSOR)
     return place
-
-
-def _limit(sent: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,4}", sent) or not 1 <= int(sent) <= MAX_PAGE:
-        raise ValueError(f"This must be a whole number from 1 to {MAX_PAGE}.")
-    return sent
 
 
 ErrorClass = Annotated[str, AfterValidator(_error_class)]
 
 
-class FilterDocument(Document):
+class FilterDocument(Window):
     """Which dead letters; a member that is not given, or null, is no condition."""
 
     partner_id: Identifier | None = None
     campaign_id: Identifier | None = None
     error_class: ErrorClass | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        since, until = _moment(self.since), _moment(self.until)
-        if since is not None and until is not None and until <= since:
-            refuse_if_any([Mistake("until", "This must be later than since.")])
-        return self
 
     def members(self) -> dict[str, Any]:
         """Return the members of a LetterFilter."""
@@ -74,8 +52,8 @@ class FilterDocument(Document):
             "partner_id": self.partner_id,
             "campaign_id": self.campaign_id,
             "error_class": None if self.error_class is None else PrefillReason(self.error_class),
-            "since": _moment(self.since),
-            "until": _moment(self.until),
+            "since": to_moment(self.since),
+            "until": to_moment(self.until),
         }
 
 
@@ -83,7 +61,7 @@ class LetterQuery(FilterDocument):
     """The query of the list, all of it text."""
 
     cursor: Annotated[str, AfterValidator(_place)] = ""
-    limit: Annotated[str, AfterValidator(_limit)] = str(DEFAULT_PAGE)
+    limit: Limit = str(DEFAULT_PAGE)
 
 
 class ReplayFilterDocument(FilterDocument):
@@ -132,7 +110,3 @@ def parse_letter_query(query: Mapping[str, str]) -> LetterPageAsked:
     except ValidationError as error:
         raise RequestInvalid(mistakes_in(error, {})) from None
     return LetterPageAsked(LetterFilter(**document.members()), document.cursor, int(document.limit))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text.upper())

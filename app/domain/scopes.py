@@ -19,6 +19,7 @@ class Scope(StrEnum):
     PREFILLS_READ = "prefills:read"
     PREFILLS_REPLAY = "prefills:replay"
     STATS_READ = "stats:read"
+    AUDIT_READ = "audit:read"
 
 
 ALL_SCOPES: Final = frozenset(Scope)

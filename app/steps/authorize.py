@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 from app.domain.claims import numeric_date
@@ -19,7 +20,7 @@ from app.errors import TokenRejected, Unauthenticated, VestibuleError
 from app.jose.gate import open_token
 from app.jose.signature import verify
 from app.jose.signing import sign
-from app.management_ports import ApiClient, ClientStore
+from app.management_ports import ApiClient, AuditEntry, ClientStore
 from app.ports import Clock
 from app.steps.client_secrets import ClientSecrets
 from app.steps.secrets import SIGNING_ALGORITHM, SigningKeys
@@ -61,10 +62,22 @@ class Caller:
     client_id: str
     scopes: frozenset[Scope]
     partner_id: str | None = None
+    request_id: str | None = None
 
     def sees(self, partner_id: str) -> bool:
         """Tell whether that partner, and what belongs to it, exists for this caller."""
         return self.partner_id in {None, partner_id}
+
+    def did(
+        self,
+        action: str,
+        subject: str,
+        at: datetime,
+        detail: Mapping[str, object] = MappingProxyType({}),
+        partner_id: str | None = None,
+    ) -> AuditEntry:
+        """Return the record of what this caller did to `subject`, which belongs to that partner."""
+        return AuditEntry(at, self.client_id, action, subject, detail, partner_id, self.request_id)
 
 
 LOCAL_CALLER: Final = Caller("command-line", ALL_SCOPES)

@@ -14,7 +14,7 @@ from app.documents.partner import parse_partner_document
 from app.documents.secrets import holds_mask, mask_document
 from app.domain.outside import OutboundPolicy
 from app.errors import CampaignUnknown, Mistake, PartnerUnknown, PreconditionFailed, RequestError, RequestInvalid
-from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore, StoredDocument
+from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
 from app.ports import Clock
 from app.steps.authorize import Caller
 
@@ -86,7 +86,7 @@ class ConfigureDocuments:
         except PartnerUnknown:  # it was deleted since we looked
             raise RequestInvalid((_NO_PARTNER,)) from None
         action = f"{kind}.created" if stored is None else f"{kind}.changed"
-        self.audit.add(AuditEntry(now, caller.client_id, action, id_, {"version": written.version}))
+        self.audit.add(caller.did(action, id_, now, {"version": written.version}, _owner(written)))
         return Put(_masked(written), stored is None)
 
     def get(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
@@ -107,7 +107,7 @@ class ConfigureDocuments:
         if not self.documents.delete(kind, id_, _version_demanded(precondition, stored)):
             raise _unknown(kind)
         now = self.clock.now()
-        self.audit.add(AuditEntry(now, caller.client_id, f"{kind}.deleted", id_, {"version": stored.version}))
+        self.audit.add(caller.did(f"{kind}.deleted", id_, now, {"version": stored.version}, _owner(stored)))
 
     def _find(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
         stored = self.documents.find(kind, id_) if is_document_id(id_) else None
@@ -150,11 +150,16 @@ def is_document_id(text: str) -> bool:
 
 
 def _sees(caller: Caller, stored: StoredDocument) -> bool:
+    return caller.sees(_owner(stored))
+
+
+def _owner(stored: StoredDocument) -> str:
+    """Return the id of the partner that a document is, or belongs to."""
     match stored.kind:
         case DocumentKind.PARTNER:
-            return caller.sees(stored.id)
+            return stored.id
         case DocumentKind.CAMPAIGN:
-            return caller.sees(str(stored.document["partner_id"]))
+            return str(stored.document["partner_id"])
         case _:
             assert_never(stored.kind)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.domain.health import PartnerHealth, paused, resumed
 from app.errors import PartnerUnknown
 from app.fetch_ports import DeliveryFigures, HealthStore, PartnerFigures
-from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore
+from app.management_ports import AuditLog, DocumentKind, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
 
@@ -39,6 +39,6 @@ class ContainPartner:
             raise PartnerUnknown
         now = self.clock.now()
         self.health.change({partner_id: change}, now)
-        self.audit.add(AuditEntry(now, caller.client_id, action, partner_id))
+        self.audit.add(caller.did(action, partner_id, now, partner_id=partner_id))
         [figures] = self.figures.load_partners(partner_id, now)
         return figures

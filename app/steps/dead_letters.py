@@ -10,7 +10,7 @@ from typing import TypeVar
 from app.domain.dead_letter import DeadLetter, LetterFilter, SkipReason, place_of, skip_reason
 from app.domain.session import StoredSession, prefill_view, rfc3339
 from app.errors import PartnerUnknown, SessionUnknown
-from app.management_ports import AuditEntry, AuditLog, DeadLetters, SessionRecords
+from app.management_ports import AuditLog, DeadLetters, SessionRecords
 from app.ports import Clock
 from app.steps.authorize import Caller
 
@@ -63,7 +63,7 @@ class ReadDeadLetter:
             raise SessionUnknown("There is no dead letter of this id.")
         partner_id, session = found
         now = self.clock.now()
-        self.audit.add(AuditEntry(now, caller.client_id, "prefill.read", session_id))
+        self.audit.add(caller.did("prefill.read", session_id, now, partner_id=partner_id))
         return _view(partner_id, session) | {"prefill": prefill_view(session, now)}
 
 

@@ -14,7 +14,7 @@ from app.domain.partner import Partner
 from app.errors import EncryptionKeysUnknown, PartnerUnknown
 from app.jose.material import PRIVATE_MEMBERS
 from app.jose.signing import generate_key
-from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore, StoredDocument
+from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
 from app.ports import Clock, ConfigurationSource, KeyPairStore
 from app.steps.authorize import Caller
 from app.steps.judge import KEY_ALGORITHMS_OF
@@ -77,7 +77,7 @@ class RotateKeyPairs:
         made = self.make.renew(partner_id, overlap)
         detail = {"generation": made.number, "overlap_seconds": int(overlap.total_seconds())}
         now = self.clock.now()
-        self.audit.add(AuditEntry(now, caller.client_id, "partner.keys_rotated", partner_id, detail))
+        self.audit.add(caller.did("partner.keys_rotated", partner_id, now, detail, partner_id))
         return made
 
 

@@ -15,7 +15,7 @@ from app.domain.partner import SignatureMethod
 from app.errors import KeysetNotUsed, Mistake, PartnerUnknown, RequestInvalid
 from app.jose.keys import KeyPolicy, import_keys, public_jwk
 from app.keyset_ports import KeysetDesk, StoredKeyset
-from app.management_ports import AuditEntry, AuditLog, DocumentKind, DocumentStore
+from app.management_ports import AuditLog, DocumentKind, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
 
@@ -92,7 +92,7 @@ class ManageKeysets:
     def _record(
         self, action: str, partner_id: str, source: str, caller: Caller, now: datetime, **detail: object
     ) -> None:
-        self.audit.add(AuditEntry(now, caller.client_id, action, partner_id, {"source": source, **detail}))
+        self.audit.add(caller.did(action, partner_id, now, {"source": source, **detail}, partner_id))
 
 
 def _usable(document: object) -> tuple[Mapping[str, object], ...]:

@@ -24,7 +24,7 @@ from app.domain.replay import (
     count_replay,
     pace,
 )
-from app.management_ports import AuditEntry, AuditLog, DeadLetters, ReplayQueue, ReplayStore
+from app.management_ports import AuditLog, DeadLetters, ReplayQueue, ReplayStore
 from app.ports import Clock, Hints, Leases, Work
 from app.steps.authorize import Caller
 from app.steps.dead_letters import narrowed
@@ -68,7 +68,7 @@ class StartReplay:
         replay = self._replay(replace(order, filter=wanted), counts, _only_partner(wanted, groups), caller, now)
         self.replays.add(replay)
         detail = {"matched": counts.matched, "rate_per_second": order.rate_per_second, "force": order.force}
-        self.audit.add(AuditEntry(now, caller.client_id, "replay.started", replay.id, detail))
+        self.audit.add(caller.did("replay.started", replay.id, now, detail, replay.partner_id or None))
         return ReplayPlan(replay.id, counts)
 
     def _replay(

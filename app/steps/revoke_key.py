@@ -15,7 +15,7 @@ from app.domain.participation import TOKEN_REJECTED
 from app.domain.session import Outcome, TokenStatus
 from app.errors import KeysetShared, Mistake, RequestInvalid
 from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers
-from app.management_ports import AuditEntry, AuditLog, DocumentStore
+from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.reasons import TokenReason
 from app.steps.authorize import Caller
@@ -118,4 +118,4 @@ class RevokeKey:
         return len(ids) - len(left)
 
     def _record(self, action: str, partner_id: str, caller: Caller, detail: Mapping[str, object]) -> None:
-        self.audit.add(AuditEntry(self.clock.now(), caller.client_id, action, partner_id, detail))
+        self.audit.add(caller.did(action, partner_id, self.clock.now(), detail, partner_id))

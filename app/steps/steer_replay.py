@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.replay import Replay, ReplayCommand, steered
 from app.domain.session import Stage
 from app.errors import ReplayActive, ReplayOver, ReplayUnknown
-from app.management_ports import AuditEntry, AuditLog, ReplayStore
+from app.management_ports import AuditLog, ReplayStore
 from app.ports import Clock
 from app.steps.authorize import Caller
 
@@ -49,7 +49,7 @@ class SteerReplays:
                 return self._progress(replay)
             if self.replays.change(after, replay.state):
                 action = f"replay.{after.state}" if command is not ReplayCommand.RESUME else "replay.resumed"
-                self.audit.add(AuditEntry(now, caller.client_id, action, replay_id))
+                self.audit.add(caller.did(action, replay_id, now, partner_id=replay.partner_id or None))
                 return self._progress(after)
         raise ReplayActive("Somebody else is steering this replay.")
 

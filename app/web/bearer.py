@@ -5,7 +5,7 @@ RFC 6750: the token comes in the Authorization header, never in the body or the 
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
@@ -52,7 +52,8 @@ class BearerGuard:
         bearer = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
         if bearer is None:
             raise Unauthenticated("The Authorization header must hold one bearer token.")
-        return await self.threads.call(partial(self.authorize, bearer[1]))
+        caller = await self.threads.call(partial(self.authorize, bearer[1]))
+        return replace(caller, request_id=request[REQUEST_ID])
 
 
 def _challenged(error: Unauthenticated, request: web.Request) -> web.Response:

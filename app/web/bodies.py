@@ -1,4 +1,4 @@
-"""Bodies of requests and answers: bounded while they are read, strict JSON, no content codings.
+"""Bodies of requests and answers: bounded while they are read, strict JSON, no content codings; and queries.
 
 Knows nothing of what the members mean.
 """
@@ -67,6 +67,14 @@ def parse_json(body: bytes) -> dict[str, object]:
 def media_type(request: web.Request) -> str:
     """Return the media type that the request names, in lower case and without its parameters; may be empty."""
     return _without_parameters(request.headers.get("Content-Type", ""))
+
+
+def single_query(request: web.Request) -> Mapping[str, str]:
+    """Return the query; raise RequestInvalid with every name that stands in it twice."""
+    repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
+    if repeated:
+        raise RequestInvalid(tuple(Mistake(name, "This stands here twice.") for name in repeated))
+    return request.query
 
 
 def json_response(

@@ -26,6 +26,7 @@ from app.domain.keyset import KeysetPolicy
 from app.domain.outside import OutboundPolicy
 from app.ports import Clock, Hints
 from app.steps.assertion_grant import IssueForAssertion
+from app.steps.audit import ListAudit
 from app.steps.authorize import AuthorizeRequest, IssueAccessToken
 from app.steps.client_secrets import ClientSecrets
 from app.steps.configure import ConfigureDocuments
@@ -44,6 +45,7 @@ from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from app.steps.try_keyset import TryKeyset
 from app.steps.vouch import VouchForToken
+from app.web.audit import AuditCalls
 from app.web.bearer import BearerGuard
 from app.web.campaign_cache import WatchedDocuments
 from app.web.campaigns import campaign_routes
@@ -106,6 +108,7 @@ class ManagementWiring:
             *self._crypto_calls().routes(guard),
             *self._replay_calls().routes(guard),
             *self._containment_calls().routes(guard),
+            *AuditCalls(ListAudit(self._audit), shared.threads).routes(guard),
         ]
 
     def _configure(self) -> ConfigureDocuments:

@@ -15,7 +15,7 @@ from aiohttp import web
 from app.documents.replay import parse_letter_query, parse_replay_order
 from app.domain.replay import ReplayCommand
 from app.domain.scopes import Scope
-from app.errors import Mistake, ReplayUnknown, RequestInvalid, SessionUnknown
+from app.errors import ReplayUnknown, SessionUnknown
 from app.steps.authorize import Caller
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.replay import StartReplay
@@ -23,7 +23,7 @@ from app.steps.replay_views import letter_view, plan_view, progress_view
 from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from app.web.bearer import BearerGuard
-from app.web.bodies import json_response, read_json
+from app.web.bodies import json_response, read_json, single_query
 from app.web.store_threads import StoreThreads
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -62,10 +62,7 @@ class ReplayCalls:
 
     async def load_page(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with a page of the list of dead letters."""
-        repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
-        if repeated:
-            raise RequestInvalid(tuple(Mistake(name, "This stands here twice.") for name in repeated))
-        asked = parse_letter_query(request.query)
+        asked = parse_letter_query(single_query(request))
         page = await self.threads.call(partial(self.letters, asked.wanted, caller, asked.after, asked.limit))
         cursor = None if page.after is None else urlsafe_b64encode(page.after.encode()).decode()
         return json_response({"items": [letter_view(listed) for listed in page.letters], "cursor": cursor})

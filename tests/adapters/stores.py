@@ -33,6 +33,7 @@ from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
 from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers
 from app.management_ports import (
     AuditLog,
+    AuditReads,
     ClientStore,
     DeadLetters,
     DocumentStore,
@@ -96,6 +97,7 @@ class Stores:
     secrets: SecretStore
     key_pairs: KeyPairStore
     audit: AuditLog
+    audit_reads: AuditReads
     keyset_desk: KeysetDesk
     keyset_figures: KeysetFigures
     source_users: SourceUsers
@@ -111,6 +113,7 @@ def memory_stores() -> Stores:
     sessions = MemorySessions()
     keysets = MemoryKeysets(sessions=sessions)
     replays = MemoryReplays(sessions)
+    audit = MemoryAudit()
     return Stores(
         intake=sessions,
         reads=sessions,
@@ -127,7 +130,8 @@ def memory_stores() -> Stores:
         clients=MemoryClients(),
         secrets=MemorySecrets(),
         key_pairs=MemoryKeyPairs(),
-        audit=MemoryAudit(),
+        audit=audit,
+        audit_reads=audit,
         keyset_desk=keysets,
         keyset_figures=keysets,
         source_users=keysets,
@@ -159,6 +163,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
         secrets=SqlSecrets(database, sealing),
         key_pairs=SqlKeyPairs(database, sealing),
         audit=SqlAuditLog(database),
+        audit_reads=SqlAuditLog(database),
         keyset_desk=SqlKeysetDesk(database),
         keyset_figures=SqlKeysetDesk(database),
         source_users=SqlKeysetDesk(database),

@@ -1,11 +1,10 @@
 from datetime import timedelta
 
 from app.domain.session import Stage
-from app.management_ports import AuditEntry, InstallationSecret
+from app.management_ports import InstallationSecret
 from app.ports import Attempt, Claim, Work
 from tests.adapters.stores import Stores
 from tests.builders import NOW, SOURCE, move, new_session
-from tests.fakes import MemoryAudit
 
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=30)
@@ -90,11 +89,3 @@ def test_secrets_are_added_once_and_loaded_newest_first(stores: Stores) -> None:
     assert (added, again) == ([True, True], False)
     assert stores.secrets.load("signing") == [new, old]
     assert list(stores.secrets.load("digest")) == []
-
-
-def test_audit_takes_an_entry(stores: Stores) -> None:
-    entry = AuditEntry(NOW, "admin", "partner.put", "acme", {"version": 2})
-
-    stores.audit.add(entry)
-
-    assert not isinstance(stores.audit, MemoryAudit) or stores.audit.entries == [entry]

@@ -122,7 +122,7 @@ def test_every_command_that_changes_a_replay_is_audited(commands: Commands) -> N
         commands.json("replay", command, id_)
 
     with database_of(commands) as database:
-        rows = database.read(lambda c: c.execute(select(AuditRow.action, AuditRow.target)).all())
+        rows = database.read(lambda c: c.execute(select(AuditRow.action, AuditRow.subject)).all())
 
     actions = [action for action, target in rows if target == id_]
     assert actions == ["replay.started", "replay.paused", "replay.resumed", "replay.cancelled"]

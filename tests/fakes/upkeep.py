@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from app.domain.audit import AuditFilter
 from app.domain.key_pairs import KeyGeneration
 from app.domain.play import Play, Played, PlayRefusal, judge_play, played
 from app.domain.session import Stage
-from app.management_ports import AuditEntry, InstallationSecret
+from app.management_ports import AuditEntry, InstallationSecret, RecordedEntry
 from app.ports import ParticipantKey, Work
 from tests.fakes.keysets import MemoryKeysets
 from tests.fakes.sessions import MemorySession, MemorySessions
@@ -158,9 +159,20 @@ class MemoryKeyPairs:
 
 @dataclass(slots=True)
 class MemoryAudit:
-    """The twin of AuditLog."""
+    """The twin of AuditLog and AuditReads."""
 
     entries: list[AuditEntry] = field(default_factory=list)
 
     def add(self, entry: AuditEntry) -> None:
         self.entries.append(entry)
+
+    def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
+        recorded = [RecordedEntry(number, entry) for number, entry in enumerate(self.entries, start=1)]
+        matching = [one for one in reversed(recorded) if _matches(one.entry, wanted)]
+        return [one for one in matching if before is None or one.number < before][:limit]
+
+
+def _matches(entry: AuditEntry, wanted: AuditFilter) -> bool:
+    names = ("actor", "action", "subject", "partner_id")
+    is_named = all(getattr(wanted, name) in {None, getattr(entry, name)} for name in names)
+    return is_named and (wanted.since or entry.at) <= entry.at and (wanted.until is None or entry.at < wanted.until)

@@ -58,7 +58,7 @@ def test_put_of_a_new_document_stores_it_as_version_one_and_audits_it(world: Wor
 
     assert put.is_new
     assert (put.stored.version, put.stored.document["name"]) == (1, "ACME")
-    assert world.audit.entries == [AuditEntry(NOW, "admin", "partner.created", "acme", {"version": 1})]
+    assert world.audit.entries == [AuditEntry(NOW, "admin", "partner.created", "acme", {"version": 1}, "acme")]
 
 
 def test_put_of_a_known_document_stores_the_next_version(world: World) -> None:
@@ -179,7 +179,7 @@ def test_delete_removes_the_document_and_audits_it(world: World) -> None:
     world.configure.delete(PARTNER, "acme", ADMIN, Precondition(must_exist=True, versions=frozenset({1})))
 
     assert world.documents.find(PARTNER, "acme") is None
-    assert world.audit.entries[-1] == AuditEntry(NOW, "admin", "partner.deleted", "acme", {"version": 1})
+    assert world.audit.entries[-1] == AuditEntry(NOW, "admin", "partner.deleted", "acme", {"version": 1}, "acme")
 
 
 def test_delete_of_another_version_is_refused(world: World) -> None:

@@ -188,7 +188,7 @@ def test_rotation_publishes_new_keys_and_goes_on_decrypting_with_the_old_ones() 
     assert {key["kid"] for key in new}.isdisjoint(key["kid"] for key in old)
     assert [pairs.judge(encrypted_by_joserfc(keys[0])).claims["sub"] for keys in (old, new)] == ["ada", "ada"]
     detail = {"generation": 2, "overlap_seconds": 7 * 86400}
-    assert pairs.audit.entries[-1] == AuditEntry(NOW, "admin", "partner.keys_rotated", "acme", detail)
+    assert pairs.audit.entries[-1] == AuditEntry(NOW, "admin", "partner.keys_rotated", "acme", detail, "acme")
 
 
 def test_rotation_that_is_over_leaves_the_old_keys_without_use() -> None:

@@ -258,10 +258,10 @@ def test_every_change_of_a_replay_is_audited(world: World) -> None:
 
     detail = {"matched": 2, "rate_per_second": 2, "force": True}
     assert world.audit.entries == [
-        AuditEntry(NOW, "admin", "replay.started", replay_id, detail),
-        AuditEntry(NOW, "acme-client", "replay.paused", replay_id),
-        AuditEntry(NOW, "acme-client", "replay.resumed", replay_id),
-        AuditEntry(NOW, "acme-client", "replay.cancelled", replay_id),
+        AuditEntry(NOW, "admin", "replay.started", replay_id, detail, "acme"),
+        AuditEntry(NOW, "acme-client", "replay.paused", replay_id, partner_id="acme"),
+        AuditEntry(NOW, "acme-client", "replay.resumed", replay_id, partner_id="acme"),
+        AuditEntry(NOW, "acme-client", "replay.cancelled", replay_id, partner_id="acme"),
     ]
 
 
@@ -325,7 +325,7 @@ def test_management_reads_what_a_replay_brought_and_that_is_audited(world: World
             "warnings": [],
         },
     )
-    assert world.audit.entries[-1] == AuditEntry(now, "admin", "prefill.read", id_)
+    assert world.audit.entries[-1] == AuditEntry(now, "admin", "prefill.read", id_, partner_id="acme")
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from app.domain.outside import OutboundPolicy
 from app.domain.scopes import granted_scopes
 from app.management_ports import ApiClient
 from app.steps.assertion_grant import IssueForAssertion
+from app.steps.audit import ListAudit
 from app.steps.authorize import AuthorizeRequest, IssueAccessToken
 from app.steps.client_secrets import ClientSecrets, hash_secret
 from app.steps.configure import ConfigureDocuments
@@ -31,6 +32,7 @@ from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from app.steps.try_keyset import TryKeyset
 from app.steps.vouch import VouchForToken
+from app.web.audit import AuditCalls
 from app.web.bearer import BearerGuard
 from app.web.campaigns import campaign_routes
 from app.web.containment import ContainmentCalls
@@ -154,6 +156,7 @@ class Management:
         application.add_routes(campaign_routes(configure, guard, threads))
         application.add_routes(self._replay_calls(threads).routes(guard))
         application.add_routes(self._containment_calls(threads).routes(guard))
+        application.add_routes(AuditCalls(ListAudit(self.audit), threads).routes(guard))
         return application
 
     def _keyset_calls(self, threads: StoreThreads) -> KeysetCalls:

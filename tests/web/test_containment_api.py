@@ -43,7 +43,7 @@ async def test_pause_stops_the_partner_and_is_audited(management: Management) ->
         assert (answer.status, await answer.json()) == (200, {**HEALTHY, "paused": True, "paused_by": "admin"})
     assert is_paused(management.sessions.healths["acme"], NOW)
     [entry] = management.audit.entries
-    assert (entry.actor, entry.action, entry.target) == ("admin", "partner.paused", "acme")
+    assert (entry.actor, entry.action, entry.subject) == ("admin", "partner.paused", "acme")
 
 
 async def test_resume_starts_it_again_and_wakes_the_workers(management: Management) -> None:

@@ -116,7 +116,7 @@ async def test_refresh_is_asked_for_at_once_and_answers_with_what_is_known(manag
     assert (answer.status, (await answer.json())["state"]) == (202, "due")
     assert management.hints.rung == [(Work.REFRESH, 1)]
     assert len(management.keysets.claim_due(1, management.clock.now(), NOW + LEASE)) == 1
-    assert [(entry.action, entry.target) for entry in management.audit.entries] == [("keyset.refresh_asked", "acme")]
+    assert [(entry.action, entry.subject) for entry in management.audit.entries] == [("keyset.refresh_asked", "acme")]
 
 
 async def test_revoked_key_stands_among_the_dropped_ones(management: Management) -> None:

@@ -1,21 +1,16 @@
 """`/v1/dead-letters`, `/v1/replays` and the timeline: bodies compared whole."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from app.domain.replay import ReplayState
-from app.domain.session import Stage
-from app.ports import Attempt, Claim
 from app.reasons import PrefillReason
-from tests.builders import NOW, move, new_session, request
 from tests.builders import replay as a_replay
+from tests.web.burying import bury
 from tests.web.management import Management
 
-LEASE = timedelta(seconds=30)
 ACME = {"filter": {"partner_id": "acme"}}
 RPL = "rpl_" + "01" * 12
 
@@ -25,17 +20,6 @@ async def management() -> AsyncIterator[Management]:
     async with Management().running() as running:
         running.with_client("admin")
         yield running
-
-
-def bury(management: Management, error_class: PrefillReason = PrefillReason.TIMEOUT, **changes: Any) -> str:
-    sessions, session = management.sessions, new_session(**changes)
-    sessions.add([session], NOW)
-    [verified] = sessions.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))
-    sessions.finish([move(verified, Stage.FETCH, due_at=NOW, request=request())], NOW)
-    [fetched] = sessions.claim(Claim(Stage.FETCH, 1, NOW, NOW + LEASE))
-    attempt = Attempt(session.id, session.partner_id, 1, NOW, LEASE, error_class, 503)
-    sessions.finish([move(fetched, Stage.DEAD, error_class=error_class)], NOW, [attempt])
-    return session.id
 
 
 def problem(status: int, code: str, title: str, detail: str, instance: str, **more: object) -> dict[str, object]:
@@ -110,8 +94,8 @@ async def test_query_with_mistakes_lists_them_all(management: Management) -> Non
     assert answer.status == 422
     assert await answer.json() == invalid(
         "/v1/dead-letters",
-        ("error_class", f"This must be one of {classes}."),
         ("since", moment),
+        ("error_class", f"This must be one of {classes}."),
         ("cursor", "This is not a cursor that a list has given."),
         ("limit", "This must be a whole number from 1 to 200."),
         ("colour", "There is no member of this name."),

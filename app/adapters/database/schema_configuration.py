@@ -77,14 +77,16 @@ class LeaseRow(Base):
 
 
 class AuditRow(Base):
-    """One change: who, what, when."""
+    """One change: who, what, when; `partner_id` is whose it was, empty where it was nobody's or of several."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_at", "at"),)
+    __table_args__ = (Index("ix_audit_log_at", "at"), Index("ix_audit_log_partner_id", "partner_id", "id"))
 
     id: Mapped[int] = mapped_column(COUNTED_ID, primary_key=True)
     at: Mapped[datetime]
     actor: Mapped[str]
     action: Mapped[str]
-    target: Mapped[str]
+    subject: Mapped[str] = mapped_column("target")
     detail: Mapped[Document]
+    partner_id: Mapped[str | None]
+    request_id: Mapped[str | None]

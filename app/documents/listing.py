@@ -1,0 +1,52 @@
+"""What the queries of all lists share: a window of time, how many at once, where a page begins."""
+
+import re
+from base64 import b64decode
+from datetime import datetime
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, model_validator
+
+from app.documents.fields import Document, Moment
+from app.documents.mistakes import refuse_if_any
+from app.errors import Mistake
+
+MAX_PAGE: Final = 200
+DEFAULT_PAGE: Final = 50
+NO_CURSOR: Final = "This is not a cursor that a list has given."
+
+
+class Window(Document):
+    """From when, inclusive, until when; a member that is not given, or null, is no bound."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        since, until = to_moment(self.since), to_moment(self.until)
+        if since is not None and until is not None and until <= since:
+            refuse_if_any([Mistake("until", "This must be later than since.")])
+        return self
+
+
+def _limit(sent: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,4}", sent) or not 1 <= int(sent) <= MAX_PAGE:
+        raise ValueError(f"This must be a whole number from 1 to {MAX_PAGE}.")
+    return sent
+
+
+Limit = Annotated[str, AfterValidator(_limit)]
+
+
+def decode_cursor(cursor: str) -> str:
+    """Return the place that a cursor names; raise ValueError if it is none."""
+    try:
+        return b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
+        raise ValueError(NO_CURSOR) from None
+
+
+def to_moment(text: str | None) -> datetime | None:
+    """Return the moment that a Moment spells."""
+    return None if text is None else datetime.fromisoformat(text.upper())
