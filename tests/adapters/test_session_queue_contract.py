@@ -163,6 +163,20 @@ def test_finish_with_attempts_and_no_moves_is_taken(stores: Stores) -> None:
     assert stores.queue.finish([], NOW, [attempt]) == frozenset()
 
 
+def test_attempt_told_again_since_its_caller_never_heard_of_it_stands_once(stores: Stores) -> None:
+    [id_] = taken_in(stores)
+    [claimed] = claim(stores)
+    attempt = Attempt(id_, "acme", 1, NOW, SECOND, None, 200)
+    later = Attempt(id_, "acme", 1, NOW + SECOND, SECOND, None, 200)
+
+    stores.queue.finish([move(claimed)], NOW, [attempt])
+    stores.queue.finish([move(claimed)], NOW, [attempt, later])
+
+    history = stores.records.find_history(id_)
+    assert history is not None
+    assert [made.started_at for made in history.attempts] == [NOW, NOW + SECOND]
+
+
 def test_renew_keeps_a_claim_from_others(stores: Stores) -> None:
     [id_] = taken_in(stores)
     [claimed] = claim(stores)

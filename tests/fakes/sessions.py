@@ -92,7 +92,8 @@ class MemorySessions:
 
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
         with self._lock:
-            self.attempts.extend(attempts)
+            known = {(attempt.session_id, attempt.started_at) for attempt in self.attempts}
+            self.attempts.extend(a for a in attempts if (a.session_id, a.started_at) not in known)
             held = [move for move in moves if self._holds(move.id, move.lease_token)]
             for move in held:
                 _apply(self.rows[move.id], move, now)

@@ -106,6 +106,9 @@ def test_work_whose_write_was_applied_while_its_worker_saw_the_connection_break_
         arriving.grow(FEW)
 
     judge.close_crowd(troubled, arriving, most_calls=1)
+    fetched = [id_ for id_, (_, kind, _) in arriving.promised.items() if kind == "fetched"]
+    made = Rows(troubled.deployment).query("SELECT session_id FROM attempts WHERE session_id IN :ids", ids=fetched)
+    assert sorted(id_ for (id_,) in made) == sorted(fetched)
 
 
 @contextmanager

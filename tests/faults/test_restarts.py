@@ -65,7 +65,8 @@ def test_two_versions_at_once_on_one_database_lose_nothing(deploy: Deploy, judge
 def test_migration_only_adds_so_that_the_version_before_goes_on(path: Path) -> None:
     upgrade = path.read_text().partition("def upgrade")[2].partition("def downgrade")[0]
 
-    taken_away = re.findall(r"\b(drop_\w+|alter_column|rename_\w+|DROP \w+|ALTER COLUMN)\b", upgrade)
+    # An index may be replaced by a better one: nobody names it.
+    taken_away = re.findall(r"\b(drop_(?!index)\w+|alter_column|rename_\w+|DROP \w+|ALTER COLUMN)\b", upgrade)
 
     assert upgrade
     assert taken_away == []

@@ -82,10 +82,13 @@ class SessionRow(Base):
 
 
 class AttemptRow(Base):
-    """One outside call for a session; never a body. Goes when its session goes."""
+    """One outside call for a session; never a body. Goes when its session goes.
+
+    No two calls for a session start in the same microsecond: that tells one that is written twice.
+    """
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("ix_attempts_session_id", "session_id"),)
+    __table_args__ = (Index("uq_attempts_start", "session_id", "started_at", unique=True),)
 
     id: Mapped[int] = mapped_column(COUNTED_ID, primary_key=True)
     session_id: Mapped[str]

@@ -36,7 +36,8 @@ class SqlSessionQueue:
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
         """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held.
 
-        Attempts are recorded whoever holds the lease: a zombie's call was made too.
+        Attempts are recorded whoever holds the lease: a zombie's call was made too. One that stands already, since
+        its caller never heard of it, is left as it is.
         """
         statements = statements_for(self.database)
         from_move = SessionRows(self.sealing).from_move

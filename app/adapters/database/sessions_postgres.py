@@ -35,7 +35,9 @@ def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[ob
 _INSERT = (
     f"INSERT INTO sessions ({', '.join(NEW_COLUMNS)}) SELECT * FROM {_arrays(NEW_COLUMNS)} ON CONFLICT (id) DO NOTHING"
 )
-_INSERT_ATTEMPTS = f"INSERT INTO attempts ({', '.join(ATTEMPT_COLUMNS)}) SELECT * FROM {_arrays(ATTEMPT_COLUMNS)}"
+_INSERT_ATTEMPTS = f"""
+    INSERT INTO attempts ({", ".join(ATTEMPT_COLUMNS)}) SELECT * FROM {_arrays(ATTEMPT_COLUMNS)}
+    ON CONFLICT (session_id, started_at) DO NOTHING"""
 
 _REPEAT_COLUMNS = {
     "digest": "text",
@@ -125,7 +127,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
-    """Insert rows of ATTEMPT_COLUMNS."""
+    """Insert rows of ATTEMPT_COLUMNS; one that stands already is left as it is."""
     connection.exec_driver_sql(_INSERT_ATTEMPTS, _named(ATTEMPT_COLUMNS, rows))
 
 
