@@ -4,17 +4,23 @@ Each is strict (no "60" for 60, a boolean is no number), bounded, and free of co
 """
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_WITHOUT_CONTROLS = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
 _CONTROLS_BUT_LINES = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINES = r"[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://"
     r"(?:(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
@@ -28,7 +34,28 @@ _VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Document(BaseModel):
     """A part of a document: unknown members are refused, and an error never quotes what was sent."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=True,  # what is stored has every member
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Adds to the JSON Schema of a type what its validator demands, or what replaces it for those who read it."""
+
+    members: Mapping[str, Any] = field(hash=False)
+
+    @classmethod
+    def pattern(cls, pattern: str) -> "Shown":
+        """Return what says that the whole text matches `pattern` (ECMA 262)."""
+        return cls({"pattern": f"^(?:{pattern})$"})
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), **self.members}
 
 
 def _without_controls(value: str) -> str:
@@ -89,16 +116,17 @@ def _variable(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_controls)]
-Identifier = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_without_controls)]
-Issuer = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_without_controls)]
-Message = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_lines)]
+_PLAIN = (AfterValidator(_without_controls), Shown.pattern(_WITHOUT_CONTROLS))
+Name = Annotated[str, Field(min_length=1, max_length=200), *_PLAIN]
+Identifier = Annotated[str, Field(min_length=1, max_length=256), *_PLAIN]
+Issuer = Annotated[str, Field(min_length=1, max_length=1024), *_PLAIN]
+Message = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_lines), Shown.pattern(_LINES)]
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_plain)]
-Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
-Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
-Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin)]
-Page = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_page)]
-Variable = Annotated[str, AfterValidator(_variable)]
+Language = Annotated[str, Field(max_length=35), AfterValidator(_language), Shown.pattern(_LANGUAGE.pattern)]
+Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment), Shown({"format": "date-time"})]
+Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin), Shown({"format": "uri"})]
+Page = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_page), Shown({"format": "uri"})]
+Variable = Annotated[str, AfterValidator(_variable), Shown.pattern(_VARIABLE.pattern)]
 
 
 def repeated(values: Sequence[Hashable]) -> list[int]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from app.documents.fields import Document, Identifier, Moment
 from app.documents.mistakes import SeveralMistakes
@@ -56,6 +56,8 @@ _SENTENCES: Mapping[str, str] = {
 
 class PublicKeyEntry(Document):
     """A public key as PEM or as JWK; `kid` is a remark, tokens are tried against every key."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)  # it is stored in one form
 
     pem: Annotated[str, Field(min_length=1, max_length=64 * 1024)] | None = None
     jwk: dict[str, JsonValue] | None = None

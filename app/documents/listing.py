@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, model_validator
 
-from app.documents.fields import Document, Moment
+from app.documents.fields import Document, Moment, Shown
 from app.documents.mistakes import refuse_if_any
 from app.errors import Mistake
 
@@ -36,7 +36,7 @@ def _limit(sent: str) -> str:
     return sent
 
 
-Limit = Annotated[str, AfterValidator(_limit)]
+Limit = Annotated[str, AfterValidator(_limit), Shown({"type": "integer", "minimum": 1, "maximum": MAX_PAGE})]
 
 
 def decode_cursor(cursor: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from app.documents.fields import Document, Identifier, Number
+from app.documents.fields import Document, Identifier, Number, Shown
 from app.documents.listing import DEFAULT_PAGE, NO_CURSOR, Limit, Window, decode_cursor, to_moment
 from app.documents.mistakes import mistakes_in
 from app.domain.dead_letter import LetterFilter
@@ -36,7 +36,7 @@ def _place(cursor: str) -> str:
     return place
 
 
-ErrorClass = Annotated[str, AfterValidator(_error_class)]
+ErrorClass = Annotated[str, AfterValidator(_error_class), Shown({"enum": list(_CLASSES)})]
 
 
 class FilterDocument(Window):

@@ -21,7 +21,8 @@ from app.steps.authorize import Caller
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a partner or campaign may be called."""
 _ID_RULE = "An id has 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen, not beginning with a mark."
 _NO_PARTNER = Mistake("partner_id", "There is no partner of this id.")
 
@@ -146,7 +147,7 @@ class ConfigureDocuments:
 
 def is_document_id(text: str) -> bool:
     """Tell whether a partner or campaign can have that id at all."""
-    return _ID.fullmatch(text) is not None
+    return DOCUMENT_ID.fullmatch(text) is not None
 
 
 def _sees(caller: Caller, stored: StoredDocument) -> bool:

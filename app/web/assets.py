@@ -10,7 +10,6 @@ from aiohttp import web
 
 from app.errors import NotFound
 
-PATTERN: Final = "/static/{file}"
 _HASH_CHARACTERS: Final = 12
 _TYPES: Final[Mapping[str, str]] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER: Final = "public, max-age=31536000, immutable"

@@ -7,11 +7,12 @@ from functools import partial
 from aiohttp import web
 
 from app.documents.audit import parse_audit_query
-from app.domain.scopes import Scope
 from app.steps.audit import ListAudit, entry_view
 from app.steps.authorize import Caller
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, single_query
+from app.web.openapi.audit import LIST_AUDIT
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
 
@@ -22,9 +23,9 @@ class AuditCalls:
     entries: ListAudit
     threads: StoreThreads
 
-    def routes(self, guard: BearerGuard) -> list[web.RouteDef]:
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
         """Return the routes."""
-        return [web.get("/v1/audit", guard.requires(Scope.AUDIT_READ, self.load_page), allow_head=False)]
+        return [guard.serves(LIST_AUDIT, self.load_page)]
 
     async def load_page(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with a page of the record, the newest entry first."""

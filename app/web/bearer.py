@@ -15,6 +15,7 @@ from app.domain.scopes import Scope
 from app.errors import ScopeMissing, Unauthenticated
 from app.steps.authorize import AuthorizeRequest, Caller
 from app.web.middleware import REQUEST_ID
+from app.web.openapi.operation import ManagementOperation, OperationRoute
 from app.web.problems import problem
 from app.web.store_threads import StoreThreads
 
@@ -29,6 +30,10 @@ class BearerGuard:
 
     authorize: AuthorizeRequest
     threads: StoreThreads
+
+    def serves(self, operation: ManagementOperation, handler: ManagementHandler) -> OperationRoute:
+        """Return the route of `operation`: `handler` is called for whoever has its scope."""
+        return OperationRoute(operation, self.requires(operation.scope, handler))
 
     def requires(self, scope: Scope, handler: ManagementHandler) -> Handler:
         """Return a handler that calls `handler` with the caller; it raises Unauthenticated or ScopeMissing."""

@@ -6,7 +6,6 @@ from functools import partial
 
 from aiohttp import web
 
-from app.domain.scopes import Scope
 from app.fetch_ports import PartnerFigures
 from app.ports import Clock
 from app.steps.authorize import Caller
@@ -14,6 +13,8 @@ from app.steps.contain import ContainPartner
 from app.steps.stats import ShowStats, partner_view
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response
+from app.web.openapi.containment import PAUSE_PARTNER, RESUME_PARTNER, SHOW_STATS
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
 
@@ -26,12 +27,12 @@ class ContainmentCalls:
     threads: StoreThreads
     clock: Clock
 
-    def routes(self, guard: BearerGuard) -> list[web.RouteDef]:
-        """Return the routes by method and pattern."""
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
+        """Return the routes."""
         return [
-            web.post("/v1/partners/{id}/pause", guard.requires(Scope.PARTNERS_WRITE, self.pause)),
-            web.post("/v1/partners/{id}/resume", guard.requires(Scope.PARTNERS_WRITE, self.resume)),
-            web.get("/v1/stats", guard.requires(Scope.STATS_READ, self.show), allow_head=False),
+            guard.serves(PAUSE_PARTNER, self.pause),
+            guard.serves(RESUME_PARTNER, self.resume),
+            guard.serves(SHOW_STATS, self.show),
         ]
 
     async def pause(self, request: web.Request, caller: Caller) -> web.Response:
@@ -49,5 +50,5 @@ class ContainmentCalls:
     async def _changed(
         self, change: Callable[[str, Caller], PartnerFigures], request: web.Request, caller: Caller
     ) -> web.Response:
-        figures = await self.threads.call(partial(change, request.match_info["id"], caller))
+        figures = await self.threads.call(partial(change, request.match_info["partner_id"], caller))
         return json_response(partner_view(figures, self.clock.now()))

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from app.domain.scopes import Scope
 from app.domain.session import rfc3339
 from app.errors import Mistake, RequestInvalid
 from app.management_ports import DocumentKind, StoredDocument
@@ -21,6 +20,8 @@ from app.steps.authorize import Caller
 from app.steps.configure import DEFAULT_PAGE, MAX_PAGE, ConfigureDocuments, Precondition
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
+from app.web.openapi.documents import DocumentOperations
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
 AfterPut = Callable[[StoredDocument], Awaitable[Mapping[str, str]]]
@@ -39,23 +40,24 @@ class DocumentCalls:
     """The calls for one kind of documents."""
 
     kind: DocumentKind
+    operations: DocumentOperations
     configure: ConfigureDocuments
     threads: StoreThreads
     after_put: AfterPut | None = None
 
-    def routes(self, path: str, guard: BearerGuard, read: Scope, write: Scope) -> list[web.RouteDef]:
-        """Return the routes below `path`."""
-        one = f"{path}/{{id}}"
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
+        """Return the routes."""
+        operations = self.operations
         return [
-            web.get(path, guard.requires(read, self.load_page), allow_head=False),
-            web.get(one, guard.requires(read, self.get), allow_head=False),
-            web.put(one, guard.requires(write, self.put)),
-            web.delete(one, guard.requires(write, self.delete)),
+            guard.serves(operations.list, self.load_page),
+            guard.serves(operations.get, self.get),
+            guard.serves(operations.put, self.put),
+            guard.serves(operations.delete, self.delete),
         ]
 
     async def put(self, request: web.Request, caller: Caller) -> web.Response:
         """Store the document: 201 if it is new, else 200."""
-        id_, precondition = request.match_info["id"], _precondition(request)
+        id_, precondition = self._id(request), _precondition(request)
         body = await read_json(request, MAX_BODY_BYTES)
         put = await self.threads.call(partial(self.configure.put, self.kind, id_, body, caller, precondition))
         found = {} if self.after_put is None else await self.after_put(put.stored)
@@ -63,13 +65,11 @@ class DocumentCalls:
 
     async def get(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with the document."""
-        return _answer(
-            await self.threads.call(partial(self.configure.get, self.kind, request.match_info["id"], caller))
-        )
+        return _answer(await self.threads.call(partial(self.configure.get, self.kind, self._id(request), caller)))
 
     async def delete(self, request: web.Request, caller: Caller) -> web.Response:
         """Delete the document."""
-        id_, precondition = request.match_info["id"], _precondition(request)
+        id_, precondition = self._id(request), _precondition(request)
         await self.threads.call(partial(self.configure.delete, self.kind, id_, caller, precondition))
         return web.Response(status=_NO_CONTENT)
 
@@ -79,6 +79,9 @@ class DocumentCalls:
         page = await self.threads.call(partial(self.configure.load_page, self.kind, caller, after, limit))
         cursor = None if page.after is None else urlsafe_b64encode(page.after.encode()).decode()
         return json_response({"items": [_item(stored) for stored in page.documents], "cursor": cursor})
+
+    def _id(self, request: web.Request) -> str:
+        return request.match_info[f"{self.kind}_id"]
 
 
 def _answer(

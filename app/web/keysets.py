@@ -7,13 +7,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
+from app.documents.orders import RevocationOrder, parsed_order
 from app.domain.keyset_view import event_view, keyset_view
-from app.domain.scopes import Scope
-from app.errors import Mistake, RequestInvalid, StoreUnavailable
+from app.errors import StoreUnavailable
 from app.keyset_ports import StoredKeyset
 from app.management_ports import StoredDocument
 from app.ports import Clock
@@ -24,13 +24,13 @@ from app.steps.revoke_key import RevokeKey
 from app.steps.try_keyset import LOOK_SECONDS, PATIENCE_SECONDS, Findings, TryKeyset
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
+from app.web.openapi.keysets import LIST_KEY_EVENTS, REFRESH_KEYSET, REVOKE_KEY, SHOW_KEYSET
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
 FINDINGS_HEADER: Final = "Vestibule-Keyset"
-_ONE: Final = "/v1/partners/{id}/keyset"
 _MAX_BODY_BYTES: Final = 4096
 _ACCEPTED: Final = 202
-_REVOKE_MEMBERS: Final[Mapping[str, type]] = {"kid": str, "dry_run": bool, "void": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +44,35 @@ class KeysetCalls:
     clock: Clock
     patience_seconds: float = field(default=PATIENCE_SECONDS)
 
-    def routes(self, guard: BearerGuard) -> list[web.RouteDef]:
-        """Return the routes by method and pattern."""
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
+        """Return the routes."""
         return [
-            web.get(_ONE, guard.requires(Scope.KEYS_READ, self.show), allow_head=False),
-            web.get(f"{_ONE}/history", guard.requires(Scope.KEYS_READ, self.load_history), allow_head=False),
-            web.post(f"{_ONE}/refresh", guard.requires(Scope.KEYS_WRITE, self.refresh)),
-            web.post(f"{_ONE}/revoke", guard.requires(Scope.KEYS_WRITE, self.revoke)),
+            guard.serves(SHOW_KEYSET, self.show),
+            guard.serves(LIST_KEY_EVENTS, self.load_history),
+            guard.serves(REFRESH_KEYSET, self.refresh),
+            guard.serves(REVOKE_KEY, self.revoke),
         ]
 
     async def show(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with the key set."""
-        return self._answer(await self.threads.call(partial(self.manage.show, request.match_info["id"], caller)))
+        return self._answer(
+            await self.threads.call(partial(self.manage.show, request.match_info["partner_id"], caller))
+        )
 
     async def load_history(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with what became of its keys, newest first."""
-        events = await self.threads.call(partial(self.manage.load_history, request.match_info["id"], caller))
+        events = await self.threads.call(partial(self.manage.load_history, request.match_info["partner_id"], caller))
         return json_response({"items": [event_view(event) for event in events], "cursor": None})
 
     async def refresh(self, request: web.Request, caller: Caller) -> web.Response:
         """Ask for a refresh and answer with what is known by now."""
-        stored = await self.threads.call(partial(self.manage.refresh, request.match_info["id"], caller))
+        stored = await self.threads.call(partial(self.manage.refresh, request.match_info["partner_id"], caller))
         return self._answer(stored, _ACCEPTED)
 
     async def revoke(self, request: web.Request, caller: Caller) -> web.Response:
         """Revoke a key, and answer with what it had accepted if that is asked for."""
-        body = _revocation_asked(await read_json(request, _MAX_BODY_BYTES))
-        begin = partial(self.revoke_key.begin, request.match_info["id"], caller=caller, **body)
+        order = parsed_order(RevocationOrder, await read_json(request, _MAX_BODY_BYTES))
+        begin = partial(self.revoke_key.begin, request.match_info["partner_id"], caller=caller, **order.model_dump())
         revocation = await self.threads.call(begin)
         while not revocation.is_over:
             revocation = await self.threads.call(partial(self.revoke_key.go_on, revocation, caller))
@@ -111,18 +113,3 @@ def spell_findings(findings: Findings) -> str:
     if findings.is_pending:
         parts.append("pending")
     return "; ".join(parts)
-
-
-def _revocation_asked(body: Mapping[str, object]) -> dict[str, Any]:
-    """Return the arguments of a revocation; raise RequestInvalid with every mistake."""
-    mistakes = [Mistake(name, "There is no member of this name.") for name in body if name not in _REVOKE_MEMBERS]
-    if "kid" not in body:
-        mistakes.append(Mistake("kid", "This member is required."))
-    for name, type_ in _REVOKE_MEMBERS.items():
-        if name in body and not isinstance(body[name], type_):
-            mistakes.append(Mistake(name, f"This must be a {'string' if type_ is str else 'boolean'}."))
-    if body.get("dry_run") is True and body.get("void") is True:
-        mistakes.append(Mistake("void", "A dry run voids nothing."))
-    if mistakes:
-        raise RequestInvalid(tuple(mistakes))
-    return dict(body)

@@ -93,7 +93,7 @@ class ManagementWiring:
         self._audit = SqlAuditLog(database)
         self._documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
 
-    def routes(self) -> Sequence[web.RouteDef]:
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
         """Return the routes of all management calls."""
         shared, clock = self._shared, self._shared.clock
         keys = SigningKeys(SqlSecrets(shared.database, shared.sealing), clock)

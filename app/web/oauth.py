@@ -23,13 +23,12 @@ from app.steps.configure import is_document_id
 from app.steps.secrets import SigningKeys
 from app.web.bodies import json_response, media_type, read_body
 from app.web.limits import TokenBuckets, address_key
+from app.web.openapi.oauth import FORM, ISSUE_TOKEN, PUBLISH_KEYS
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
-TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - an address
-JWKS_PATH: Final = "/.well-known/jwks.json"
 PATIENCE_SECONDS: Final = 2.0
 """How long a token request waits for those before it."""
-FORM: Final = "application/x-www-form-urlencoded"
 
 _MAX_BODY_BYTES = 32 * 1024
 _MAX_PARAMETERS = 32
@@ -110,10 +109,10 @@ def oauth_routes(
     keys: SigningKeys,
     threads: StoreThreads,
     buckets: TokenBuckets,
-) -> list[web.RouteDef]:
+) -> list[OperationRoute]:
     """Return the routes of the Authorization API."""
     calls = OauthCalls(issue, issue_for_assertion, keys, threads, buckets)
-    return [web.post(TOKEN_PATH, calls.token), web.get(JWKS_PATH, calls.jwks)]
+    return [OperationRoute(ISSUE_TOKEN, calls.token), OperationRoute(PUBLISH_KEYS, calls.jwks)]
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -17,21 +17,25 @@ from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMiss
 from app.play_errors import LimitReached, NotEligible, NotSettled, PlayRefused
 from app.reasons import ParticipationReason
 from app.steps.read import Visit, show
-from app.web.assets import PATTERN as ASSETS_PATTERN
 from app.web.assets import Assets
 from app.web.bodies import json_response
 from app.web.languages import preferred_languages
 from app.web.middleware import API_POLICY, RoutePolicy
+from app.web.openapi.operation import OperationRoute
+from app.web.openapi.pages import (
+    FORGET_SESSION,
+    READ_PAGE_SESSION,
+    SERVE_ASSET,
+    SHOW_PAGE,
+    SHOW_THANKS,
+    SUBMIT_PAGE,
+)
 from app.web.page_templates import Look, PageTemplates
 from app.web.participants import Participants
 from app.web.problems import problem
 from app.web.session_cookie import SessionCookies, page_path
 from app.web.wording import WORDS, choose_language
 
-PAGE_PATTERN: Final = "/c/{campaign_id}"
-SESSION_PATTERN: Final = "/c/{campaign_id}/session"
-EXIT_PATTERN: Final = "/c/{campaign_id}/thanks"
-FORGET_PATTERN: Final = "/c/{campaign_id}/forget"
 PAGE_WAIT_SECONDS: Final = 1.0
 """How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
 MAX_WAIT_SECONDS: Final = 25.0
@@ -225,25 +229,25 @@ class _View:
         return cls(shown["session_id"], shown["screen"], state, values, _told(shown, campaign))
 
 
-def page_routes(pages: CampaignPages, assets: Assets) -> list[web.RouteDef]:
+def page_routes(pages: CampaignPages, assets: Assets) -> list[OperationRoute]:
     """Return the routes of the campaign's page and of the static files."""
     return [
-        web.get(PAGE_PATTERN, pages.show),
-        web.post(PAGE_PATTERN, pages.submit),
-        web.get(EXIT_PATTERN, pages.thank),
-        web.post(FORGET_PATTERN, pages.forget),
-        web.get(SESSION_PATTERN, pages.session, allow_head=False),
-        web.get(ASSETS_PATTERN, assets.serve),
+        OperationRoute(SHOW_PAGE, pages.show),
+        OperationRoute(SUBMIT_PAGE, pages.submit),
+        OperationRoute(SHOW_THANKS, pages.thank),
+        OperationRoute(FORGET_SESSION, pages.forget),
+        OperationRoute(READ_PAGE_SESSION, pages.session),
+        OperationRoute(SERVE_ASSET, assets.serve),
     ]
 
 
 def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
     """Return what answers of these routes carry, by pattern."""
     return {
-        PAGE_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
-        EXIT_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
-        FORGET_PATTERN: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
-        ASSETS_PATTERN: RoutePolicy((("X-Content-Type-Options", "nosniff"),)),
+        SHOW_PAGE.path: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        SHOW_THANKS.path: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        FORGET_SESSION.path: RoutePolicy(API_POLICY.headers, error_page=pages.error_page),
+        SERVE_ASSET.path: RoutePolicy((("X-Content-Type-Options", "nosniff"),)),
     }
 
 

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from app.documents.replay import parse_letter_query, parse_replay_order
 from app.domain.replay import ReplayCommand
-from app.domain.scopes import Scope
 from app.errors import ReplayUnknown, SessionUnknown
 from app.steps.authorize import Caller
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
@@ -24,6 +23,15 @@ from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json, single_query
+from app.web.openapi.operation import OperationRoute
+from app.web.openapi.replays import (
+    GET_REPLAY,
+    LIST_LETTERS,
+    READ_LETTER,
+    START_REPLAY,
+    STEER_REPLAY,
+    TELL_TIMELINE,
+)
 from app.web.store_threads import StoreThreads
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -43,21 +51,15 @@ class ReplayCalls:
     timeline: TellTimeline
     threads: StoreThreads
 
-    def routes(self, guard: BearerGuard) -> list[web.RouteDef]:
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
         """Return the routes."""
-        prefills, sessions, replay = Scope.PREFILLS_READ, Scope.SESSIONS_READ, Scope.PREFILLS_REPLAY
-        one = "/v1/replays/{id}"
-        commands = [
-            web.post(f"{one}/{command}", guard.requires(replay, partial(self.steer, command)))
-            for command in ReplayCommand
-        ]
         return [
-            web.get("/v1/dead-letters", guard.requires(prefills, self.load_page), allow_head=False),
-            web.get("/v1/dead-letters/{id}", guard.requires(prefills, self.read), allow_head=False),
-            web.post("/v1/replays", guard.requires(replay, self.post)),
-            web.get(one, guard.requires(replay, self.get), allow_head=False),
-            *commands,
-            web.get("/v1/sessions/{id}/timeline", guard.requires(sessions, self.tell), allow_head=False),
+            guard.serves(LIST_LETTERS, self.load_page),
+            guard.serves(READ_LETTER, self.read),
+            guard.serves(START_REPLAY, self.post),
+            guard.serves(GET_REPLAY, self.get),
+            *(guard.serves(operation, partial(self.steer, command)) for command, operation in STEER_REPLAY.items()),
+            guard.serves(TELL_TIMELINE, self.tell),
         ]
 
     async def load_page(self, request: web.Request, caller: Caller) -> web.Response:
@@ -95,9 +97,10 @@ class ReplayCalls:
 
 
 def _session_id(request: web.Request) -> str:
-    if not _ID.fullmatch(request.match_info["id"]):
+    session_id = request.match_info["session_id"]
+    if not _ID.fullmatch(session_id):
         raise SessionUnknown("There is no session of this id.")
-    return request.match_info["id"]
+    return session_id
 
 
 def _replay_id(request: web.Request) -> str:

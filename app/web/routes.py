@@ -6,12 +6,12 @@ from typing import Final
 from aiohttp import web
 
 from app.web.middleware import PARTICIPANT_POLICY, Observe, RoutePolicy, request_middleware
-from app.web.sessions import PARTICIPATIONS, SESSION, SESSIONS
+from app.web.openapi.sessions import OPEN_SESSION, READ_SESSION, RECORD_PARTICIPATION
 
 POLICIES: Final[Mapping[str, RoutePolicy]] = {
-    SESSIONS: PARTICIPANT_POLICY,
-    SESSION: PARTICIPANT_POLICY,
-    PARTICIPATIONS: PARTICIPANT_POLICY,
+    OPEN_SESSION.path: PARTICIPANT_POLICY,
+    READ_SESSION.path: PARTICIPANT_POLICY,
+    RECORD_PARTICIPATION.path: PARTICIPANT_POLICY,
 }
 """Of the participants' interface, by pattern; the pages bring their own, all others follow that of the interface."""
 
@@ -19,7 +19,7 @@ HSTS: Final = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def build_application(
-    routes: Iterable[web.RouteDef],
+    routes: Iterable[web.AbstractRouteDef],
     observe: Observe,
     policies: Mapping[str, RoutePolicy] = POLICIES,
     *,

@@ -40,6 +40,7 @@ from app.web.page_templates import PageTemplates
 from app.web.pages import CampaignPages, page_policies, page_routes
 from app.web.partner_gauges import PartnerGauges
 from app.web.partner_names import PartnerNames
+from app.web.reference import Reference
 from app.web.routes import POLICIES, build_application
 from app.web.session_cookie import SessionCookies
 from app.web.sessions import SessionRoutes
@@ -137,7 +138,7 @@ class _Wiring:
     def _public_app(self) -> web.Application:
         pages = self._pages()
         assets = load_assets()
-        routes = [*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)]
+        routes = Reference([*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)]).routes
         policies = {**POLICIES, **page_policies(pages)}
         is_behind_tls = self.settings.base_url.startswith("https:")
         app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
@@ -155,13 +156,13 @@ class _Wiring:
         )
         return build_application(health.routes(), lambda *_: None, {})
 
-    def _session_routes(self) -> Sequence[web.RouteDef]:
+    def _session_routes(self) -> Sequence[web.AbstractRouteDef]:
         origin = str(URL(self.settings.base_url).origin())
         per_address = _per_minute(self.settings.sessions_per_minute_per_address)
         per_campaign = _per_minute(self.settings.sessions_per_minute_per_campaign)
         return SessionRoutes(self.ingress.participants, origin, per_address, per_campaign).routes()
 
-    def _management_routes(self) -> Sequence[web.RouteDef]:
+    def _management_routes(self) -> Sequence[web.AbstractRouteDef]:
         settings = self.settings
         shared = SharedParts(
             self.database,

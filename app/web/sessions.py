@@ -27,14 +27,18 @@ from app.web.bodies import JSON, json_response, media_type, parse_json, read_bod
 from app.web.cors import allow_any_origin, check_origin, preflight_response
 from app.web.languages import preferred_languages
 from app.web.limits import TokenBuckets, address_key
+from app.web.openapi.operation import OperationRoute
+from app.web.openapi.sessions import (
+    IDEMPOTENCY_KEY,
+    JWT,
+    MAX_WAIT_SECONDS,
+    OPEN_SESSION,
+    READ_SESSION,
+    RECORD_PARTICIPATION,
+)
 from app.web.participants import Participants
 
 POLL_AFTER_MS: Final = 50
-MAX_WAIT_SECONDS: Final = 25
-JWT: Final = "application/jwt"
-SESSIONS: Final = "/v1/campaigns/{campaign_id}/sessions"
-SESSION: Final = "/v1/sessions/{session_id}"
-PARTICIPATIONS: Final = "/v1/sessions/{session_id}/participations"
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
 """A token, the JSON around it, and room to tell a token that is too large from a body that is."""
 _MAX_EMPTY_BODY_BYTES = 1024
@@ -43,7 +47,6 @@ _SPACE = rb"[ \t\r\n]*"
 _USUAL_BODY = re.compile(_SPACE.join((b"", rb"\{", b'"token"', b":", b'"([A-Za-z0-9._-]*)"', rb"\}", b"")))
 """The one JSON body that nearly everybody sends, read five times as fast; all others are parsed."""
 _WAIT = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?")
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,15 @@ class SessionRoutes:
     per_address: TokenBuckets | None = None
     per_campaign: TokenBuckets | None = None
 
-    def routes(self) -> Sequence[web.RouteDef]:
-        """Return the routes by method and pattern."""
+    def routes(self) -> Sequence[web.AbstractRouteDef]:
+        """Return the routes, each with the one that browsers ask before."""
         return [
-            web.post(SESSIONS, self.create),
-            web.options(SESSIONS, self.preflight_create),
-            web.get(SESSION, self.read),
-            web.options(SESSION, self.preflight_read),
-            web.post(PARTICIPATIONS, self.play),
-            web.options(PARTICIPATIONS, self.preflight_play),
+            OperationRoute(OPEN_SESSION, self.create),
+            web.options(OPEN_SESSION.path, self.preflight_create),
+            OperationRoute(READ_SESSION, self.read),
+            web.options(READ_SESSION.path, self.preflight_read),
+            OperationRoute(RECORD_PARTICIPATION, self.play),
+            web.options(RECORD_PARTICIPATION.path, self.preflight_play),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -179,7 +182,7 @@ def _token_member(content: dict[str, object]) -> str | None:
 
 def _idempotency_key_of(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise RequestInvalid((Mistake("Idempotency-Key", "must be 1 to 255 visible ASCII characters"),))
     return key
 

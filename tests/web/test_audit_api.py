@@ -36,15 +36,19 @@ class Change:
 
 
 CHANGES: Final = (
-    Change("PUT", "/v1/partners/{id}", "/v1/partners/acme", "partner.changed", partner_body(prefill=CREDENTIALED)),
-    Change("PUT", "/v1/campaigns/{id}", "/v1/campaigns/spring", "campaign.created", campaign_body(), "spring"),
-    Change("DELETE", "/v1/campaigns/{id}", "/v1/campaigns/spring", "campaign.deleted", subject="spring"),
-    Change("POST", "/v1/partners/{id}/pause", "/v1/partners/acme/pause", "partner.paused"),
-    Change("POST", "/v1/partners/{id}/resume", "/v1/partners/acme/resume", "partner.resumed"),
-    Change("POST", "/v1/partners/{id}/keyset/refresh", "/v1/partners/acme/keyset/refresh", "keyset.refresh_asked"),
+    Change(
+        "PUT", "/v1/partners/{partner_id}", "/v1/partners/acme", "partner.changed", partner_body(prefill=CREDENTIALED)
+    ),
+    Change("PUT", "/v1/campaigns/{campaign_id}", "/v1/campaigns/spring", "campaign.created", campaign_body(), "spring"),
+    Change("DELETE", "/v1/campaigns/{campaign_id}", "/v1/campaigns/spring", "campaign.deleted", subject="spring"),
+    Change("POST", "/v1/partners/{partner_id}/pause", "/v1/partners/acme/pause", "partner.paused"),
+    Change("POST", "/v1/partners/{partner_id}/resume", "/v1/partners/acme/resume", "partner.resumed"),
+    Change(
+        "POST", "/v1/partners/{partner_id}/keyset/refresh", "/v1/partners/acme/keyset/refresh", "keyset.refresh_asked"
+    ),
     Change(
         "POST",
-        "/v1/partners/{id}/keyset/revoke",
+        "/v1/partners/{partner_id}/keyset/revoke",
         "/v1/partners/acme/keyset/revoke",
         "keyset.key_revoked",
         {"kid": "k1"},
@@ -62,7 +66,7 @@ CHANGES: Final = (
         )
         for command, done in (("pause", "paused"), ("resume", "resumed"), ("cancel", "cancelled"))
     ),
-    Change("DELETE", "/v1/partners/{id}", "/v1/partners/acme", "partner.deleted"),
+    Change("DELETE", "/v1/partners/{partner_id}", "/v1/partners/acme", "partner.deleted"),
 )
 """In an order in which each can be made."""
 

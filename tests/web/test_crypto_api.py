@@ -193,9 +193,9 @@ async def test_encrypt_by_a_key_that_is_not_here_asks_for_it_and_calls_nobody(
         pytest.param(
             {"token": None, "partner_id": 1, "x": 1},
             [
-                ("x", "There is no member of this name."),
                 ("token", "This must be text."),
                 ("partner_id", "This must be text."),
+                ("x", "There is no member of this name."),
             ],
             id="everything",
         ),

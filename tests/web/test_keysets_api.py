@@ -205,9 +205,9 @@ async def test_revoke_voids_what_the_key_had_accepted(management: Management) ->
         pytest.param(
             {"kid": 1, "dry_run": "yes", "x": 1},
             [
+                ("kid", "This must be text."),
+                ("dry_run", "This must be true or false."),
                 ("x", "There is no member of this name."),
-                ("kid", "This must be a string."),
-                ("dry_run", "This must be a boolean."),
             ],
             id="all-at-once",
         ),

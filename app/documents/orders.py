@@ -1,0 +1,40 @@
+"""The bodies of calls that order one thing: which key is to be revoked, which token is to be encrypted."""
+
+from typing import Self, TypeVar
+
+from pydantic import ValidationError, model_validator
+
+from app.documents.fields import Document
+from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.errors import Mistake, RequestInvalid
+
+Order = TypeVar("Order", bound=Document)
+
+
+class RevocationOrder(Document):
+    """Which key is to be revoked; see the fields."""
+
+    kid: str
+    dry_run: bool = False
+    void: bool = False
+
+    @model_validator(mode="after")
+    def _one_wish(self) -> Self:
+        if self.dry_run and self.void:
+            refuse_if_any([Mistake("void", "A dry run voids nothing.")])
+        return self
+
+
+class EncryptionOrder(Document):
+    """Which token is to be encrypted, and whose it is where the client is bound to no partner."""
+
+    token: str
+    partner_id: str | None = None
+
+
+def parsed_order(kind: type[Order], body: object) -> Order:
+    """Return the order of that kind that `body` spells; raise RequestInvalid with every mistake."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise RequestInvalid(mistakes_in(error, {})) from None
