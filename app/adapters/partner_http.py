@@ -4,7 +4,7 @@ Judges no value and decides no retry. A POST carries an empty JSON object: every
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
@@ -35,6 +35,18 @@ class HttpPartnerApi:
             body=b"{}" if call.method == "POST" else None,
         )
         return _mapped(answer, call)  # a 304, which nobody asked for, has no body to map
+
+
+@dataclass(frozen=True, slots=True)
+class SinglePartnerCalls:
+    """Calls partners' APIs now and then, each over a connection of its own, for who keeps none open."""
+
+    open_http: Callable[[], SafeHttp]
+
+    async def fetch(self, call: PrefillCall) -> PartnerAnswer:
+        """Make `call` and return the mapped answer; raise OutsideError with the class of what went wrong."""
+        async with self.open_http() as http:
+            return await HttpPartnerApi(http).fetch(call)
 
 
 def _method(call: PrefillCall) -> Literal["GET", "POST"]:

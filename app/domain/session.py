@@ -151,7 +151,7 @@ def public_view(
 ) -> dict[str, object]:
     """Return the body of `GET /v1/sessions/{id}`; members that are not known yet are None."""
     outcome = session.outcome
-    participation = None if outcome is None else _participation(outcome.verdict, campaign.mode)
+    participation = None if outcome is None else participation_view(outcome.verdict, campaign.mode)
     status = TokenStatus.PENDING if outcome is None else outcome.token_status
     return {
         "session_id": session.id,
@@ -162,7 +162,7 @@ def public_view(
         "gift": _gift(outcome.gift) if outcome and outcome.gift else None,
         "custom": None if outcome is None else dict(outcome.custom),
         "prefill": prefill_view(session, now),
-        "screen": _screen(outcome, campaign, languages),
+        "screen": screen_view(outcome, campaign, languages),
         "expires_at": rfc3339(session.expires_at),
     }
 
@@ -180,12 +180,8 @@ def prefill_view(session: StoredSession, now: datetime) -> dict[str, object]:
     }
 
 
-def rfc3339(moment: datetime) -> str:
-    """Return `moment` (aware UTC) in the form that every interface shows, to the millisecond (RFC 3339)."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _participation(verdict: Verdict, mode: Mode) -> dict[str, object]:
+def participation_view(verdict: Verdict, mode: Mode) -> dict[str, object]:
+    """Return the member `participation` of the public view."""
     allowed = may_play(verdict, mode)
     shows_reason = not allowed or mode is Mode.REPORT_ONLY
     participation: dict[str, object] = {
@@ -196,6 +192,19 @@ def _participation(verdict: Verdict, mode: Mode) -> dict[str, object]:
     if mode is Mode.REPORT_ONLY:
         participation["enforced"] = False
     return participation
+
+
+def screen_view(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> dict[str, object] | None:
+    """Return the member `screen` of the public view, in the first of `languages` that there is."""
+    if outcome is None or outcome.verdict.reason is None or may_play(outcome.verdict, campaign.mode):
+        return None
+    screen = screen_for(campaign, outcome.verdict.reason, languages)
+    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` (aware UTC) in the form that every interface shows, to the millisecond (RFC 3339)."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _gift(gift: Gift) -> dict[str, object]:
@@ -209,10 +218,3 @@ def _prefill_now(session: StoredSession, now: datetime) -> Prefill:
     if prefill.status is PrefillStatus.PENDING and now >= session.deadline_at:
         return unavailable(session.error_class or PrefillReason.DEADLINE)
     return prefill
-
-
-def _screen(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> dict[str, object] | None:
-    if outcome is None or outcome.verdict.reason is None or may_play(outcome.verdict, campaign.mode):
-        return None
-    screen = screen_for(campaign, outcome.verdict.reason, languages)
-    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}

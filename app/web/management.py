@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from aiohttp import web
 
@@ -17,9 +18,13 @@ from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.keysets import SqlKeysets
+from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_records import SqlSessionRecords
+from app.adapters.digests import load_digests
+from app.adapters.partner_http import SinglePartnerCalls
+from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing
 from app.documents.secrets import join_secrets, split_secrets
 from app.domain.keyset import KeysetPolicy
@@ -33,10 +38,12 @@ from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
+from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
 from app.steps.keyring import Keyring
 from app.steps.keysets import ManageKeysets
+from app.steps.rehearse import RehearsePrefill
 from app.steps.replay import StartReplay
 from app.steps.revoke_key import RevokeKey
 from app.steps.secrets import SigningKeys
@@ -51,6 +58,7 @@ from app.web.campaign_cache import WatchedDocuments
 from app.web.campaigns import campaign_routes
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
+from app.web.inspect import InspectionCalls
 from app.web.keysets import KeysetCalls
 from app.web.oauth import oauth_routes, token_buckets
 from app.web.partner_cache import PartnerCache
@@ -78,7 +86,12 @@ class ManagementWiring:
     """The management calls; `base_url` is where the service stands, for its access tokens."""
 
     def __init__(
-        self, shared: SharedParts, base_url: str, outbound: OutboundPolicy, keyset_policy: KeysetPolicy
+        self,
+        shared: SharedParts,
+        base_url: str,
+        outbound: OutboundPolicy,
+        keyset_policy: KeysetPolicy,
+        open_http: Callable[[], SafeHttp],
     ) -> None:
         database, sealing = shared.database, shared.sealing
         self._shared = shared
@@ -86,8 +99,10 @@ class ManagementWiring:
         self._outbound = outbound
         self._partners = PartnerCache(shared.configuration)
         self._keyring = Keyring()
-        judge = JudgeToken(self._keyring, keyset_policy)
-        self._vouch = VouchForToken(SqlKeysets(database, keyset_policy), judge, shared.hints, shared.clock)
+        self._open_http = open_http
+        self._keysets = SqlKeysets(database, keyset_policy)
+        self._judge = JudgeToken(self._keyring, keyset_policy)
+        self._vouch = VouchForToken(self._keysets, self._judge, shared.hints, shared.clock)
         self._make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), shared.clock)
         self._clients = SqlClients(database)
         self._audit = SqlAuditLog(database)
@@ -106,6 +121,7 @@ class ManagementWiring:
             *partner_routes(configure, self._keyset_calls(), guard, shared.threads),
             *campaign_routes(configure, guard, shared.threads),
             *self._crypto_calls().routes(guard),
+            *self._inspection_calls().routes(guard),
             *self._replay_calls().routes(guard),
             *self._containment_calls().routes(guard),
             *AuditCalls(ListAudit(self._audit), shared.threads).routes(guard),
@@ -123,6 +139,21 @@ class ManagementWiring:
         publish = PublishKeyPairs(self._shared.configuration, self._make_keys)
         encrypt = EncryptToken(self._partners, publish, self._vouch, self._keyring, self._shared.clock)
         return CryptoCalls(encrypt, publish, self._shared.threads)
+
+    def _inspection_calls(self) -> InspectionCalls:
+        shared, clock, database = self._shared, self._shared.clock, self._shared.database
+        secrets = SqlSecrets(database, shared.sealing)
+        inspect = InspectToken(
+            configuration=shared.configuration,
+            keysets=self._keysets,
+            ledger=SqlParticipationLedger(database),
+            load_digests=cache(lambda: load_digests(secrets, clock.now())),
+            judge=self._judge,
+            hints=shared.hints,
+            clock=clock,
+        )
+        rehearse = RehearsePrefill(SqlPartnerHealth(database), SinglePartnerCalls(self._open_http), clock)
+        return InspectionCalls(inspect, rehearse, shared.threads, clock)
 
     def _containment_calls(self) -> ContainmentCalls:
         shared, clock = self._shared, self._shared.clock

@@ -4,6 +4,8 @@ import asyncio
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from typing import Final
 
 import uvloop
@@ -22,6 +24,7 @@ from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.master_keys import load_master_keys
 from app.adapters.queue import HintPublisher
+from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
@@ -176,7 +179,8 @@ class _Wiring:
             self.ingress.campaigns.invalidate,
         )
         outbound = OutboundPolicy(settings.private_url_cidrs)
-        return ManagementWiring(shared, settings.base_url, outbound, settings.keyset_policy()).routes()
+        open_http = partial(SafeHttp, outbound, f"vestibule/{version('vestibule')}", ca_file=settings.ca_file)
+        return ManagementWiring(shared, settings.base_url, outbound, settings.keyset_policy(), open_http).routes()
 
     def _pages(self) -> CampaignPages:
         return CampaignPages(

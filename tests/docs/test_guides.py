@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.cures import CURES, GUIDE, guide_link
+from app.domain.inspection import Reason
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from tests.architecture.sources import ROOT, text_files
 
 README_LINES = 250
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINK_TEXT = re.compile(r"\[([^\]]*)\]\([^)\s]+\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -65,14 +68,17 @@ def test_readme_can_be_read_in_one_go() -> None:
     assert len(lines) <= README_LINES
 
 
-def test_reasons_guide_explains_every_reason() -> None:
-    guide = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("reason", list(CURES))
+def test_reasons_guide_has_cause_and_cure_of_each_reason_under_its_anchor(reason: Reason) -> None:
+    text = (ROOT / GUIDE).read_text(encoding="utf-8")
+    section = text.partition(f"\n### {reason}\n")[2].partition("\n#")[0]
 
-    unexplained = [
-        f"{reasons.__name__}.{reason}"
-        for reasons in (TokenReason, ParticipationReason, PrefillReason)
-        for reason in reasons
-        if f"`{reason}`" not in guide
-    ]
+    cause, cure = (paragraph.replace("\n", " ") for paragraph in section.strip().split("\n\n")[:2])
 
-    assert unexplained == []
+    assert re.fullmatch(r"Cause: .{10,}\.", cause)
+    assert LINK_TEXT.sub(r"\1", cure) == f"Cure: {CURES[reason]}"
+    assert guide_link(reason).partition("#")[2] in _anchors(text)
+
+
+def test_reasons_guide_covers_every_reason() -> None:
+    assert set(CURES) == {*TokenReason, *ParticipationReason, *PrefillReason}

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from app.adapters.digests import KeyedDigests
 from app.domain.keyset import KeysetPolicy
 from app.domain.outside import OutboundPolicy
 from app.domain.scopes import granted_scopes
@@ -20,10 +21,12 @@ from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
+from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
 from app.steps.keyring import Keyring
 from app.steps.keysets import ManageKeysets
+from app.steps.rehearse import RehearsePrefill
 from app.steps.replay import StartReplay
 from app.steps.revoke_key import RevokeKey
 from app.steps.secrets import EnsureSecrets, SigningKeys
@@ -37,6 +40,7 @@ from app.web.bearer import BearerGuard
 from app.web.campaigns import campaign_routes
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
+from app.web.inspect import InspectionCalls
 from app.web.keysets import KeysetCalls
 from app.web.limits import TokenBuckets
 from app.web.middleware import request_middleware
@@ -47,6 +51,7 @@ from app.web.store_threads import StoreThreads
 from tests.builders import NOW
 from tests.fakes import (
     ConfiguredByDocuments,
+    FakePartnerApi,
     FixedClock,
     MemoryAcceptedSessions,
     MemoryAudit,
@@ -55,6 +60,7 @@ from tests.fakes import (
     MemoryDocuments,
     MemoryKeyPairs,
     MemoryKeysets,
+    MemoryLedger,
     MemoryPartnerHealth,
     MemoryReplays,
     MemorySecrets,
@@ -87,6 +93,9 @@ class Management:
     keyring: Keyring = field(default_factory=Keyring)
     patience_seconds: float = 0.0
     buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=0.001, burst=20))
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    digests: KeyedDigests = field(default_factory=lambda: KeyedDigests(b"d" * 32))
+    partner_api: FakePartnerApi = field(default_factory=FakePartnerApi)
     http: Http = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +151,16 @@ class Management:
         encrypt = EncryptToken(self.configuration, publish, self.vouch, self.keyring, self.clock)
         return CryptoCalls(encrypt, publish, threads)
 
+    def _inspection_calls(self, threads: StoreThreads) -> InspectionCalls:
+        judge = JudgeToken(self.keyring, KeysetPolicy())
+        inspect = InspectToken(
+            self.configuration, self.keysets, self.ledger, lambda: self.digests, judge, self.hints, self.clock
+        )
+        rehearse = RehearsePrefill(MemoryPartnerHealth(self.sessions.healths), self.partner_api, self.clock)
+        return InspectionCalls(
+            inspect, rehearse, threads, self.clock, self.buckets, patience_seconds=self.patience_seconds
+        )
+
     def _application(self, threads: StoreThreads) -> web.Application:
         keys = SigningKeys(self.secrets, self.clock)
         issue = IssueAccessToken(self.clients, ClientSecrets(), keys, self.clock, BASE)
@@ -152,6 +171,7 @@ class Management:
         application = web.Application(middlewares=[request_middleware(lambda *_: None, {})])
         application.add_routes(oauth_routes(issue, self.for_assertion(issue), keys, threads, self.buckets))
         application.add_routes(self._crypto_calls(threads).routes(guard))
+        application.add_routes(self._inspection_calls(threads).routes(guard))
         application.add_routes(partner_routes(configure, keysets, guard, threads))
         application.add_routes(campaign_routes(configure, guard, threads))
         application.add_routes(self._replay_calls(threads).routes(guard))
