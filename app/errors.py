@@ -246,6 +246,10 @@ class Unauthenticated(RequestError):
     code = "unauthenticated"
 
 
+class BearerRefused(Unauthenticated):
+    """A bearer came, and it is not one that we accept (RFC 6750 section 3.1)."""
+
+
 class ScopeMissing(RequestError):
     """The bearer lacks the scope that this call needs."""
 

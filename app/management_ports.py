@@ -11,6 +11,7 @@ from typing import Protocol
 
 from app.domain.audit import AuditFilter
 from app.domain.dead_letter import DeadLetter, LetterFilter, LetterGroup
+from app.domain.erasure import ErasedPlays, ErasedStretch, Erasure
 from app.domain.replay import Replay, ReplayState
 from app.domain.session import Stage, StoredSession
 from app.domain.timeline import SessionHistory
@@ -151,6 +152,34 @@ class AuditReads(Protocol):
 
     def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
         """Return at most `limit` entries that match, those before the number `before`, the newest first."""
+        ...
+
+
+class ErasureStore(Protocol):
+    """What participants left behind, to be deleted, and the erasures that are not over."""
+
+    def add(self, erasure: Erasure) -> int:
+        """Remember `erasure`, in place of an earlier one; return how many sessions are unjudged, 10,000 at most."""
+        ...
+
+    def erase_plays(self, erasure: Erasure) -> ErasedPlays:
+        """Delete what the participant played and used up, or keep of it no more than that it counts."""
+        ...
+
+    def erase_stretch(self, erasure: Erasure, after: str | None) -> ErasedStretch:
+        """Delete the participant's among the next stretch of sessions by id, and their attempts."""
+        ...
+
+    def end(self, erasure: Erasure) -> None:
+        """Forget `erasure`, unless another one took its place meanwhile."""
+        ...
+
+
+class ErasureQueue(Protocol):
+    """Erasures as upkeep needs them."""
+
+    def load_ripe(self, asked_by: datetime, limit: int) -> Sequence[Erasure]:
+        """Return erasures asked for until then whose partner has no unjudged session left from before."""
         ...
 
 

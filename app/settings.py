@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from app.domain.keyset import KeysetPolicy
+from app.domain.retention import Retention
 from app.errors import ConfigurationError
 
 PREFIX = "VESTIBULE_"
@@ -22,6 +23,7 @@ _KNOWN_TO_OTHERS = frozenset({"VESTIBULE_VECTORS"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveInt = Annotated[int, Field(ge=1)]
+Days = Annotated[float, Field(ge=0, le=36500)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -83,7 +85,11 @@ class Settings(BaseModel):
     keyset_park_kid_seconds: Seconds = Field(90, description="how long a session waits for an unknown kid")
     keyset_park_outage_seconds: Seconds = Field(900, description="how long a session waits for a source that is down")
 
-    dead_letter_days: Seconds = Field(7, description="how long dead letters are kept")
+    session_days: Days = Field(0, description="how long sessions are kept after their end")
+    dead_letter_days: Days = Field(7, description="how long dead letters are kept after their session's end")
+    attempt_days: Days = Field(90, description="how long outside calls are recorded, at most as long as their session")
+    audit_days: Days = Field(400, description="how long the record of changes is kept; 0: for ever")
+    participation_days: Days = Field(0, description="how long participations count; 0: for ever")
     purge_chunk: PositiveInt = Field(1000, description="rows that one purge transaction deletes")
 
     @field_validator("database_url")
@@ -112,6 +118,16 @@ class Settings(BaseModel):
     def base_url(self) -> str:
         """How browsers reach the service, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def retention(self) -> Retention:
+        """Return how long what is no longer needed is kept."""
+        return Retention(
+            sessions=timedelta(days=self.session_days),
+            dead_letters=timedelta(days=self.dead_letter_days),
+            attempts=timedelta(days=self.attempt_days),
+            audit=timedelta(days=self.audit_days) or None,
+            participations=timedelta(days=self.participation_days) or None,
+        )
 
     def keyset_policy(self) -> KeysetPolicy:
         """Return the numbers of a key set's life."""

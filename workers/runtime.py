@@ -11,6 +11,7 @@ from app.adapters.broker import broker_configuration
 from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.engine import Database, open_database
+from app.adapters.database.erasures import SqlErasures
 from app.adapters.database.fetch_queue import SqlFetchQueue
 from app.adapters.database.housekeeping import SqlHousekeeping
 from app.adapters.database.installation_secrets import SqlSecrets
@@ -37,6 +38,7 @@ from app.ports import Work
 from app.settings import Settings, load_settings
 from app.steps.claim import ClaimSessions
 from app.steps.claim_fetch import ClaimFetches
+from app.steps.erase import FinishErasures
 from app.steps.fetch import FetchPrefills
 from app.steps.judge import JudgeToken
 from app.steps.keyring import Keyring
@@ -127,7 +129,7 @@ class _Parts:
         self.queue = SqlSessionQueue(self.database, self.sealing)
         self.keysets = SqlKeysets(self.database, settings.keyset_policy())
         self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
-        self.housekeeping = SqlHousekeeping(self.database, timedelta(days=settings.dead_letter_days))
+        self.housekeeping = SqlHousekeeping(self.database, settings.retention())
         self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
         self.held = HeldLeases(self.queue, self.clock)
         # What a step needs of the database at its start is loaded with its first batch: it may be away now.
@@ -154,7 +156,9 @@ class _Parts:
         return False
 
     def purge(self) -> bool:
-        PurgeExpired(self.housekeeping, SqlLeases(self.database), self.clock, self.settings.purge_chunk)()
+        leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
+        FinishErasures(erasures, erasures, leases, self.clock)()
+        PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk)()
         RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
         return False
 

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "keys": "Show, refresh, revoke and pin the keys that a partner publishes.",
     "migrate": "Bring the database to this version.",
     "partner": "Put, get and list partners.",
+    "participant": "Delete what a participant left behind.",
     "purge": "Delete what has expired.",
     "replay": "Try dead letters again: start, status, pause, resume, cancel.",
     "stats": "Show what waits where, and how each partner is.",

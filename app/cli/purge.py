@@ -1,7 +1,5 @@
 """`vestibule purge`: deletes what has expired, now instead of within the hour."""
 
-from datetime import timedelta
-
 import click
 
 from app.adapters.database.housekeeping import SqlHousekeeping
@@ -17,7 +15,7 @@ def purge() -> None:
     """Delete what has expired, in chunks."""
     with opened() as wiring:
         expired = PurgeExpired(
-            SqlHousekeeping(wiring.database, timedelta(days=wiring.settings.dead_letter_days)),
+            SqlHousekeeping(wiring.database, wiring.settings.retention()),
             SqlLeases(wiring.database),
             wiring.clock,
             wiring.settings.purge_chunk,

@@ -11,10 +11,12 @@ from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
+from app.adapters.database.erasures import SqlErasures
 from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.partner_health import SqlPartnerHealth
+from app.adapters.digests import load_digests
 from app.adapters.master_keys import load_master_keys
 from app.adapters.sealing import AesSealing, KeyRing
 from app.documents.secrets import join_secrets, split_secrets
@@ -25,6 +27,7 @@ from app.ports import Clock, Work
 from app.settings import PREFIX, Settings, load_settings
 from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
+from app.steps.erase import EraseParticipant
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, RotateKeyPairs
 from app.steps.keysets import ManageKeysets
 from app.steps.revoke_key import RevokeKey
@@ -50,6 +53,7 @@ class Wiring:
     revoke_key: RevokeKey
     try_keyset: TryKeyset
     contain: ContainPartner
+    erase: EraseParticipant
 
 
 class SweptHints:
@@ -79,7 +83,7 @@ def wire(settings: Settings) -> Wiring:
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
     clock = DatabaseClock(database)
     documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
-    audit = SqlAuditLog(database)
+    audit, secrets = SqlAuditLog(database), SqlSecrets(database, sealing)
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
     keyed, outbound = DocumentsWithKeyPairs(documents, make_keys), OutboundPolicy(settings.private_url_cidrs)
     desk, hints = SqlKeysetDesk(database), SweptHints()
@@ -89,7 +93,7 @@ def wire(settings: Settings) -> Wiring:
         clock=clock,
         documents=documents,
         clients=SqlClients(database),
-        secrets=SqlSecrets(database, sealing),
+        secrets=secrets,
         audit=audit,
         configure=ConfigureDocuments(keyed, audit, clock, outbound),
         rotate_key_pairs=RotateKeyPairs(documents, make_keys, audit, clock),
@@ -98,5 +102,8 @@ def wire(settings: Settings) -> Wiring:
         try_keyset=TryKeyset(desk, hints, clock),
         contain=ContainPartner(
             documents, SqlPartnerHealth(database), SqlDeliveryFigures(database), audit, hints, clock
+        ),
+        erase=EraseParticipant(
+            documents, SqlErasures(database), lambda: load_digests(secrets, clock.now()), audit, clock
         ),
     )

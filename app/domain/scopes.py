@@ -18,6 +18,7 @@ class Scope(StrEnum):
     SESSIONS_READ = "sessions:read"
     PREFILLS_READ = "prefills:read"
     PREFILLS_REPLAY = "prefills:replay"
+    PARTICIPANTS_DELETE = "participants:delete"
     STATS_READ = "stats:read"
     AUDIT_READ = "audit:read"
 

@@ -12,11 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from app.domain.scopes import Scope
-from app.errors import ScopeMissing, Unauthenticated
+from app.errors import BearerRefused, ScopeMissing, Unauthenticated
 from app.steps.authorize import AuthorizeRequest, Caller
 from app.web.middleware import REQUEST_ID
 from app.web.openapi.operation import ManagementOperation, OperationRoute
-from app.web.problems import problem
 from app.web.store_threads import StoreThreads
 
 ManagementHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
@@ -36,13 +35,13 @@ class BearerGuard:
         return OperationRoute(operation, self.requires(operation.scope, handler))
 
     def requires(self, scope: Scope, handler: ManagementHandler) -> Handler:
-        """Return a handler that calls `handler` with the caller; it raises Unauthenticated or ScopeMissing."""
+        """Return a handler that calls `handler` with the caller.
+
+        It raises Unauthenticated (of which BearerRefused is a kind) or ScopeMissing.
+        """
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            try:
-                caller = await self.caller_of(request)
-            except Unauthenticated as error:
-                return _challenged(error, request)
+            caller = await self.caller_of(request)
             if scope not in caller.scopes:
                 raise ScopeMissing(f"This call needs the scope {scope}.")
             return await handler(request, caller)
@@ -50,19 +49,15 @@ class BearerGuard:
         return guarded
 
     async def caller_of(self, request: web.Request) -> Caller:
-        """Return who calls; raise Unauthenticated."""
+        """Return who calls; raise Unauthenticated, or BearerRefused if there is a bearer."""
         sent = request.headers.getall("Authorization", [])
         if not sent:
             raise Unauthenticated("This call needs a bearer token from /oauth/token.")
         bearer = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
         if bearer is None:
-            raise Unauthenticated("The Authorization header must hold one bearer token.")
-        caller = await self.threads.call(partial(self.authorize, bearer[1]))
+            raise BearerRefused("The Authorization header must hold one bearer token.")
+        try:
+            caller = await self.threads.call(partial(self.authorize, bearer[1]))
+        except Unauthenticated as error:
+            raise BearerRefused(error.detail) from None
         return replace(caller, request_id=request[REQUEST_ID])
-
-
-def _challenged(error: Unauthenticated, request: web.Request) -> web.Response:
-    response = problem(error, request.rel_url.raw_path, request[REQUEST_ID])
-    if "Authorization" in request.headers:  # without one, RFC 6750 section 3.1 has no error named
-        response.headers["WWW-Authenticate"] = 'Bearer realm="vestibule", error="invalid_token"'
-    return response

@@ -14,6 +14,7 @@ from app.adapters.database.dead_letters import SqlDeadLetters
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database
+from app.adapters.database.erasures import SqlErasures
 from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
@@ -38,6 +39,7 @@ from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
+from app.steps.erase import EraseParticipant
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
@@ -58,6 +60,7 @@ from app.web.campaign_cache import WatchedDocuments
 from app.web.campaigns import campaign_routes
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
+from app.web.erasures import ErasureCalls
 from app.web.inspect import InspectionCalls
 from app.web.keysets import KeysetCalls
 from app.web.oauth import oauth_routes, token_buckets
@@ -124,6 +127,7 @@ class ManagementWiring:
             *self._inspection_calls().routes(guard),
             *self._replay_calls().routes(guard),
             *self._containment_calls().routes(guard),
+            *self._erasure_calls().routes(guard),
             *AuditCalls(ListAudit(self._audit), shared.threads).routes(guard),
         ]
 
@@ -160,6 +164,13 @@ class ManagementWiring:
         health = SqlPartnerHealth(shared.database)
         contain = ContainPartner(self._documents, health, shared.figures, self._audit, shared.hints, clock)
         return ContainmentCalls(contain, ShowStats(shared.figures, clock), shared.threads, clock)
+
+    def _erasure_calls(self) -> ErasureCalls:
+        shared, clock = self._shared, self._shared.clock
+        secrets = SqlSecrets(shared.database, shared.sealing)
+        digests = cache(lambda: load_digests(secrets, clock.now()))
+        erase = EraseParticipant(self._documents, SqlErasures(shared.database), digests, self._audit, clock)
+        return ErasureCalls(erase, shared.threads)
 
     def _replay_calls(self) -> ReplayCalls:
         shared, audit, clock = self._shared, self._audit, self._shared.clock

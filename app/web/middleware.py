@@ -44,12 +44,14 @@ _log = get_logger()
 class RoutePolicy:
     """The headers that answers of a route carry unless its handler set its own; `cross_origin` routes answer CORS.
 
-    Errors are shown as problem details, or by `error_page` where the route has one.
+    Errors are shown as problem details, or by `error_page` where the route has one. Where the path ends with a person's
+    name, `names_a_person`: then a problem shows it without that end.
     """
 
     headers: tuple[tuple[str, str], ...]
     cross_origin: bool = False
     error_page: ErrorPage | None = None
+    names_a_person: bool = False
 
 
 API_POLICY: Final = RoutePolicy(
@@ -60,6 +62,7 @@ API_POLICY: Final = RoutePolicy(
         ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     )
 )
+ERASURE_POLICY: Final = RoutePolicy(API_POLICY.headers, names_a_person=True)
 PARTICIPANT_POLICY: Final = RoutePolicy((*API_POLICY.headers, ("Vary", "Origin")), cross_origin=True)
 _EXPOSED: Final = "Location, Retry-After, X-Request-ID"
 
@@ -78,7 +81,7 @@ def request_middleware(
         policy = policies.get(route, API_POLICY)
         response, error = None, None
         try:
-            response, error = await _answer(request, handler, policy.error_page)
+            response, error = await _answer(request, handler, policy)
         finally:
             status = CLIENT_GONE if response is None else response.status
             seconds = perf_counter() - began_at
@@ -101,7 +104,7 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 
 async def _answer(
-    request: web.Request, handler: Handler, error_page: ErrorPage | None
+    request: web.Request, handler: Handler, policy: RoutePolicy
 ) -> tuple[web.StreamResponse, Exception | None]:
     error: Exception
     try:
@@ -118,9 +121,12 @@ async def _answer(
             raise
         error, allow = unknown, None
     shown = error if isinstance(error, errors.VestibuleError) else errors.VestibuleError()
-    response = (
-        error_page(shown, request) if error_page else problem(shown, request.rel_url.raw_path, request[REQUEST_ID])
-    )
+    if policy.error_page is not None:
+        response = policy.error_page(shown, request)
+    else:
+        path = request.rel_url.raw_path
+        instance = path.rpartition("/")[0] if policy.names_a_person else path
+        response = problem(shown, instance, request[REQUEST_ID])
     if allow is not None:
         response.headers["Allow"] = allow
     return response, error

@@ -71,6 +71,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.RateLimited: Status(429, "Too many requests", "Too many requests; try again later."),
     errors.Overloaded: Status(429, "Overloaded", "More requests arrive than can be served; try again later."),
     errors.Unauthenticated: Status(401, "Unauthenticated", "A valid bearer token is required."),
+    errors.BearerRefused: Status(401, "Unauthenticated", "A valid bearer token is required."),
     errors.ScopeMissing: Status(403, "Scope missing", "The bearer token lacks the scope of this call."),
     errors.PreconditionFailed: Status(
         412, "Precondition failed", "If-Match names another version than the stored one."
@@ -88,6 +89,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
 
 _CHALLENGES: Final[Mapping[type[errors.VestibuleError], str]] = {
     errors.Unauthenticated: 'Bearer realm="vestibule"',
+    errors.BearerRefused: 'Bearer realm="vestibule", error="invalid_token"',
     errors.ScopeMissing: 'Bearer realm="vestibule", error="insufficient_scope"',
 }
 """RFC 6750 section 3."""

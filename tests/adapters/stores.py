@@ -12,6 +12,7 @@ from app.adapters.database.dead_letters import SqlDeadLetters
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database
+from app.adapters.database.erasures import SqlErasures
 from app.adapters.database.fetch_queue import SqlFetchQueue
 from app.adapters.database.housekeeping import SqlHousekeeping
 from app.adapters.database.installation_secrets import SqlSecrets
@@ -29,6 +30,7 @@ from app.adapters.database.session_records import SqlSessionRecords
 from app.adapters.sealing import AesSealing, KeyRing
 from app.domain.campaign import Campaign
 from app.domain.partner import Partner
+from app.domain.retention import Retention
 from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
 from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers
 from app.management_ports import (
@@ -37,6 +39,8 @@ from app.management_ports import (
     ClientStore,
     DeadLetters,
     DocumentStore,
+    ErasureQueue,
+    ErasureStore,
     ReplayQueue,
     ReplayStore,
     SecretStore,
@@ -61,6 +65,7 @@ from tests.fakes import (
     MemoryClients,
     MemoryDeliveryFigures,
     MemoryDocuments,
+    MemoryErasures,
     MemoryFetchQueue,
     MemoryHousekeeping,
     MemoryKeyPairs,
@@ -74,6 +79,7 @@ from tests.fakes import (
 )
 
 MASTER_KEY = bytes(range(32))
+KEPT = Retention(participations=timedelta(days=100))
 SEALING = AesSealing(KeyRing.of((MASTER_KEY,)))
 
 
@@ -91,6 +97,8 @@ class Stores:
     keyset_queue: KeysetQueue
     ledger: ParticipationLedger
     housekeeping: Housekeeping
+    erasures: ErasureStore
+    erasure_queue: ErasureQueue
     leases: Leases
     documents: DocumentStore
     clients: ClientStore
@@ -108,12 +116,13 @@ class Stores:
     replay_queue: ReplayQueue
 
 
-def memory_stores() -> Stores:
+def memory_stores(retention: Retention = KEPT) -> Stores:
     """Return the twins."""
     sessions = MemorySessions()
     keysets = MemoryKeysets(sessions=sessions)
     replays = MemoryReplays(sessions)
-    audit = MemoryAudit()
+    audit, ledger = MemoryAudit(), MemoryLedger()
+    erasures = MemoryErasures(sessions, ledger)
     return Stores(
         intake=sessions,
         reads=sessions,
@@ -123,8 +132,10 @@ def memory_stores() -> Stores:
         figures=MemoryDeliveryFigures(sessions),
         keysets=keysets,
         keyset_queue=keysets,
-        ledger=MemoryLedger(),
-        housekeeping=MemoryHousekeeping(sessions, keysets),
+        ledger=ledger,
+        housekeeping=MemoryHousekeeping(sessions, keysets, ledger, audit, retention),
+        erasures=erasures,
+        erasure_queue=erasures,
         leases=MemoryLeases(),
         documents=MemoryDocuments(),
         clients=MemoryClients(),
@@ -143,7 +154,7 @@ def memory_stores() -> Stores:
     )
 
 
-def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
+def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retention = KEPT) -> Stores:
     """Return the stores on `database`."""
     keysets = SqlKeysets(database)
     return Stores(
@@ -156,7 +167,9 @@ def sql_stores(database: Database, sealing: Sealing = SEALING) -> Stores:
         keysets=keysets,
         keyset_queue=keysets,
         ledger=SqlParticipationLedger(database),
-        housekeeping=SqlHousekeeping(database, dead_letter=timedelta(days=7)),
+        housekeeping=SqlHousekeeping(database, retention),
+        erasures=SqlErasures(database),
+        erasure_queue=SqlErasures(database),
         leases=SqlLeases(database),
         documents=SqlDocuments(database, sealing, split_secret, join_secret),
         clients=SqlClients(database),

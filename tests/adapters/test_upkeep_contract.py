@@ -1,8 +1,10 @@
 from datetime import timedelta
 
+from app.domain.audit import AuditFilter
+from app.domain.play import Play, Played
 from app.domain.session import Stage
-from app.management_ports import InstallationSecret
-from app.ports import Attempt, Claim, Work
+from app.management_ports import AuditEntry, InstallationSecret
+from app.ports import Attempt, Claim, ParticipantKey, Work
 from tests.adapters.stores import Stores
 from tests.builders import NOW, SOURCE, move, new_session
 
@@ -89,3 +91,28 @@ def test_secrets_are_added_once_and_loaded_newest_first(stores: Stores) -> None:
     assert (added, again) == ([True, True], False)
     assert stores.secrets.load("signing") == [new, old]
     assert list(stores.secrets.load("digest")) == []
+
+
+def test_purge_deletes_outside_calls_and_changes_that_are_too_old(stores: Stores) -> None:
+    stores.audit.add(AuditEntry(NOW, "admin", "partner.created", "acme"))
+    stores.queue.finish([], NOW, [Attempt("ses_gone", "acme", 1, NOW, LEASE)])
+
+    kept = stores.housekeeping.purge(NOW + 90 * DAY, 10)
+    calls = stores.housekeeping.purge(NOW + 91 * DAY, 10)
+    changes = stores.housekeeping.purge(NOW + 401 * DAY, 10)
+
+    purged = [(one["old_attempts"], one["audit_log"]) for one in (kept, calls, changes)]
+    assert purged == [(0, 0), (1, 0), (0, 1)]
+    assert stores.audit_reads.load_page(AuditFilter(), None, 10) == []
+
+
+def test_purge_forgets_participations_where_that_is_wished(stores: Stores) -> None:
+    for number in range(3):
+        play = Play(f"par_{number}", f"ses_{number}", "945645", "acme", "ada", NOW + number * DAY)
+        assert isinstance(stores.ledger.record(play), Played)
+
+    purged = stores.housekeeping.purge(NOW + 102 * DAY - LEASE, 10)
+
+    key = ParticipantKey("945645", "acme", "ada")
+    assert purged["participations"] == 2
+    assert stores.ledger.count(frozenset({key})) == {key: 1}

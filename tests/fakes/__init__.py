@@ -2,6 +2,7 @@
 
 from tests.fakes.accepted import MemoryAcceptedSessions
 from tests.fakes.configuration import ConfiguredByDocuments, MemoryClients, MemoryConfiguration, MemoryDocuments
+from tests.fakes.erasures import MemoryErasures
 from tests.fakes.fetching import MemoryDeliveryFigures, MemoryFetchQueue, MemoryPartnerHealth
 from tests.fakes.keysets import MemoryKeysets
 from tests.fakes.outside import FakeJwks, FakePartnerApi, FixedClock, RecordingHints
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryConfiguration",
     "MemoryDeliveryFigures",
     "MemoryDocuments",
+    "MemoryErasures",
     "MemoryFetchQueue",
     "MemoryHousekeeping",
     "MemoryKeyPairs",

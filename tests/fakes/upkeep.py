@@ -8,6 +8,7 @@ from threading import Lock
 from app.domain.audit import AuditFilter
 from app.domain.key_pairs import KeyGeneration
 from app.domain.play import Play, Played, PlayRefusal, judge_play, played
+from app.domain.retention import Retention
 from app.domain.session import Stage
 from app.management_ports import AuditEntry, InstallationSecret, RecordedEntry
 from app.ports import ParticipantKey, Work
@@ -49,6 +50,11 @@ class MemoryLedger:
             self.plays[play.id] = play, recorded
             return recorded
 
+    def forget(self, id_: str, play: Play) -> None:
+        """Delete a participation."""
+        del self.plays[id_]
+        self.played[ParticipantKey(play.campaign_id, play.partner_id, play.counted_as)] -= 1
+
     def find_repeat(self, session_id: str, repeat_digest: str) -> Played | None:
         for play, recorded in self.plays.values():
             if (play.session_id, play.repeat_digest) == (session_id, repeat_digest):
@@ -70,12 +76,35 @@ class MemoryLeases:
 
 
 @dataclass(slots=True)
+class MemoryAudit:
+    """The twin of AuditLog and AuditReads."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+
+    def add(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
+
+    def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
+        recorded = [RecordedEntry(number, entry) for number, entry in enumerate(self.entries, start=1)]
+        matching = [one for one in reversed(recorded) if _matches(one.entry, wanted)]
+        return [one for one in matching if before is None or one.number < before][:limit]
+
+
+def _matches(entry: AuditEntry, wanted: AuditFilter) -> bool:
+    names = ("actor", "action", "subject", "partner_id")
+    is_named = all(getattr(wanted, name) in {None, getattr(entry, name)} for name in names)
+    return is_named and (wanted.since or entry.at) <= entry.at and (wanted.until is None or entry.at < wanted.until)
+
+
+@dataclass(slots=True)
 class MemoryHousekeeping:
     """The twin of Housekeeping."""
 
     sessions: MemorySessions = field(default_factory=MemorySessions)
     keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
-    dead_letter: timedelta = timedelta(days=7)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
+    retention: Retention = field(default_factory=Retention)
 
     def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
         store = self.sessions
@@ -90,9 +119,28 @@ class MemoryHousekeeping:
         return {
             "sessions": len(expired),
             "attempts": attempts - len(store.attempts),
+            **self._purge_old(now, chunk),
             "repeats": len(old[:chunk]),
             "used_tokens": 0,
         }
+
+    def _purge_old(self, now: datetime, chunk: int) -> Mapping[str, int]:
+        kept = self.retention
+        calls = [one for one in self.sessions.attempts if one.started_at < now - kept.attempts][:chunk]
+        self.sessions.attempts[:] = [one for one in self.sessions.attempts if one not in calls]
+        deleted = {"old_attempts": len(calls)}
+        if kept.audit is not None:
+            end = now - kept.audit
+            entries = [entry for entry in self.audit.entries if entry.at < end][:chunk]
+            self.audit.entries[:] = [entry for entry in self.audit.entries if entry not in entries]
+            deleted["audit_log"] = len(entries)
+        if kept.participations is not None:
+            end = now - kept.participations
+            plays = [(id_, play) for id_, (play, _) in self.ledger.plays.items() if play.at < end][:chunk]
+            for id_, play in plays:
+                self.ledger.forget(id_, play)
+            deleted["participations"] = len(plays)
+        return deleted
 
     def count_due(self, now: datetime) -> Mapping[Work, int]:
         due = [row.stage for row in self.sessions.rows.values() if row.is_due(now)]
@@ -111,9 +159,9 @@ class MemoryHousekeeping:
     def _is_over(self, row: MemorySession, now: datetime) -> bool:
         match row.stage:
             case Stage.DONE if row.replay_id is None:
-                return row.made.expires_at < now
+                return row.made.expires_at < now - self.retention.sessions
             case Stage.DONE | Stage.DEAD:
-                return row.made.expires_at < now - self.dead_letter
+                return row.made.expires_at < now - self.retention.dead_letters
             case _:
                 return False
 
@@ -155,24 +203,3 @@ class MemoryKeyPairs:
             self.rows[other.partner_id, other.number] = replace(other, retired_at=retired_at, jwks=jwks)
         self.rows[place] = generation
         return True
-
-
-@dataclass(slots=True)
-class MemoryAudit:
-    """The twin of AuditLog and AuditReads."""
-
-    entries: list[AuditEntry] = field(default_factory=list)
-
-    def add(self, entry: AuditEntry) -> None:
-        self.entries.append(entry)
-
-    def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
-        recorded = [RecordedEntry(number, entry) for number, entry in enumerate(self.entries, start=1)]
-        matching = [one for one in reversed(recorded) if _matches(one.entry, wanted)]
-        return [one for one in matching if before is None or one.number < before][:limit]
-
-
-def _matches(entry: AuditEntry, wanted: AuditFilter) -> bool:
-    names = ("actor", "action", "subject", "partner_id")
-    is_named = all(getattr(wanted, name) in {None, getattr(entry, name)} for name in names)
-    return is_named and (wanted.since or entry.at) <= entry.at and (wanted.until is None or entry.at < wanted.until)

@@ -21,6 +21,7 @@ from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
+from app.steps.erase import EraseParticipant
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
@@ -40,6 +41,7 @@ from app.web.bearer import BearerGuard
 from app.web.campaigns import campaign_routes
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
+from app.web.erasures import ErasureCalls
 from app.web.inspect import InspectionCalls
 from app.web.keysets import KeysetCalls
 from app.web.limits import TokenBuckets
@@ -47,6 +49,7 @@ from app.web.middleware import request_middleware
 from app.web.oauth import oauth_routes
 from app.web.partners import partner_routes
 from app.web.replays import ReplayCalls
+from app.web.routes import POLICIES
 from app.web.store_threads import StoreThreads
 from tests.builders import NOW
 from tests.fakes import (
@@ -58,6 +61,7 @@ from tests.fakes import (
     MemoryClients,
     MemoryDeliveryFigures,
     MemoryDocuments,
+    MemoryErasures,
     MemoryKeyPairs,
     MemoryKeysets,
     MemoryLedger,
@@ -70,6 +74,7 @@ from tests.fakes import (
 
 BASE = "https://vestibule.example"
 SECRET = "a-client-secret-of-some-length"
+DIGESTS = KeyedDigests(b"digest-secret")
 _HASH = hash_secret(SECRET)
 
 Http = TestClient[web.Request, web.Application]
@@ -89,6 +94,7 @@ class Management:
     keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
     accepted: MemoryAcceptedSessions = field(init=False)
     replays: MemoryReplays = field(init=False)
+    erasures: MemoryErasures = field(init=False)
     key_pairs: MemoryKeyPairs = field(default_factory=MemoryKeyPairs)
     keyring: Keyring = field(default_factory=Keyring)
     patience_seconds: float = 0.0
@@ -102,6 +108,7 @@ class Management:
         self.keysets.sessions = self.sessions
         self.accepted = MemoryAcceptedSessions(self.sessions)
         self.replays = MemoryReplays(self.sessions)
+        self.erasures = MemoryErasures(self.sessions)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Management"]:
@@ -168,7 +175,7 @@ class Management:
         keyed = DocumentsWithKeyPairs(self.documents, self.make_keys)
         configure = ConfigureDocuments(keyed, self.audit, self.clock, OutboundPolicy())
         keysets = self._keyset_calls(threads)
-        application = web.Application(middlewares=[request_middleware(lambda *_: None, {})])
+        application = web.Application(middlewares=[request_middleware(lambda *_: None, POLICIES)])
         application.add_routes(oauth_routes(issue, self.for_assertion(issue), keys, threads, self.buckets))
         application.add_routes(self._crypto_calls(threads).routes(guard))
         application.add_routes(self._inspection_calls(threads).routes(guard))
@@ -176,6 +183,7 @@ class Management:
         application.add_routes(campaign_routes(configure, guard, threads))
         application.add_routes(self._replay_calls(threads).routes(guard))
         application.add_routes(self._containment_calls(threads).routes(guard))
+        application.add_routes(self._erasure_calls(threads).routes(guard))
         application.add_routes(AuditCalls(ListAudit(self.audit), threads).routes(guard))
         return application
 
@@ -194,6 +202,10 @@ class Management:
         health, figures = MemoryPartnerHealth(self.sessions.healths), MemoryDeliveryFigures(self.sessions)
         contain = ContainPartner(self.documents, health, figures, self.audit, self.hints, self.clock)
         return ContainmentCalls(contain, ShowStats(figures, self.clock), threads, self.clock)
+
+    def _erasure_calls(self, threads: StoreThreads) -> ErasureCalls:
+        erase = EraseParticipant(self.documents, self.erasures, lambda: DIGESTS, self.audit, self.clock)
+        return ErasureCalls(erase, threads)
 
     def _replay_calls(self, threads: StoreThreads) -> ReplayCalls:
         return ReplayCalls(

@@ -15,7 +15,7 @@ from tests.web.burying import LEASE, bury
 from tests.web.management import Management
 
 SAFE: Final = {"GET", "HEAD", "OPTIONS"}
-NO_CHANGE: Final = {"/oauth/token", "/v1/crypto/encrypt"}
+NO_CHANGE: Final = {"/oauth/token", "/v1/crypto/encrypt", "/v1/inspect"}
 """Calls that are made with POST and change nothing."""
 CREDENTIALED: Final = {
     "url": "https://api.acme.example/p",
@@ -45,6 +45,12 @@ CHANGES: Final = (
     Change("POST", "/v1/partners/{partner_id}/resume", "/v1/partners/acme/resume", "partner.resumed"),
     Change(
         "POST", "/v1/partners/{partner_id}/keyset/refresh", "/v1/partners/acme/keyset/refresh", "keyset.refresh_asked"
+    ),
+    Change(
+        "DELETE",
+        "/v1/partners/{partner_id}/participants/{sub}",
+        "/v1/partners/acme/participants/secret-sub",
+        "participant.erased",
     ),
     Change(
         "POST",
@@ -105,6 +111,7 @@ async def test_each_call_that_changes_something_is_recorded_without_a_secret(man
         told = (entry.actor, entry.action, entry.subject, entry.partner_id, entry.request_id)
         assert told == ("admin", change.action, change.subject, "acme", "test-1")
     assert CREDENTIAL not in repr(management.audit.entries)
+    assert "secret-sub" not in repr(management.audit.entries)
 
 
 async def test_table_of_changes_holds_every_call_that_changes_something(management: Management) -> None:

@@ -4,15 +4,37 @@ Only settled sessions go: one that still waits for its work is kept however late
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, func, literal_column, not_, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.adapters.database.engine import Database
-from app.adapters.database.schema import AttemptRow, KeysetRow, RepeatRow, SessionRow, UsedTokenRow
+from app.adapters.database.schema import (
+    AttemptRow,
+    AuditRow,
+    KeysetRow,
+    ParticipationRow,
+    RepeatRow,
+    SessionRow,
+    UsedTokenRow,
+)
 from app.adapters.database.session_intake import REPEAT_WINDOW
 from app.domain.keyset import KeysetMode
+from app.domain.retention import Retention
 from app.domain.session import Stage
 from app.ports import Work
 
@@ -27,24 +49,43 @@ DELETED_AT_MOST = 10_000
 class SqlHousekeeping:
     """Implements `ports.Housekeeping`.
 
-    Dead letters are kept for `dead_letter` longer than their session lives, and so is what a replay made of them.
+    What a replay made of a dead letter is kept as long as that one would have been.
     """
 
     database: Database
-    dead_letter: timedelta = timedelta(days=7)
+    retention: Retention = field(default_factory=Retention)
 
     def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
         """Delete at most `chunk` expired rows of each table, and the attempts of the sessions; return how many."""
         chunk = min(chunk, DELETED_AT_MOST)
-        dead_until = now - self.dead_letter
+        kept = self.retention
+        dead_until = now - kept.dead_letters
         dead = _expired_sessions(Stage.DEAD, dead_until, chunk)
         was_dead = and_(SessionRow.replay_id.is_not(None), SessionRow.expires_at >= dead_until)
-        done = _expired_sessions(Stage.DONE, now, chunk).where(not_(was_dead))
+        done = _expired_sessions(Stage.DONE, now - kept.sessions, chunk).where(not_(was_dead))
+        ages = {
+            "old_attempts": (AttemptRow.id, AttemptRow.started_at, kept.attempts),
+            "audit_log": (AuditRow.id, AuditRow.at, kept.audit),
+            "participations": (ParticipationRow.id, ParticipationRow.created_at, kept.participations),
+        }
         return {
             **self.database.write(lambda connection: _purge_sessions(connection, done, dead)),
+            **{
+                name: self._purge_old(id_, at, now - age, chunk)
+                for name, (id_, at, age) in ages.items()
+                if age is not None
+            },
             "repeats": self.database.write(lambda connection: _purge_repeats(connection, now, chunk)),
             "used_tokens": self.database.write(lambda connection: _purge_used_tokens(connection, now, chunk)),
         }
+
+    def _purge_old(
+        self, id_: InstrumentedAttribute[Any], at: InstrumentedAttribute[datetime], end: datetime, chunk: int
+    ) -> int:
+        """Delete what was written before `end`: ids grow with time, so that it is found at their beginning."""
+        first = select(id_.label("id"), at.label("at")).order_by(id_).limit(chunk).subquery()
+        old = delete(id_.class_).where(id_.in_(select(first.c.id).where(first.c.at < end)))
+        return self.database.write(lambda connection: connection.execute(old).rowcount)
 
     def count_due(self, now: datetime) -> Mapping[Work, int]:
         """Return how many rows are due and unleased, by kind of work; at most 10,000 each."""

@@ -16,6 +16,7 @@ from app.adapters.database.schema_delivery import PartnerHealthRow, ReplayRow
 from app.adapters.database.schema_keysets import KeysetEventRow, KeysetRow
 from app.adapters.database.schema_sessions import (
     AttemptRow,
+    ErasureRow,
     ParticipationRow,
     RepeatRow,
     SessionRow,
@@ -27,6 +28,7 @@ __all__ = [
     "AuditRow",
     "Base",
     "CampaignRow",
+    "ErasureRow",
     "InstallationSecretRow",
     "KeysetEventRow",
     "KeysetRow",

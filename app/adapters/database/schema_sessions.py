@@ -146,9 +146,22 @@ class UsedTokenRow(Base):
     __table_args__ = (
         PrimaryKeyConstraint("partner_id", "jti_digest"),
         Index("ix_used_tokens_expires_at", "expires_at"),
+        Index("ix_used_tokens_session_id", "session_id"),
     )
 
     partner_id: Mapped[str]
     jti_digest: Mapped[str]
     session_id: Mapped[str]
     expires_at: Mapped[datetime]
+
+
+class ErasureRow(Base):
+    """A participant whose data is to be deleted, until all that was received before is judged."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (PrimaryKeyConstraint("partner_id", "participant_digest"),)
+
+    partner_id: Mapped[str]
+    participant_digest: Mapped[str]
+    asked_at: Mapped[datetime]
+    forgets_plays: Mapped[bool]

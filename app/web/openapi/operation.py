@@ -91,7 +91,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call. `errors` are those of its own; what every call of its kind may fail with is known by itself."""
+    """One call. `errors` are those of its own; what every call of its kind may fail with is known by itself.
+
+    `pattern` is the path as it is served, where that says more of a step than its name.
+    """
 
     method: str
     path: str
@@ -107,6 +110,7 @@ class Operation:
     security: Security = Security.NOTHING
     error_type: str = "application/problem+json"
     asks_store: bool = True
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +131,10 @@ class OperationRoute(web.AbstractRouteDef):
     def register(self, router: web.UrlDispatcher) -> list[web.AbstractRoute]:
         """Add the route to a router."""
         operation = self.operation
+        path = operation.pattern or operation.path
         if operation.method == "GET":
-            return [router.add_get(operation.path, self.handler, allow_head=True)]
-        return [router.add_route(operation.method, operation.path, self.handler)]
+            return [router.add_get(path, self.handler, allow_head=True)]
+        return [router.add_route(operation.method, path, self.handler)]
 
 
 def json_answer(

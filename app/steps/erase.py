@@ -1,0 +1,80 @@
+"""Delete what a participant left behind: found by a keyed digest of its `sub`, a stretch of sessions at a time.
+
+Sessions that are not judged yet cannot be told to be whose. So an erasure is remembered, and carried out once more when
+every session from before it is judged (`FinishErasures`). Whoever comes again afterwards is a new participant.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from app.domain.erasure import Erasing, Erasure, after_stretch
+from app.errors import PartnerUnknown
+from app.management_ports import AuditLog, DocumentKind, DocumentStore, ErasureQueue, ErasureStore
+from app.ports import Clock, Digests, Leases
+from app.steps.authorize import Caller
+
+_log = structlog.get_logger()
+
+_GRACE: Final = timedelta(seconds=30)
+"""Longer than a session that was received is on its way to its commit."""
+_LEASE: Final = timedelta(seconds=50)
+_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EraseParticipant:
+    """Deletes one participant's data on a manager's word; the digest's key is loaded when it is first needed."""
+
+    documents: DocumentStore
+    erasures: ErasureStore
+    load_digests: Callable[[], Digests]
+    audit: AuditLog
+    clock: Clock
+
+    def begin(self, partner_id: str, sub: str, caller: Caller, *, forget_plays: bool = False) -> Erasing:
+        """Remember the erasure and deal with what was played; raise PartnerUnknown. The record names no participant."""
+        if not caller.sees(partner_id) or self.documents.find(DocumentKind.PARTNER, partner_id) is None:
+            raise PartnerUnknown
+        now = self.clock.now()
+        erasure = Erasure(partner_id, self.load_digests().participant(partner_id, sub), now, forget_plays)
+        detail = {"plays": "forgotten" if forget_plays else "counted"}
+        self.audit.add(caller.did("participant.erased", partner_id, now, detail, partner_id))
+        unjudged = self.erasures.add(erasure)
+        return Erasing(erasure, unjudged, self.erasures.erase_plays(erasure))
+
+    def go_on(self, erasing: Erasing) -> Erasing:
+        """Delete what is found in the next stretch of sessions."""
+        return after_stretch(erasing, self.erasures.erase_stretch(erasing.erasure, erasing.found.after))
+
+
+@dataclass(frozen=True, slots=True)
+class FinishErasures:
+    """Carries out the erasures whose partner has no unjudged session left from before, and forgets them."""
+
+    erasures: ErasureStore
+    ripe: ErasureQueue
+    leases: Leases
+    clock: Clock
+
+    def __call__(self) -> int:
+        """Return how many erasures ended; one of which something was locked is tried again at the next call."""
+        now = self.clock.now()
+        if not self.leases.take("erasures", now, now + _LEASE):
+            return 0
+        ended = sum(map(self._finish, self.ripe.load_ripe(now - _GRACE, _AT_ONCE)))
+        if ended:
+            _log.info("erasures.finished", erasures=ended)
+        return ended
+
+    def _finish(self, erasure: Erasure) -> bool:
+        erasing = Erasing(erasure, 0, self.erasures.erase_plays(erasure))
+        while not erasing.is_over:
+            erasing = after_stretch(erasing, self.erasures.erase_stretch(erasure, erasing.found.after))
+        if erasing.found.left:
+            return False
+        self.erasures.end(erasure)
+        return True
