@@ -44,7 +44,7 @@ format: .venv/installed-dev  ## rewrite the files in the project's style
 faults: .venv/installed-dev test-needs  ## kill, freeze and starve the processes, and count what was lost
 	$(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 
-bench: .venv/installed-dev test-needs  ## measure against floors and peers
+bench: .venv/installed-dev test-needs bench-peers  ## measure against floors and peers; QUICK=1 in three minutes
 	$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/installed-dev  ## check the guides: links, length, what they must name
@@ -53,15 +53,21 @@ docs: .venv/installed-dev  ## check the guides: links, length, what they must na
 lock: .venv/installed-dev  ## renew the lock files; LOCK_ARGS=--upgrade takes newer versions
 	$(LOCK) --group build pyproject.toml --output-file requirements.lock
 	$(LOCK) --group build --group dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --group bench --constraint requirements.lock --output-file bench/peers/requirements.lock
 
 clean:  ## remove .venv and every cache; the data folder .vestibule/ stays
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf .venv bench/.venv bench/peers/node/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 test-needs:
 	@ops/install-test-needs
 
-.PHONY: help setup run test lint format faults bench docs lock clean test-needs
+# What the peers need stays apart from what the service needs. Without npm the peer in Node is left out.
+bench-peers: bench/.venv/installed
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory bench/peers/node/node_modules/installed; \
+		else echo "left out: npm is missing, so the peer in Node is not measured" >&2; fi
+
+.PHONY: help setup run test lint format faults bench bench-peers docs lock clean test-needs
 
 .venv/made:
 	@test -n "$(PYTHON)" || { echo "Vestibule needs Python 3.11 or newer, and found none on the PATH." >&2; exit 1; }
@@ -83,4 +89,14 @@ test-needs:
 .venv/installed-dev: requirements-dev.lock .venv/installed
 	@echo "Installing what the checks need, as requirements-dev.lock pins it"
 	@$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+bench/.venv/installed: bench/peers/requirements.lock | .venv/made
+	@echo "Installing what the peers of the benchmark need"
+	@$(BIN)/python -m venv bench/.venv
+	@bench/.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+bench/peers/node/node_modules/installed: bench/peers/node/package-lock.json
+	@npm ci --prefix bench/peers/node --no-fund --no-audit --loglevel=error
 	@touch $@

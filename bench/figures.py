@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number; `goal` None marks a floor, which is only measured."""
+    """One measured number; `goal` None marks one that is only measured."""
 
     name: str
     value: float
@@ -35,19 +35,39 @@ def show(figures: Sequence[Figure]) -> None:
     table = Table("figure", "value", "goal", "unit", "")
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
-        goal = "" if figure.goal is None else f"{sign} {figure.goal:g}"
-        verdict = "" if figure.goal is None else ("ok" if figure.is_met else "missed")
+        goal = "" if figure.goal is None else f"{sign} {figure.goal:,g}"
+        verdict = "" if figure.goal is None else ("[green]ok[/]" if figure.is_met else "[red]missed[/]")
         table.add_row(figure.name, f"{figure.value:,.2f}", goal, figure.unit, verdict)
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def save(figures: Sequence[Figure], path: Path) -> None:
     """Write the figures with the machine and the commit."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    document = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": commit,
-        "figures": [{**asdict(figure), "ok": figure.is_met} for figure in figures],
-    }
+    entries = [
+        {
+            "name": figure.name,
+            "value": round(figure.value, 4),
+            "goal": figure.goal,
+            "unit": figure.unit,
+            "ok": figure.is_met,
+        }
+        for figure in figures
+    ]
+    document = {"machine": _machine(), "commit": _commit(), "figures": entries}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+    return f"{model}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = "+changes" if git("status", "--porcelain", "--", "app", "workers", "bench/*.py") else ""
+    return git("rev-parse", "HEAD") + changed

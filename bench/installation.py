@@ -1,110 +1,112 @@
-"""An installation for the benchmark: its own PostgreSQL, one partner, one campaign, the processes that are measured."""
+"""An installation for the benchmark: its own database, one partner, one campaign, the processes of the Procfile."""
 
 import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 
-from tests.servers.postgres import Postgres
+from bench.cpu import cpu_seconds
+from bench.servers import Servers, process, wait_until_it_answers
 from tests.servers.process import free_port
 
-CAMPAIGN_ID = "945645"
-PARTNER_ID = "acme"
-_START_SECONDS = 30.0
+CAMPAIGN_ID: Final = "945645"
+PARTNER_ID: Final = "acme"
+WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", "1"))
+"""On two cores one web process leaves the other core to the two children of `verify` and to PostgreSQL."""
+WORKERS: Final = ("verify", "fetch", "upkeep", "beat")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The processes that run, by role (a role may have several), and the servers' beside them."""
+
+    pids: Mapping[str, Sequence[int]]
+
+    def cpu(self) -> dict[str, float]:
+        """Return the CPU seconds that each role has used so far."""
+        return {role: sum(map(cpu_seconds, pids)) for role, pids in self.pids.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Where it runs, and the environment of its processes."""
 
+    servers: Servers
     environment: Mapping[str, str]
     port: int
-    admin_port: int
+
+    @property
+    def database_url(self) -> str:
+        """Return where the database is, as libpq spells it."""
+        return self.environment["VESTIBULE_DATABASE_URL"].replace("+psycopg", "")
 
     def command(self, *arguments: str, standard_input: str | None = None) -> str:
-        """Run `python ARGUMENTS` in the installation's environment and return what it prints."""
-        command = [sys.executable, *arguments]
+        """Run `vestibule ARGUMENTS` and return what it prints."""
+        environment = {**os.environ, **self.environment}
+        command = [sys.executable, "-m", "app", *arguments]
         done = subprocess.run(
-            command, env=self.environment, input=standard_input, capture_output=True, text=True, check=False
+            command, env=environment, input=standard_input, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)} failed: {done.stderr[-2000:]}")
         return done.stdout
 
-    def procfile(self, name: str) -> list[str]:
-        """Return the arguments for `python` that start the Procfile's process of that name."""
-        lines = dict(line.split(": ", 1) for line in Path("Procfile").read_text(encoding="utf-8").splitlines() if line)
-        return ["-m", *lines[name].split()]
+    def put(self, kind: str, id_: str, document: Mapping[str, object]) -> None:
+        """Store the document of a partner or a campaign."""
+        self.command(kind, "put", id_, "-", standard_input=json.dumps(document))
 
-    def query(self, statement: LiteralString) -> Any:
-        """Return the one value that a query gives."""
-        with psycopg.connect(self.environment["VESTIBULE_DATABASE_URL"].replace("+psycopg", "")) as connection:
-            row = connection.execute(statement).fetchone()
+    def query(self, statement: LiteralString, *parameters: object) -> Any:
+        """Return the first value that a statement gives, committed; None if it gives none."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 
     @contextmanager
-    def process(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run `python ARGUMENTS` beside the benchmark, and end it by SIGTERM."""
-        command = [sys.executable, *arguments]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=self.environment, stdin=pipe, stdout=pipe, text=True) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
-                process.wait(_START_SECONDS)
+    def running(self, *workers: str, web: int = WEB_PROCESSES) -> Iterator[Running]:
+        """Run `web` web processes that share the port, and the named ones of the Procfile, all of them by default."""
+        with ExitStack() as stack:
+            pids = {role: [pid] for role, pid in self.servers.pids().items()}
+            for number in range(web):
+                admin_port = free_port()
+                options = ["--admin-port", str(admin_port), "--reuse-port"]
+                pid = self._start(stack, f"web-{number}", [sys.executable, "-m", "app", "web", *options])
+                pids.setdefault("web", []).append(pid)
+                wait_until_it_answers(f"http://127.0.0.1:{admin_port}/health/live")
+            for role in workers or WORKERS:
+                pids[role] = [self._start(stack, role, [sys.executable, "-m", *_procfile(role)])]
+            yield Running(pids)
+
+    def _start(self, stack: ExitStack, name: str, command: Sequence[str]) -> int:
+        return stack.enter_context(process(command, self.environment, self.servers.folder / f"{name}.log"))
 
 
-@contextmanager
-def installed(folder: Path, partner: Mapping[str, object]) -> Iterator[Installation]:
-    """Yield a migrated installation on a PostgreSQL of its own, with `partner` and a campaign of it."""
-    postgres = Postgres.start(folder / "postgres")
-    try:
-        installation = _environment(folder, postgres.create_database())
-        installation.command("-m", "app", "migrate")
-        campaign = {"partner_id": PARTNER_ID, "name": "Benchmark"}
-        for kind, id_, document in (("partner", PARTNER_ID, partner), ("campaign", CAMPAIGN_ID, campaign)):
-            installation.command("-m", "app", kind, "put", id_, "-", standard_input=json.dumps(document))
-        yield installation
-    finally:
-        postgres.stop()
-
-
-def wait_until_it_answers(url: str) -> None:
-    """Wait until `url` answers at all."""
-    deadline = monotonic() + _START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310 - a loopback URL of our own
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            if monotonic() > deadline:
-                raise
-            sleep(0.05)
-        else:
-            return
-
-
-def _environment(folder: Path, database_url: str) -> Installation:
-    port, admin_port = free_port(), free_port()
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")}
-    settings = {
-        "DATABASE_URL": database_url,
-        "DATA_DIR": str(folder / "data"),
+def install(servers: Servers, partner: Mapping[str, object], number: int, **settings: str) -> Installation:
+    """Return a migrated installation with `partner` and a campaign of it; `number` is its database of Redis."""
+    port = free_port()
+    ours = {
+        "DATABASE_URL": servers.postgres.create_database(),
+        "BROKER_URL": servers.redis_url(number),
+        "DATA_DIR": str(servers.folder / f"data-{number}"),
         "MASTER_KEYS": "0" * 64,
         "PORT": str(port),
-        "ADMIN_PORT": str(admin_port),
-        "LOG_LEVEL": "warning",
+        "PRIVATE_URL_CIDRS": "127.0.0.0/8",
+        **settings,
     }
-    return Installation({**ours, **{f"VESTIBULE_{name}": value for name, value in settings.items()}}, port, admin_port)
+    installation = Installation(servers, {f"VESTIBULE_{name}": value for name, value in ours.items()}, port)
+    installation.command("migrate")
+    installation.put("partner", PARTNER_ID, partner)
+    installation.put("campaign", CAMPAIGN_ID, {"partner_id": PARTNER_ID, "name": "Benchmark"})
+    return installation
+
+
+def _procfile(name: str) -> list[str]:
+    lines = dict(line.split(": ", 1) for line in Path("Procfile").read_text(encoding="utf-8").splitlines() if line)
+    return lines[name].split()

@@ -1,137 +1,105 @@
-"""A light HTTP/1.1 load client: keep-alive connections, one request in flight on each, prebuilt bytes.
+"""The load client: a process of its own, so that its cost can be told from the servers'.
 
-Runs as a process of its own (`python -m bench.load JOB RESULT`), so that its cost can be told from the server's.
-Reads a job from a JSON file: host, port, connections, and the requests as a list of texts; each is sent once. Writes a
-Result as JSON.
+`send` starts one (`python -m bench.load JOB RESULT`) and returns what came of it.
 """
 
-import asyncio
+import gc
 import json
+import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import cast
+from time import process_time
+from typing import Any
 
 import uvloop
 
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = b"content-length: "
+from bench.crowd import Crowd, Job, Record
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What is sent: `requests` are whole HTTP messages, each sent once over one of `connections`."""
+class Percentiles:
+    """Of latencies, in milliseconds; all 0 where there were none."""
 
-    host: str
-    port: int
-    connections: int
-    requests: Sequence[str]
+    p50: float
+    p99: float
+    highest: float
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a job: seconds in all, answers by status, percentiles of the latency in milliseconds, the bodies."""
+    """What came of a job: `late` are arrivals that the client itself began more than 10 ms late."""
 
     seconds: float
-    statuses: dict[str, int]
-    p50_ms: float
-    p99_ms: float
-    bodies: list[str]
+    arrived: int
+    late: int
+    statuses: Mapping[str, int]
+    accepted: int
+    ready: int
+    unfinished: int
+    accepted_ms: Percentiles
+    refused_ms: Percentiles
+    ready_ms: Percentiles
+    client_cpu_seconds: float
+
+    @property
+    def ready_per_second(self) -> float:
+        """Return the throughput of whole journeys."""
+        return self.ready / self.seconds
+
+    @property
+    def accepted_per_second(self) -> float:
+        """Return the throughput of first answers."""
+        return self.accepted / self.seconds
+
+    @property
+    def lost(self) -> int:
+        """Return how many were accepted and never read as ready."""
+        return self.accepted - self.ready
 
 
-class _Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the last one is whole."""
-
-    def __init__(self, requests: Iterator[bytes], record: "_Record", done: asyncio.Future[None]) -> None:
-        self._requests = requests
-        self._record = record
-        self._done = done
-        self._buffer = b""
-        self._sent_at = 0.0
-        self._transport: asyncio.WriteTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head_end = self._buffer.find(_HEAD_END)
-        if head_end < 0:
-            return
-        head = self._buffer[:head_end].lower()
-        start = head.find(_LENGTH) + len(_LENGTH)
-        length = int(head[start : start + 8].split(b"\r\n")[0])
-        body_start = head_end + len(_HEAD_END)
-        if len(self._buffer) < body_start + length:
-            return
-        self._record.add(head[9:12], perf_counter() - self._sent_at, self._buffer[body_start : body_start + length])
-        self._buffer = self._buffer[body_start + length :]
-        self._send()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        if not self._done.done():
-            self._record.add(b"lost", 0.0, b"")
-            self._done.set_result(None)
-
-    def begin(self) -> None:
-        """Send the first request: only when all connections stand, so that connecting is not measured."""
-        self._send()
-
-    def _send(self) -> None:
-        request = next(self._requests, None)
-        if self._transport is None or request is None:
-            self._finish()
-        else:
-            self._sent_at = perf_counter()
-            self._transport.write(request)
-
-    def _finish(self) -> None:
-        self._done.set_result(None)
-        if self._transport is not None:
-            self._transport.close()
+def send(job: Job) -> Result:
+    """Play `job` in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        job_path, result_path = Path(folder) / "job", Path(folder) / "result"
+        job_path.write_text(json.dumps(asdict(job)))
+        subprocess.run([sys.executable, "-m", "bench.load", str(job_path), str(result_path)], check=True)
+        told: dict[str, Any] = json.loads(result_path.read_text())
+    for name in ("accepted_ms", "refused_ms", "ready_ms"):
+        told[name] = Percentiles(**told[name])
+    return Result(**told)
 
 
-class _Record:
-    def __init__(self) -> None:
-        self.statuses: Counter[str] = Counter()
-        self.latencies: list[float] = []
-        self.bodies: list[bytes] = []
-
-    def add(self, status: bytes, latency: float, body: bytes) -> None:
-        self.statuses[status.decode("ascii")] += 1
-        self.latencies.append(latency)
-        self.bodies.append(body)
-
-
-async def run(job: Job) -> Result:
-    """Send all requests of `job` as fast as the answers come."""
-    record = _Record()
-    requests = iter([text.encode("ascii") for text in job.requests])
-    loop = asyncio.get_running_loop()
-    done: list[asyncio.Future[None]] = [loop.create_future() for _ in range(job.connections)]
-    connections = [
-        (await loop.create_connection(partial(_Connection, requests, record, future), job.host, job.port))[1]
-        for future in done
-    ]
-    began = perf_counter()
-    for connection in connections:
-        connection.begin()
-    await asyncio.gather(*done)
-    seconds = perf_counter() - began
-    ordered = sorted(record.latencies)
+def _result(record: Record) -> Result:
     return Result(
-        seconds,
+        max(record.ended_at - record.began_at, 1e-9),
+        record.arrived,
+        record.late,
         dict(record.statuses),
-        ordered[len(ordered) // 2] * 1000,
-        ordered[int(len(ordered) * 0.99)] * 1000,
-        [body.decode("utf-8") for body in record.bodies],
+        len(record.accepted_after),
+        len(record.ready_after),
+        record.unfinished,
+        _percentiles(record.accepted_after),
+        _percentiles(record.refused_after),
+        _percentiles(record.ready_after),
+        process_time(),
     )
 
 
+def _percentiles(seconds: Sequence[float]) -> Percentiles:
+    if not seconds:
+        return Percentiles(0.0, 0.0, 0.0)
+    ordered = sorted(seconds)
+    return Percentiles(*(ordered[min(int(len(ordered) * q), len(ordered) - 1)] * 1000 for q in (0.5, 0.99, 1.0)))
+
+
+async def _play(job: Job) -> Record:
+    return await Crowd(job).run()
+
+
 if __name__ == "__main__":
-    job, result = (Path(name) for name in sys.argv[1:])
-    result.write_text(json.dumps(asdict(uvloop.run(run(Job(**json.loads(job.read_text())))))))
+    gc.disable()  # a collection in the client would be counted as the servers' latency
+    job_file, result_file = (Path(name) for name in sys.argv[1:])
+    result_file.write_text(json.dumps(asdict(_result(uvloop.run(_play(Job(**json.loads(job_file.read_text()))))))))

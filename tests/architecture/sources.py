@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOT_OURS = frozenset({".git", ".hypothesis", ".venv", ".vestibule", "artefacts", "build", "results"})
+NOT_OURS = frozenset({".git", ".hypothesis", ".venv", ".vestibule", "artefacts", "build", "node_modules", "results"})
 
 
 def code_files() -> list[Path]:

@@ -39,7 +39,7 @@ def test_name_of_one_machine_is_found(text: str) -> None:
     assert OF_ONE_MACHINE.search(text)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "bench/peers/requirements.lock"])
 def test_lock_file_pins_every_package_by_version_and_hash(lock: str) -> None:
     entries = (ROOT / lock).read_text().replace("\\\n", " ").splitlines()
     packages = [entry for entry in entries if not entry.startswith("#")]

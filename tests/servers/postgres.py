@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 import psycopg
@@ -37,14 +38,15 @@ class Postgres:
     port: int
     _folder: Path
     _account: Account | None
+    _settings: Mapping[str, str | int]
     _process: OwnProcess
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @classmethod
-    def start(cls, folder: Path) -> Self:
+    def start(cls, folder: Path, settings: Mapping[str, str | int] = MappingProxyType({})) -> Self:
         """Make a database cluster in the (new) folder and serve it; the account it runs under must reach the folder.
 
-        Raises ServerMissing and ServerFailed.
+        `settings` add to SETTINGS or replace some of them. Raises ServerMissing and ServerFailed.
         """
         find_program(cls.PROGRAM, DEBIAN_FOLDERS)
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,8 +54,8 @@ class Postgres:
         if account:
             account.owns(folder)
         _initdb(folder, account)
-        port = free_port()
-        return cls(port, folder, account, _serve(folder, port, account))
+        all_settings = {**SETTINGS, **settings, "port": free_port()}
+        return cls(int(all_settings["port"]), folder, account, all_settings, _serve(folder, all_settings, account))
 
     @property
     def url(self) -> str:
@@ -87,7 +89,7 @@ class Postgres:
     def restart(self) -> None:
         """Stop where it runs, and serve the same data on the same port."""
         self.stop()
-        self._process = _serve(self._folder, self.port, self._account)
+        self._process = _serve(self._folder, self._settings, self._account)
 
     def pause(self) -> None:
         """Freeze every process of the server."""
@@ -120,11 +122,11 @@ def _initdb(folder: Path, account: Account | None) -> None:
         raise ServerFailed(f"initdb ended with status {finished.returncode}:\n{finished.stderr}")
 
 
-def _serve(folder: Path, port: int, account: Account | None) -> OwnProcess:
-    settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": port}.items()]
+def _serve(folder: Path, settings: Mapping[str, str | int], account: Account | None) -> OwnProcess:
+    switches = [f"--{name}={value}" for name, value in settings.items()]
     program = find_program(Postgres.PROGRAM, DEBIAN_FOLDERS)
-    process = OwnProcess.start([program, "-D", folder / "data", *settings], folder, {}, account)
-    process.wait_until(lambda: _answers(port))
+    process = OwnProcess.start([program, "-D", folder / "data", *switches], folder, {}, account)
+    process.wait_until(lambda: _answers(int(settings["port"])))
     return process
 
 

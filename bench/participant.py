@@ -1,0 +1,125 @@
+"""The participant: what a whole journey costs at saturation, how fast it is below it, what an overload does to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bench.cpu import spent_since
+from bench.crowd import Job
+from bench.figures import Figure
+from bench.floors import Floors
+from bench.installation import Installation, Running
+from bench.load import Result, send
+from bench.scale import Scale
+
+USERS: Final = 512
+"""Participants under way in the closed loop: enough to fill the batches, and no more."""
+_OPEN_SHARE: Final = 0.7
+_OVERLOAD: Final = 10
+_MOST_CONNECTIONS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Saturation:
+    """What the closed loop finds: the result, and the CPU seconds of each role meanwhile."""
+
+    result: Result
+    cpu: Mapping[str, float]
+
+    @property
+    def cpu_micros(self) -> float:
+        """Return the CPU microseconds of all roles for one participant."""
+        return sum(self.cpu.values()) / self.result.ready * 1e6
+
+    def micros_by_role(self) -> dict[str, float]:
+        """Return the CPU microseconds of each role for one participant."""
+        return {role: seconds / self.result.ready * 1e6 for role, seconds in self.cpu.items()}
+
+
+def saturate(running: Running, job: Job, warm_seconds: float) -> Saturation:
+    """Warm up, then play `job` as a closed loop; raise RuntimeError if a participant was lost."""
+    send(replace(job, seconds=warm_seconds))
+    before = running.cpu()
+    result = send(job)
+    spent = spent_since(before, running.cpu())
+    if result.lost or not result.ready:
+        raise RuntimeError(f"{result.lost} of {result.accepted} participants were lost: {result.statuses}")
+    return Saturation(result, spent)
+
+
+def cost_figures(saturation: Saturation, floors: Floors) -> list[Figure]:
+    """Return the figures of the closed loop."""
+    parts = [
+        Figure(f"CPU per participant: {role}", micros, "µs CPU") for role, micros in saturation.micros_by_role().items()
+    ]
+    return [
+        Figure("CPU per participant ÷ floor", saturation.cpu_micros / floors.participant, "ratio", 2.5, at_most=True),
+        Figure("CPU per participant", saturation.cpu_micros, "µs CPU"),
+        *parts,
+        Figure("participants per second", saturation.result.ready_per_second, "1/s"),
+        Figure("CPU of the load client, per participant (not counted)", _client_micros(saturation.result), "µs CPU"),
+    ]
+
+
+def open_loop(port: int, scale: Scale, job: Job, rate: float) -> Result:
+    """Let participants arrive at 70 % of `rate`, waiting for nothing."""
+    return send(
+        replace(
+            job,
+            port=port,
+            users=_MOST_CONNECTIONS,
+            rate=rate * _OPEN_SHARE,
+            warm_seconds=scale.warm_seconds,
+            seconds=scale.open_seconds,
+        )
+    )
+
+
+def latency_figures(result: Result) -> list[Figure]:
+    """Return the figures of the open loop."""
+    accepted, ready = result.accepted_ms, result.ready_ms
+    return [
+        Figure("POST 202, p50, at 70 % of saturation", accepted.p50, "ms"),
+        Figure("POST 202, p99, at 70 % of saturation", accepted.p99, "ms", 25, at_most=True),
+        Figure("POST → ready, p50, same load", ready.p50, "ms", 30, at_most=True),
+        Figure("POST → ready, p99, same load", ready.p99, "ms", 100, at_most=True),
+        Figure("same load: not 202, or lost", result.arrived - result.ready, "participants", 0, at_most=True),
+    ]
+
+
+def overload(installation: Installation, scale: Scale, job: Job, rate: float) -> Result:
+    """Let ten times as many arrive as are ever served."""
+    return send(
+        replace(
+            job,
+            port=installation.port,
+            users=_MOST_CONNECTIONS,
+            rate=rate * _OVERLOAD,
+            warm_seconds=0.5,
+            seconds=scale.overload_seconds,
+        )
+    )
+
+
+def overload_figures(result: Result, calm: Result) -> list[Figure]:
+    """Return the figures of the overload beside those of the calm before."""
+    others = result.arrived - result.accepted - result.statuses.get("429", 0)
+    return [
+        Figure(
+            "10-fold overload: p99 of the 202s ÷ p99 at 70 %",
+            result.accepted_ms.p99 / calm.accepted_ms.p99,
+            "ratio",
+            3,
+            at_most=True,
+        ),
+        Figure("10-fold overload: p99 of the 202s", result.accepted_ms.p99, "ms"),
+        Figure("10-fold overload: p99 of the 429s", result.refused_ms.p99, "ms"),
+        Figure("10-fold overload: answered 202", result.accepted, "participants"),
+        Figure("10-fold overload: answered 429", result.statuses.get("429", 0), "participants"),
+        Figure("10-fold overload: answered otherwise", others, "participants", 0, at_most=True),
+        Figure("10-fold overload: 202s lost", result.lost, "participants", 0, at_most=True),
+    ]
+
+
+def _client_micros(result: Result) -> float:
+    return result.client_cpu_seconds / result.ready * 1e6

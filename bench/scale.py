@@ -1,0 +1,62 @@
+"""How much is measured: a quick look that fits in three minutes, or the whole."""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Counts and durations of one run."""
+
+    verifications: int
+    floor_seconds: float
+    floor_batches: int
+    warm_seconds: float
+    saturation_seconds: float
+    peer_seconds: float
+    open_seconds: float
+    overload_seconds: float
+    stored_few: int
+    stored_many: int
+    crowd_few: int
+    crowd_many: int
+    partners: int
+    long_polls: int
+    fetch_seconds: float
+
+
+QUICK: Final = Scale(
+    verifications=2_000,
+    floor_seconds=1.5,
+    floor_batches=40,
+    warm_seconds=2.0,
+    saturation_seconds=5.0,
+    peer_seconds=4.0,
+    open_seconds=5.0,
+    overload_seconds=3.0,
+    stored_few=10_000,
+    stored_many=100_000,
+    crowd_few=2_000,
+    crowd_many=10_000,
+    partners=1_000,
+    long_polls=1_000,
+    fetch_seconds=4.0,
+)
+FULL: Final = Scale(
+    verifications=20_000,
+    floor_seconds=5.0,
+    floor_batches=400,
+    warm_seconds=5.0,
+    saturation_seconds=20.0,
+    peer_seconds=15.0,
+    open_seconds=30.0,
+    overload_seconds=10.0,
+    stored_few=10_000,
+    stored_many=1_000_000,
+    crowd_few=10_000,
+    crowd_many=int(os.environ.get("CROWD", "200000")),
+    partners=1_000,
+    long_polls=1_000,
+    fetch_seconds=15.0,
+)

@@ -1,0 +1,88 @@
+"""The sections of a run: each starts what it measures, and returns its figures."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from bench.crowd import Job
+from bench.figures import Figure
+from bench.floors import Floors, measure_floors
+from bench.installation import CAMPAIGN_ID, Installation, install
+from bench.participant import (
+    USERS,
+    Saturation,
+    cost_figures,
+    latency_figures,
+    open_loop,
+    overload,
+    overload_figures,
+    saturate,
+)
+from bench.rivals import INLINE, QUEUE, measure_peer, peers
+from bench.scale import Scale
+from bench.servers import Servers
+from bench.tokens import Signer, post_requests
+
+
+@dataclass(slots=True)
+class Bench:
+    """What the sections share; `saturation` is set by the first of them."""
+
+    servers: Servers
+    scale: Scale
+    signer: Signer
+    posts: list[str]
+    floors: Floors
+    saturation: Saturation | None = None
+    numbers: list[int] = field(default_factory=lambda: list(range(1, 16)))
+
+    @classmethod
+    def prepare(cls, servers: Servers, scale: Scale) -> Self:
+        """Make the tokens and measure the floors."""
+        signer = Signer.make()
+        posts = post_requests(signer.tokens(CAMPAIGN_ID), CAMPAIGN_ID)
+        return cls(servers, scale, signer, posts, measure_floors(servers, scale, signer, posts))
+
+    def install(self, **settings: str) -> Installation:
+        """Return a new installation whose partner signs with our key."""
+        signature = {"method": "public_key", "keys": [{"jwk": self.signer.public}], "algorithms": ["RS256"]}
+        return install(self.servers, {"name": "ACME", "signature": signature}, self.numbers.pop(0), **settings)
+
+    def job(self, port: int) -> Job:
+        """Return the closed loop of participants at `port`."""
+        return Job(port, self.posts, USERS, self.scale.saturation_seconds)
+
+
+def measure_participant(bench: Bench) -> list[Figure]:
+    """Measure cost, throughput, latency and overload of one installation."""
+    installation = bench.install()
+    job = bench.job(installation.port)
+    with installation.running() as running:
+        saturation = bench.saturation = saturate(running, job, bench.scale.warm_seconds)
+        rate = saturation.result.ready_per_second
+        calm = open_loop(installation.port, bench.scale, job, rate)
+        flooded = overload(installation, bench.scale, job, rate)
+    print(saturation.result, calm, flooded, sep="\n")
+    return [*cost_figures(saturation, bench.floors), *latency_figures(calm), *overload_figures(flooded, calm)]
+
+
+def measure_peers(bench: Bench) -> list[Figure]:
+    """Measure the peers, each beside the service."""
+    ours = bench.saturation
+    figures: list[Figure] = []
+    goals = {QUEUE.name: 10.0, INLINE.name: 4.0}
+    for peer in peers():
+        job = replace(bench.job(0), seconds=bench.scale.peer_seconds)
+        theirs = measure_peer(bench.servers, peer, bench.signer.public, job, bench.numbers.pop(0))
+        rate = theirs.result.ready_per_second
+        figures += [
+            Figure(f"peer {peer.name}: participants per second", rate, "1/s"),
+            Figure(f"peer {peer.name}: CPU per participant", theirs.cpu_micros, "µs CPU"),
+        ]
+        print(theirs.result, theirs.micros_by_role())
+        if ours is not None:
+            per_second = ours.result.ready_per_second / rate
+            figures += [
+                Figure(f"participants per second ÷ peer {peer.name}", per_second, "ratio", goals.get(peer.name)),
+                Figure(f"CPU per participant of peer {peer.name} ÷ ours", theirs.cpu_micros / ours.cpu_micros, "ratio"),
+            ]
+    return figures
