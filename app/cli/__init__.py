@@ -26,7 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "purge": "Delete what has expired.",
     "replay": "Try dead letters again: start, status, pause, resume, cancel.",
     "stats": "Show what waits where, and how each partner is.",
-    "token": "Make tokens for tests.",
+    "token": "Make tokens for tests, and inspect tokens.",
     "up": "Start everything here, with a demo partner and its campaign.",
     "web": "Serve the public and the management port.",
 }

@@ -1,7 +1,8 @@
 """How commands end: stable exit codes, so that scripts can tell what happened.
 
 0 ok · 1 failed on our side · 2 wrong usage (click's own) · 3 the settings are wrong · 4 there is no such thing ·
-5 refused: the document or request has mistakes · 6 the database cannot be reached
+5 refused: the document, request or token has mistakes · 6 the database cannot be reached ·
+7 not decided yet: the token waits for a key
 """
 
 from enum import IntEnum
@@ -31,6 +32,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     REFUSED = 5
     STORE_UNAVAILABLE = 6
+    UNDECIDED = 7
 
 
 def exit_code(error: VestibuleError) -> Exit:

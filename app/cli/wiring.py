@@ -42,6 +42,7 @@ class Wiring:
 
     settings: Settings
     database: Database
+    sealing: AesSealing
     clock: Clock
     documents: DocumentStore
     clients: ClientStore
@@ -90,6 +91,7 @@ def wire(settings: Settings) -> Wiring:
     return Wiring(
         settings=settings,
         database=database,
+        sealing=sealing,
         clock=clock,
         documents=documents,
         clients=SqlClients(database),
