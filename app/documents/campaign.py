@@ -9,7 +9,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from app.documents.fields import Document, Identifier, Language, Message, Name, Origin, Page, Variable, repeated
+from app.documents.fields import (
+    UNIQUE,
+    Document,
+    Identifier,
+    Language,
+    Message,
+    Name,
+    Origin,
+    Page,
+    Shown,
+    Variable,
+    Whole,
+    integral,
+    repeated,
+)
 from app.documents.mistakes import mistakes_in, refuse_if_any
 from app.domain.campaign import MAX_SESSION_TTL, Campaign, FormField, Mode, Screen
 from app.errors import Mistake, RequestInvalid
@@ -32,8 +46,9 @@ _AUTOCOMPLETE = frozenset({
 
 
 def _alias(sent: object) -> object:
-    is_number = isinstance(sent, int) and not isinstance(sent, bool) and abs(sent) < _MAX_ALIAS_DIGITS
-    return str(sent) if is_number else sent  # a token's campaignId is compared as text
+    number = integral(sent)
+    is_number = isinstance(number, int) and not isinstance(number, bool) and abs(number) < _MAX_ALIAS_DIGITS
+    return str(number) if is_number else sent  # a token's campaignId is compared as text
 
 
 def _autocomplete(value: str) -> str:
@@ -42,7 +57,8 @@ def _autocomplete(value: str) -> str:
     return value
 
 
-Alias = Annotated[Identifier, BeforeValidator(_alias)]
+Alias = Annotated[Identifier, BeforeValidator(_alias), Shown({"type": ["string", "integer"]}, is_sent_alone=True)]
+Autocomplete = Annotated[str, AfterValidator(_autocomplete), Shown({"enum": sorted(_AUTOCOMPLETE)})]
 Texts = Annotated[dict[Language, Name], Field(min_length=1, max_length=_MAX_ENTRIES)]
 
 
@@ -68,7 +84,7 @@ class FieldDocument(Document):
     name: Variable
     label: Texts
     type: Literal["text", "email", "tel", "url", "date", "number", "checkbox", "textarea"] = "text"
-    autocomplete: Annotated[str, AfterValidator(_autocomplete)] | None = None
+    autocomplete: Autocomplete | None = None
     required: bool = False
 
 
@@ -77,13 +93,13 @@ class CampaignDocument(Document):
 
     partner_id: Identifier
     name: Name
-    aliases: Annotated[list[Alias], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+    aliases: Annotated[list[Alias], Field(max_length=_MAX_ENTRIES), UNIQUE] = Field(default_factory=list)
     mode: Literal["required", "optional", "report_only"] = "required"
     single_use: bool = False
-    session_ttl_seconds: Annotated[int, Field(ge=1, le=_MAX_TTL_SECONDS)] = 86400
-    prefill_deadline_seconds: Annotated[int, Field(ge=1, le=300)] = 10
-    allowed_origins: Annotated[list[Origin], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
-    languages: Annotated[list[Language], Field(min_length=1, max_length=_MAX_ENTRIES)] = Field(
+    session_ttl_seconds: Annotated[Whole, Field(ge=1, le=_MAX_TTL_SECONDS)] = 86400
+    prefill_deadline_seconds: Annotated[Whole, Field(ge=1, le=300)] = 10
+    allowed_origins: Annotated[list[Origin], Field(max_length=_MAX_ENTRIES), UNIQUE] = Field(default_factory=list)
+    languages: Annotated[list[Language], Field(min_length=1, max_length=_MAX_ENTRIES), UNIQUE] = Field(
         default_factory=lambda: ["en"]
     )
     screens: Annotated[dict[Language, ScreensDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -26,6 +26,7 @@ _ORIGIN = re.compile(
     r"(?:(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
+_NAMED = re.compile(r"\(\?P<[a-z]+>")
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"]")
 _VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -45,9 +46,13 @@ class Document(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Adds to the JSON Schema of a type what its validator demands, or what replaces it for those who read it."""
+    """Adds to the JSON Schema of a type what its validator demands.
+
+    With `is_sent_alone` only to that of what is sent, which is stored in another form.
+    """
 
     members: Mapping[str, Any] = field(hash=False)
+    is_sent_alone: bool = False
 
     @classmethod
     def pattern(cls, pattern: str) -> "Shown":
@@ -55,7 +60,8 @@ class Shown:
         return cls({"pattern": f"^(?:{pattern})$"})
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(schema), **self.members}
+        is_silent = self.is_sent_alone and handler.mode == "serialization"
+        return handler(schema) if is_silent else {**handler(schema), **self.members}
 
 
 def _without_controls(value: str) -> str:
@@ -72,6 +78,12 @@ def _lines(value: str) -> str:
 
 def _plain(value: float) -> float:
     return int(value) if value.is_integer() else value  # 5 stays 5 in the answer
+
+
+def integral(sent: object) -> object:
+    """Return the whole number that `sent` is, or itself."""
+    # 60.0 is a whole number too, in JSON as in JSON Schema.
+    return int(sent) if isinstance(sent, float) and sent.is_integer() else sent
 
 
 def _language(value: str) -> str:
@@ -121,12 +133,31 @@ Name = Annotated[str, Field(min_length=1, max_length=200), *_PLAIN]
 Identifier = Annotated[str, Field(min_length=1, max_length=256), *_PLAIN]
 Issuer = Annotated[str, Field(min_length=1, max_length=1024), *_PLAIN]
 Message = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_lines), Shown.pattern(_LINES)]
-Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_plain)]
+Short = AfterValidator(_plain)
+Whole = Annotated[int, BeforeValidator(integral)]
 Language = Annotated[str, Field(max_length=35), AfterValidator(_language), Shown.pattern(_LANGUAGE.pattern)]
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment), Shown({"format": "date-time"})]
-Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin), Shown({"format": "uri"})]
-Page = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_page), Shown({"format": "uri"})]
+Origin = Annotated[
+    str,
+    Field(max_length=300),
+    AfterValidator(_origin),
+    Shown.pattern(_NAMED.sub("(?:", _ORIGIN.pattern)),  # JSON Schema knows no names of groups
+]
+Page = Annotated[
+    str,
+    Field(min_length=1, max_length=2048),
+    AfterValidator(_page),
+    Shown({"format": "uri", "pattern": "^https?://"}),
+]
 Variable = Annotated[str, AfterValidator(_variable), Shown.pattern(_VARIABLE.pattern)]
+
+
+UNIQUE = Shown({"uniqueItems": True})
+
+
+def said(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of objects that have a member of this name, and not null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def repeated(values: Sequence[Hashable]) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from app.documents.fields import Document, Identifier, Moment
+from app.documents.fields import Document, Identifier, Moment, said
 from app.documents.mistakes import SeveralMistakes
 from app.domain.partner import KeyMaterial
 from app.errors import Mistake
@@ -57,7 +57,10 @@ _SENTENCES: Mapping[str, str] = {
 class PublicKeyEntry(Document):
     """A public key as PEM or as JWK; `kid` is a remark, tokens are tried against every key."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=False)  # it is stored in one form
+    model_config = ConfigDict(
+        json_schema_serialization_defaults_required=False,  # it is stored in one form
+        json_schema_extra={"oneOf": [said("pem"), said("jwk")]},
+    )
 
     pem: Annotated[str, Field(min_length=1, max_length=64 * 1024)] | None = None
     jwk: dict[str, JsonValue] | None = None

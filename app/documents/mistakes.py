@@ -94,4 +94,8 @@ def _reason(kind: str, context: Mapping[str, object], cause: object) -> str:
         return str(cause)
     if kind == "string_too_short" and context["min_length"] == 1:
         return "This must not be empty."
-    return _REASONS.get(kind, _UNCLEAR).format(**context)
+    return _REASONS.get(kind, _UNCLEAR).format_map({name: _short(value) for name, value in context.items()})
+
+
+def _short(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,8 +1,8 @@
-"""The bodies of calls that order one thing: which key is to be revoked, which token is to be encrypted."""
+"""The bodies of calls that order one thing: which key is to be revoked, which token is to be encrypted or inspected."""
 
 from typing import Self, TypeVar
 
-from pydantic import ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from app.documents.fields import Document
 from app.documents.mistakes import mistakes_in, refuse_if_any
@@ -11,8 +11,15 @@ from app.errors import Mistake, RequestInvalid
 Order = TypeVar("Order", bound=Document)
 
 
+_WISHES = ("dry_run", "void")
+
+
 class RevocationOrder(Document):
     """Which key is to be revoked; see the fields."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"required": [*_WISHES], "properties": {wish: {"const": True} for wish in _WISHES}}}
+    )
 
     kid: str
     dry_run: bool = False
@@ -30,6 +37,15 @@ class EncryptionOrder(Document):
 
     token: str
     partner_id: str | None = None
+
+
+class InspectionOrder(Document):
+    """Which token is to be inspected, as if it came to which campaign of which partner."""
+
+    partner_id: str
+    campaign_id: str
+    token: str
+    dry_run_prefill: bool = False
 
 
 def parsed_order(kind: type[Order], body: object) -> Order:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from app.documents.fields import Document, Issuer, Name
+from app.documents.fields import Document, Issuer, Name, Whole
 from app.documents.mistakes import mistakes_in
 from app.documents.prefill import UNIONS as PREFILL_UNIONS
 from app.documents.prefill import PrefillDocument, prefill_config
@@ -30,8 +30,8 @@ class PartnerDocument(Document):
     signature: Signature
     encryption: Encryption | None = None
     require_exp: bool = True
-    leeway_seconds: Annotated[int, Field(ge=0, le=int(MAX_LEEWAY.total_seconds()))] = 60
-    max_age_seconds: Annotated[int, Field(ge=1, le=_YEAR_SECONDS)] | None = None
+    leeway_seconds: Annotated[Whole, Field(ge=0, le=int(MAX_LEEWAY.total_seconds()))] = 60
+    max_age_seconds: Annotated[Whole, Field(ge=1, le=_YEAR_SECONDS)] | None = None
     prefill: PrefillDocument | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.documents.fields import Document, Identifier, Number, Variable
+from app.documents.fields import Document, Identifier, Short, Shown, Variable, Whole
 from app.documents.mapping import MAX_EXPRESSION_CHARACTERS, MappingRefused, check_expression
 from app.documents.urls import OutsideTemplate
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
@@ -58,7 +58,7 @@ class StaticAuthorization(_From):
     """A credential of ours for that partner."""
 
     source: Literal["static"] = Field(alias="from")
-    secret: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_credential)]
+    secret: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_credential), Shown.pattern("[!-~]*")]
 
 
 class NoAuthorization(_From):
@@ -90,9 +90,9 @@ class PrefillDocument(Document):
     method: Literal["GET", "POST"] = "GET"
     authorization: AuthorizationDocument = Field(default_factory=_default_authorization)
     mapping: MappingDocument | None = None
-    timeout_seconds: Annotated[Number, Field(ge=0.1, le=30)] = 5
-    max_concurrency: Annotated[int, Field(ge=1, le=10000)] = 50
-    rate_per_second: Annotated[Number, Field(ge=0.01, le=100000)] | None = None
+    timeout_seconds: Annotated[float, Field(ge=0.1, le=30), Short] = 5
+    max_concurrency: Annotated[Whole, Field(ge=1, le=10000)] = 50
+    rate_per_second: Annotated[float, Field(ge=0.01, le=100000), Short] | None = None
 
 
 def prefill_config(document: Mapping[str, Any]) -> PrefillConfig:

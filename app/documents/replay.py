@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
-from app.documents.fields import Document, Identifier, Number, Shown
+from app.documents.fields import Document, Identifier, Short, Shown, said
 from app.documents.listing import DEFAULT_PAGE, NO_CURSOR, Limit, Window, decode_cursor, to_moment
 from app.documents.mistakes import mistakes_in
 from app.domain.dead_letter import LetterFilter
@@ -67,6 +67,8 @@ class LetterQuery(FilterDocument):
 class ReplayFilterDocument(FilterDocument):
     """The filter of a replay: it must say something."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [said(name) for name in FilterDocument.model_fields]})
+
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if all(value is None for value in self.members().values()):
@@ -78,7 +80,7 @@ class ReplayDocument(Document):
     """The body that asks for a replay."""
 
     filter: ReplayFilterDocument
-    rate_per_second: Annotated[Number, Field(ge=0.1, le=MAX_RATE)] = DEFAULT_RATE
+    rate_per_second: Annotated[float, Field(ge=0.1, le=MAX_RATE), Short] = DEFAULT_RATE
     force: bool = False
     dry_run: bool = False
 

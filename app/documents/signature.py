@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.documents.fields import Document, repeated
+from app.documents.fields import UNIQUE, Document, Shown, repeated
 from app.documents.keys import MAX_KEYS, EncryptionSecret, PublicKeyEntry, SharedSecret, SignatureSecret, key_material
 from app.documents.mistakes import refuse_if_any
 from app.documents.urls import OutsideAddress
@@ -17,6 +17,10 @@ UNIONS: Final[Mapping[tuple[str, ...], str]] = {("signature",): "method", ("encr
 """Where a document holds one of several forms, and the member that says which."""
 
 
+def _one_of(algorithms: frozenset[str]) -> Shown:
+    return Shown({"items": {"type": "string", "enum": sorted(algorithms)}})
+
+
 def _known(algorithm: str) -> str:
     if algorithm not in SIGNATURE_ALGORITHMS:
         raise ValueError(f"This must be one of {', '.join(sorted(SIGNATURE_ALGORITHMS))}.")
@@ -24,8 +28,10 @@ def _known(algorithm: str) -> str:
 
 
 Algorithms = Annotated[
-    list[Annotated[str, AfterValidator(_known)]], Field(min_length=1, max_length=len(SIGNATURE_ALGORITHMS))
+    list[Annotated[str, AfterValidator(_known)]], Field(min_length=1, max_length=len(SIGNATURE_ALGORITHMS)), UNIQUE
 ]
+Asymmetric = Annotated[Algorithms, _one_of(ASYMMETRIC_ALGORITHMS)]
+Symmetric = Annotated[Algorithms, _one_of(SYMMETRIC_ALGORITHMS)]
 
 
 class PublicKeySignature(Document):
@@ -33,7 +39,7 @@ class PublicKeySignature(Document):
 
     method: Literal["public_key"]
     keys: Annotated[list[PublicKeyEntry], Field(min_length=1, max_length=MAX_KEYS)]
-    algorithms: Algorithms
+    algorithms: Asymmetric
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -51,7 +57,7 @@ class SymmetricSignature(Document):
 
     method: Literal["symmetric"]
     keys: Annotated[list[SignatureSecret], Field(min_length=1, max_length=MAX_KEYS)]
-    algorithms: Algorithms
+    algorithms: Symmetric
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -73,7 +79,7 @@ class JwksSignature(Document):
 
     method: Literal["jwks"]
     jwks_url: OutsideAddress
-    algorithms: Algorithms
+    algorithms: Asymmetric
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from app.documents.fields import Shown
 from app.domain.outside import (
     MAX_TEMPLATE_CHARACTERS,
     OutboundPolicy,
@@ -55,5 +56,8 @@ def _template(url: str, info: ValidationInfo) -> str:
     return _checked(url, info, check_url_template)
 
 
-OutsideAddress = Annotated[str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_url)]
-OutsideTemplate = Annotated[str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_template)]
+_WEB = Shown.pattern("https?://.*")
+OutsideAddress = Annotated[str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_url), _WEB]
+OutsideTemplate = Annotated[
+    str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_template), _WEB
+]

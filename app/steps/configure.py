@@ -76,8 +76,10 @@ class ConfigureDocuments:
         stored = self.documents.find(kind, id_)
         if not (caller.sees(id_) if kind is DocumentKind.PARTNER else stored is None or _sees(caller, stored)):
             raise _unknown(kind)
-        if_version = _version_demanded(precondition, stored)
         document = self._parsed(kind, body, stored, caller)
+        if_version = _version_demanded(
+            precondition, stored
+        )  # what would be refused anyway is (RFC 9110 section 13.2.1)
         if if_version is None and (caller.partner_id is not None or holds_mask(kind, body)):
             # What may be seen was decided, and masked secrets were taken, from this version and from no other.
             if_version = 0 if stored is None else stored.version

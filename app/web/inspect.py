@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from app.documents.orders import InspectionOrder, parsed_order
 from app.domain.inspection import Inspection
 from app.domain.inspection_view import inspection_view
 from app.domain.prefill import PrefillCall
-from app.domain.scopes import Scope
-from app.errors import CampaignUnknown, Mistake, PartnerUnknown, RateLimited, RequestInvalid
+from app.errors import CampaignUnknown, PartnerUnknown, RateLimited
 from app.ports import Clock
 from app.steps.authorize import Caller
 from app.steps.configure import is_document_id
@@ -22,13 +21,12 @@ from app.steps.rehearse import Rehearsal, RehearsePrefill, rehearsal_view
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
 from app.web.limits import TokenBuckets
+from app.web.openapi.inspect import INSPECT_TOKEN
+from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
-INSPECT_PATH: Final = "/v1/inspect"
-DRY_RUN: Final = "dry_run_prefill"
 _MAX_BODY_BYTES: Final = 64 * 1024
 """So that a token which is too large is told so by a check."""
-_TEXTS: Final = ("partner_id", "campaign_id", "token")
 
 
 def inspection_buckets() -> TokenBuckets:
@@ -47,18 +45,18 @@ class InspectionCalls:
     buckets: TokenBuckets = field(default_factory=inspection_buckets)
     patience_seconds: float = PATIENCE_SECONDS
 
-    def routes(self, guard: BearerGuard) -> list[web.RouteDef]:
-        """Return the routes by method and pattern."""
-        return [web.post(INSPECT_PATH, guard.requires(Scope.TOKENS_INSPECT, self.inspect))]
+    def routes(self, guard: BearerGuard) -> list[OperationRoute]:
+        """Return the routes."""
+        return [guard.serves(INSPECT_TOKEN, self.inspect)]
 
     async def inspect(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with every check and the verdict."""
         wait = self.buckets.take(caller.client_id, time.monotonic())
         if wait:
             raise RateLimited("This client inspects too many tokens.", retry_after_seconds=wait)
-        asked, is_dry_run = _asked(await read_json(request, _MAX_BODY_BYTES))
-        inspection = await self._patiently(asked, caller)
-        rehearsal = await self._rehearsed(inspection) if is_dry_run else None
+        order = parsed_order(InspectionOrder, await read_json(request, _MAX_BODY_BYTES))
+        inspection = await self._patiently(_asked(order), caller)
+        rehearsal = await self._rehearsed(inspection) if order.dry_run_prefill else None
         shown = None if rehearsal is None else rehearsal_view(rehearsal)
         return json_response({**inspection_view(inspection, self.clock.now()), "dry_run": shown})
 
@@ -76,23 +74,9 @@ class InspectionCalls:
         return await self.rehearse(planned) if isinstance(planned, PrefillCall) else planned
 
 
-def _asked(body: Mapping[str, object]) -> tuple[Asked, bool]:
-    known = {*_TEXTS, DRY_RUN}
-    mistakes = [Mistake(name, "There is no member of this name.") for name in body if name not in known]
-    texts = {}
-    for name in _TEXTS:
-        value = body.get(name)
-        if isinstance(value, str):
-            texts[name] = value
-        else:
-            mistakes.append(Mistake(name, "This must be text." if name in body else "This member is required."))
-    dry_run = body.get(DRY_RUN, False)
-    if not isinstance(dry_run, bool):
-        mistakes.append(Mistake(DRY_RUN, "This must be true or false."))
-    if mistakes:
-        raise RequestInvalid(tuple(mistakes))
-    if not is_document_id(texts["partner_id"]):
+def _asked(order: InspectionOrder) -> Asked:
+    if not is_document_id(order.partner_id):
         raise PartnerUnknown
-    if not is_document_id(texts["campaign_id"]):
+    if not is_document_id(order.campaign_id):
         raise CampaignUnknown
-    return Asked(**texts), dry_run is True
+    return Asked(order.partner_id, order.campaign_id, order.token)

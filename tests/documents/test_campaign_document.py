@@ -59,7 +59,7 @@ def test_campaign_document_with_the_least_is_filled_with_every_default() -> None
             campaign_body(session_ttl_seconds=0), {"session_ttl_seconds": "This must be at least 1."}, id="ttl"
         ),
         pytest.param(
-            campaign_body(session_ttl_seconds=60.0), {"session_ttl_seconds": "This must be a whole number."}, id="float"
+            campaign_body(session_ttl_seconds=60.5), {"session_ttl_seconds": "This must be a whole number."}, id="float"
         ),
         pytest.param(
             campaign_body(prefill_deadline_seconds=301),

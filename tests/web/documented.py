@@ -1,6 +1,7 @@
 """The document of the interface, as the composed process makes it, and what conforms to it."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,11 @@ class Described:
     content: Mapping[str, Any]
 
     @property
+    def pattern(self) -> re.Pattern[str]:
+        """Return what the path of a call to it looks like."""
+        return re.compile("".join(r"[^/]+" if part.startswith("{") else re.escape(part) for part in _parts(self.path)))
+
+    @property
     def place(self) -> tuple[str, ...]:
         """Return the steps that lead to it."""
         return "paths", self.path, self.method.lower()
@@ -69,6 +75,15 @@ class Documented:
             for method, content in item.items():
                 yield Described(method.upper(), path, content)
 
+    def resolve(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what `found` refers to, or itself."""
+        target: Mapping[str, Any] = self.document
+        if "$ref" not in found:
+            return found
+        for step in found["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return target
+
     def mistakes(self, value: object, *steps: str) -> list[str]:
         """Return what is wrong with `value` by the schema that stands at `steps`."""
         pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
@@ -76,3 +91,7 @@ class Documented:
         schema = {"$ref": f"{_ROOT}#{pointer}"}
         validator = Draft202012Validator(schema, registry=self._registry, format_checker=formats)
         return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]
+
+
+def _parts(path: str) -> list[str]:
+    return re.split(r"(\{[a-z_]+\})", path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestServer
 
 from app.adapters.digests import KeyedDigests
 from app.domain.keyset import KeysetPolicy
@@ -71,13 +71,14 @@ from tests.fakes import (
     MemorySessions,
     RecordingHints,
 )
+from tests.web.conforming import ConformingClient
 
 BASE = "https://vestibule.example"
 SECRET = "a-client-secret-of-some-length"
 DIGESTS = KeyedDigests(b"digest-secret")
 _HASH = hash_secret(SECRET)
 
-Http = TestClient[web.Request, web.Application]
+Http = ConformingClient
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class Management:
         """Serve until the block ends."""
         EnsureSecrets(self.secrets, self.clock)()
         threads = StoreThreads(2, 10, lambda: None)
-        async with TestClient(TestServer(self._application(threads))) as http:
+        async with ConformingClient(TestServer(self._application(threads))) as http:
             self.http = http
             yield self
         await threads.close()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 from aiohttp import ClientResponse, CookieJar, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestServer
 
 from app.domain.campaign import Campaign, FormField, Screen
 from app.domain.participation import ALLOWED, NO_TICKET, Ticket, Verdict
@@ -29,6 +29,7 @@ from app.web.participants import Participants
 from app.web.session_cookie import NAME, SessionCookies
 from app.web.store_threads import StoreThreads
 from tests.fakes import MemoryLedger
+from tests.web.conforming import ConformingClient
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 SESSION_ID = "ses_0123456789abcdefghijklmnop"
@@ -120,7 +121,7 @@ class Page(HTMLParser):
 
 
 @asynccontextmanager
-async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[ConformingClient]:
     threads = StoreThreads(2, 5, probe=lambda: None)
     limits = BatchLimits(rows=8, wait_seconds=0, queue=64)
     cache = CampaignCache(stand)
@@ -145,7 +146,7 @@ async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[TestCl
     )
     app = web.Application(middlewares=[request_middleware(lambda *_: None, page_policies(pages))])
     app.add_routes(page_routes(pages, assets))
-    async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
+    async with ConformingClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
         yield client
     participants.polls.close()
     await threads.close()

@@ -23,6 +23,7 @@ from app.web.sessions import SessionRoutes
 from app.web.sites import Site, Sites
 from tests.builders import NOW, campaign
 from tests.fakes import FixedClock, MemoryConfiguration, MemoryLedger, MemorySessions, RecordingHints
+from tests.web.conforming import check_answer
 
 ORIGIN = "https://www.acme.example"
 OWN_ORIGIN = "https://vestibule.example"
@@ -97,6 +98,7 @@ class Stage:
     async def ask(self, method: str, path: str, **options: Any) -> "Answer":
         """Send a request and return its answer, the body parsed if it is JSON."""
         async with self.client.request(method, self.url + path, **options) as response:
+            check_answer(method, response.url.raw_path, response.status, response.headers, await response.read())
             is_json = "json" in response.content_type
             body = await response.json(content_type=None) if is_json else await response.text()
             return Answer(response.status, body, response.headers.copy())

@@ -80,6 +80,10 @@ class _Plain(GenerateJsonSchema):
         del schema
         return False
 
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        shown = super().dict_schema(schema)
+        return {**shown, "additionalProperties": False} if "patternProperties" in shown else shown
+
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
         return None if schema["type"] == "function-wrap" else super().ser_schema(schema)
 

@@ -32,6 +32,7 @@ class Tag(StrEnum):
     CAMPAIGNS = "Campaigns"
     KEY_SETS = "Key sets"
     ENCRYPTION = "Encryption"
+    INSPECTOR = "Inspector"
     DELIVERY = "Delivery"
     AUDIT = "Audit"
     REFERENCE = "Reference"

@@ -8,7 +8,6 @@ from pydantic import Field
 from app import errors, play_errors
 from app.domain.prefill import PrefillSource, PrefillStatus
 from app.domain.session import TokenStatus
-from app.domain.shape import MAX_TOKEN_BYTES
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from app.web.openapi import parameters
 from app.web.openapi.operation import JSON, Content, Operation, Parameter, Security, Tag, json_answer
@@ -103,6 +102,8 @@ PREFILL_EXAMPLE: Final[dict[str, Any]] = {
     "optin": {"newsletter": "1"},
     "warnings": [],
 }
+_COMPACT: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4}"
+"""JWS or JWE compact serialization (RFC 7515, RFC 7516), of at most 16 KiB."""
 _TOKEN_BODY: Final = {
     "type": "object",
     "properties": {"token": {"type": "string", "description": "The secure token: a compact JWS or JWE."}},
@@ -154,7 +155,7 @@ OPEN_SESSION: Final = Operation(
     parameters=(parameters.CAMPAIGN_ID, _IDEMPOTENCY_KEY),
     body={
         JSON: Content(_TOKEN_BODY, {"token": {"token": parameters.JWS}, "anonymous": {}}),
-        JWT: Content({"type": "string", "maxLength": MAX_TOKEN_BYTES}, {"token": parameters.JWS}),
+        JWT: Content({"type": "string", "pattern": parameters.whole(_COMPACT)}, {"token": parameters.JWS}),
     },
     answers=(json_answer(202, "The session is committed.", OpenedShape, _OPENED, {"Location": parameters.LOCATION}),),
     errors=(
