@@ -56,8 +56,12 @@ class BearerGuard:
         bearer = _BEARER.fullmatch(sent[0]) if len(sent) == 1 else None
         if bearer is None:
             raise BearerRefused("The Authorization header must hold one bearer token.")
+        # Of a busy caller a thread and a signature are spent once a second, not at each call.
+        caller = self.authorize.recall(bearer[1]) or await self._judge(bearer[1])
+        return replace(caller, request_id=request[REQUEST_ID])
+
+    async def _judge(self, bearer: str) -> Caller:
         try:
-            caller = await self.threads.call(partial(self.authorize, bearer[1]))
+            return await self.threads.call(partial(self.authorize, bearer))
         except Unauthenticated as error:
             raise BearerRefused(error.detail) from None
-        return replace(caller, request_id=request[REQUEST_ID])

@@ -195,6 +195,27 @@ def test_client_is_looked_up_once_a_second_and_no_more(world: World) -> None:
     assert authorize(bearer).client_id == "ci"
 
 
+def test_bearer_that_expires_within_the_second_is_refused_all_the_same(world: World) -> None:
+    world.with_client()
+    authorize, bearer = world.authorize(), world.forged(exp=NOW.timestamp() + 0.5)
+    authorize(bearer)
+
+    world.clock.advance(0.5)
+
+    with pytest.raises(Unauthenticated):
+        authorize(bearer)
+
+
+def test_bearer_is_recalled_only_as_the_text_that_was_judged(world: World) -> None:
+    world.with_client()
+    authorize, bearer = world.authorize(), world.issue().access_token
+    before = authorize.recall(bearer)
+
+    caller = authorize(bearer)
+
+    assert (before, authorize.recall(bearer), authorize.recall(f"{bearer[:-1]}\ud800")) == (None, caller, None)
+
+
 def test_scope_taken_from_a_client_is_gone_from_its_tokens(world: World) -> None:
     world.with_client()
     bearer = world.issue().access_token
