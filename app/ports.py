@@ -77,6 +77,14 @@ class SessionReads(Protocol):
         ...
 
 
+class ReadRecord(Protocol):
+    """Remembers which sessions their participants have seen."""
+
+    def mark_read(self, ids: Sequence[str], now: datetime) -> None:
+        """Note that these were shown, unless that is noted; one that is being written just now is passed over."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Which due rows are taken: of `stage`, at most `limit`, leased until `lease_until`.

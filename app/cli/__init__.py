@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "participant": "Delete what a participant left behind.",
     "purge": "Delete what has expired.",
     "replay": "Try dead letters again: start, status, pause, resume, cancel.",
+    "session": "Show what happened to a session.",
     "stats": "Show what waits where, and how each partner is.",
     "token": "Make tokens for tests, and inspect tokens.",
     "up": "Start everything here, with a demo partner and its campaign.",

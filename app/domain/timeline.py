@@ -1,7 +1,4 @@
-"""What happened to one session, and when: its events in the order in which they happened; nothing of a person.
-
-That somebody read a session leaves no trace: a read writes nothing.
-"""
+"""What happened to one session, and when: its events in the order in which they happened; nothing of a person."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +23,10 @@ class PastAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SessionHistory:
-    """What is known of a session's past; `settled_at` is when it last came into a terminal stage."""
+    """What is known of a session's past.
+
+    `settled_at` is when it last came into a terminal stage, `read_at` when its participant was first shown it settled.
+    """
 
     session_id: str
     partner_id: str
@@ -41,6 +41,7 @@ class SessionHistory:
     replayed_at: datetime | None
     replay_id: str | None
     settled_at: datetime | None
+    read_at: datetime | None
     attempts: Sequence[PastAttempt]
 
 
@@ -62,6 +63,8 @@ def _events(history: SessionHistory) -> Iterator[tuple[datetime, dict[str, objec
         yield history.replayed_at, {"event": "replayed", "replay_id": history.replay_id}
     if history.settled_at is not None:
         yield history.settled_at, {"event": "saved", "stage": history.stage, "error_class": history.error_class}
+    if history.read_at is not None:
+        yield history.read_at, {"event": "read"}
 
 
 def _attempted(attempt: PastAttempt) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.ports import Clock, ConfigurationSource, Hints, ParticipationLedger, SessionIntake, SessionReads
+from app.ports import Clock, ConfigurationSource, Hints, ParticipationLedger, ReadRecord, SessionIntake, SessionReads
 from app.steps.accept import AcceptTokens
 from app.steps.participate import RecordParticipation
 from app.steps.read import ReadSessions, Visit
@@ -16,6 +16,7 @@ from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
 from app.web.metrics import WebMetrics
 from app.web.participants import Participants, SessionKeys
+from app.web.read_marks import ReadMarks
 from app.web.store_threads import StoreThreads
 
 MAX_READS: Final = 16_384
@@ -29,6 +30,7 @@ class IngressStores:
 
     intake: SessionIntake
     reads: SessionReads
+    read_record: ReadRecord
     ledger: ParticipationLedger
     configuration: ConfigurationSource
     hints: Hints
@@ -63,6 +65,7 @@ class Ingress:
         await self.participants.intake.drain()
         await self.participants.reads.drain()
         await self.participants.lookups.drain()
+        await self.participants.marks.close()
         await self.threads.close()
 
 
@@ -83,7 +86,10 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     metrics.watch("long_polls", lambda: polls.waiting)
     metrics.watch("store_down", lambda: threads.is_down)
     record = RecordParticipation(stores.ledger, stores.clock)
-    participants = Participants(campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads)
+    marks = ReadMarks(lambda ids: stores.read_record.mark_read(ids, stores.clock.now()), threads)
+    participants = Participants(
+        campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
+    )
     return Ingress(participants, campaigns, threads)
 
 

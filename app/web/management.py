@@ -1,6 +1,6 @@
 """Wires the management calls of the web process by plain constructor calls; what they share is handed in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -72,7 +72,10 @@ from app.web.store_threads import StoreThreads
 
 @dataclass(frozen=True, slots=True)
 class SharedParts:
-    """What the management calls share with the rest of the process; `forget_campaigns` drops what it has cached."""
+    """What the management calls share with the rest of the process; `forget_campaigns` drops what it has cached.
+
+    `flush_reads` returns when the store knows of all sessions that this process has shown.
+    """
 
     database: Database
     sealing: AesSealing
@@ -83,6 +86,7 @@ class SharedParts:
     hints: Hints
     clock: Clock
     forget_campaigns: Callable[[], None]
+    flush_reads: Callable[[], Awaitable[None]]
 
 
 class ManagementWiring:
@@ -183,6 +187,7 @@ class ManagementWiring:
             SteerReplays(replays, audit, clock),
             TellTimeline(records),
             shared.threads,
+            shared.flush_reads,
         )
 
     def _keyset_calls(self) -> KeysetCalls:

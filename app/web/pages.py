@@ -16,7 +16,7 @@ from app.domain.prefill import PrefillStatus
 from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
 from app.play_errors import LimitReached, NotEligible, NotSettled, PlayRefused
 from app.reasons import ParticipationReason
-from app.steps.read import Visit, show
+from app.steps.read import Visit
 from app.web.assets import Assets
 from app.web.bodies import json_response
 from app.web.languages import preferred_languages
@@ -163,7 +163,7 @@ class CampaignPages:
             return None
         try:
             visit = await self.participants.wait(visit, seconds)
-            shown = show(visit, self.participants.clock.now(), preferred_languages(request))
+            shown = self.participants.show(visit, preferred_languages(request))
         except (SessionUnknown, SessionExpired):
             return None
         return _View.of(shown, campaign)

@@ -5,6 +5,7 @@ All but playing goes through the batches; a session's key is checked before anyt
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,10 +17,11 @@ from app.errors import CampaignUnknown, SessionExpired, SessionUnknown
 from app.ports import Clock, TakenIn
 from app.steps.accept import Arrival, admit
 from app.steps.participate import RecordParticipation
-from app.steps.read import Visit
+from app.steps.read import Visit, show
 from app.web.batching import Batcher
 from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
+from app.web.read_marks import ReadMarks
 from app.web.store_threads import StoreThreads
 
 _RECHECK_SECONDS = 0.5
@@ -54,6 +56,7 @@ class Participants:
     clock: Clock
     record: RecordParticipation
     threads: StoreThreads
+    marks: ReadMarks
 
     async def find_campaign(self, campaign_id: str) -> Campaign:
         """Return the campaign as it was at most a second ago; raise CampaignUnknown."""
@@ -99,6 +102,14 @@ class Participants:
                 return replace(visit, session=session)
             visit = await self._looked_again(visit)
         return visit
+
+    def show(self, visit: Visit, languages: Sequence[str]) -> dict[str, object]:
+        """Return what the participant is told, and note that it was once it is settled; raise SessionExpired."""
+        now = self.clock.now()
+        shown = show(visit, now, languages)
+        if is_settled(visit.session, now):
+            self.marks.note(visit.session.id)
+        return shown
 
     async def play(self, visit: Visit, idempotency_key: str | None = None) -> Played:
         """Return the participation that stands recorded; raise what RecordParticipation raises."""

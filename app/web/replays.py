@@ -6,6 +6,7 @@ Thin: reads the request, calls the step in a thread, writes the answer. How each
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -42,7 +43,7 @@ _ID = re.compile(r"[a-z0-9_]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class ReplayCalls:
-    """The calls, on the steps behind them."""
+    """The calls, on the steps behind them; `flush_reads` lets the timelines know of the reads that this process saw."""
 
     letters: ListDeadLetters
     letter: ReadDeadLetter
@@ -50,6 +51,7 @@ class ReplayCalls:
     steering: SteerReplays
     timeline: TellTimeline
     threads: StoreThreads
+    flush_reads: Callable[[], Awaitable[None]]
 
     def routes(self, guard: BearerGuard) -> list[OperationRoute]:
         """Return the routes."""
@@ -92,6 +94,7 @@ class ReplayCalls:
 
     async def tell(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with the timeline of a session."""
+        await self.flush_reads()
         events = await self.threads.call(partial(self.timeline, _session_id(request), caller))
         return json_response({"events": events})
 

@@ -127,9 +127,11 @@ class _Wiring:
         return WebProcess(Sites(sites, settings.web_grace_seconds), self.ingress, self.hints, self.database)
 
     def _stores(self) -> IngressStores:
+        reads = SqlSessionReads(self.database, self.sealing)
         return IngressStores(
             intake=SqlSessionIntake(self.database, self.sealing),
-            reads=SqlSessionReads(self.database, self.sealing),
+            reads=reads,
+            read_record=reads,
             ledger=SqlParticipationLedger(self.database),
             configuration=self.configuration,
             hints=self.hints,
@@ -177,6 +179,7 @@ class _Wiring:
             self.hints,
             self.clock,
             self.ingress.campaigns.invalidate,
+            self.ingress.participants.marks.flush,
         )
         outbound = OutboundPolicy(settings.private_url_cidrs)
         open_http = partial(SafeHttp, outbound, f"vestibule/{version('vestibule')}", ca_file=settings.ca_file)

@@ -22,7 +22,6 @@ from app.errors import (
     RequestInvalid,
     TokenTooLarge,
 )
-from app.steps.read import show
 from app.web.bodies import JSON, json_response, media_type, parse_json, read_body
 from app.web.cors import allow_any_origin, check_origin, preflight_response
 from app.web.languages import preferred_languages
@@ -96,7 +95,7 @@ class SessionRoutes:
         if seconds:
             visit = await self.participants.wait(visit, seconds)
         languages = preferred_languages(request)
-        return json_response(show(visit, self.participants.clock.now(), languages))
+        return json_response(self.participants.show(visit, languages))
 
     async def play(self, request: web.Request) -> web.Response:
         """Record a participation for whoever holds the session's key; answer 201 once it is committed."""

@@ -53,6 +53,7 @@ from app.ports import (
     KeysetStore,
     Leases,
     ParticipationLedger,
+    ReadRecord,
     Sealing,
     SessionIntake,
     SessionQueue,
@@ -89,6 +90,7 @@ class Stores:
 
     intake: SessionIntake
     reads: SessionReads
+    read_record: ReadRecord
     queue: SessionQueue
     fetches: FetchQueue
     health: HealthStore
@@ -126,6 +128,7 @@ def memory_stores(retention: Retention = KEPT) -> Stores:
     return Stores(
         intake=sessions,
         reads=sessions,
+        read_record=sessions,
         queue=sessions,
         fetches=MemoryFetchQueue(sessions),
         health=MemoryPartnerHealth(sessions.healths),
@@ -160,6 +163,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retent
     return Stores(
         intake=SqlSessionIntake(database, sealing),
         reads=SqlSessionReads(database, sealing),
+        read_record=SqlSessionReads(database, sealing),
         queue=SqlSessionQueue(database, sealing),
         fetches=SqlFetchQueue(database, sealing),
         health=SqlPartnerHealth(database),

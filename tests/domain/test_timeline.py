@@ -24,6 +24,7 @@ def history(**changes: Any) -> SessionHistory:
         "replayed_at": None,
         "replay_id": None,
         "settled_at": None,
+        "read_at": None,
         "attempts": (),
     }
     return SessionHistory(**{**past, **changes})
@@ -41,6 +42,7 @@ def test_timeline_of_a_replayed_session_is_in_the_order_of_time() -> None:
         replayed_at=NOW + 3 * SECOND,
         replay_id="rpl_1",
         settled_at=NOW + 5 * SECOND,
+        read_at=NOW + 6 * SECOND,
         attempts=(
             PastAttempt(1, NOW + 2 * SECOND, SECOND / 8, PrefillReason.HTTP_5XX, 503),
             PastAttempt(1, NOW + 4 * SECOND, SECOND / 16, None, 200),
@@ -68,4 +70,5 @@ def test_timeline_of_a_replayed_session_is_in_the_order_of_time() -> None:
             "duration_ms": 62.5,
         },
         {"at": "2027-03-01T12:00:05.123Z", "event": "saved", "stage": "done", "error_class": None},
+        {"at": "2027-03-01T12:00:06.123Z", "event": "read"},
     ]

@@ -49,6 +49,7 @@ class MemoryReplays:
             row.replayed_at,
             row.replay_id,
             row.settled_at,
+            row.read_at,
             tuple(
                 PastAttempt(made.number, made.started_at, made.duration, made.error_class, made.status)
                 for made in self.sessions.attempts

@@ -49,6 +49,7 @@ class MemorySession:
     verified_at: datetime | None = None
     replay_id: str | None = None
     replayed_at: datetime | None = None
+    read_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether there is work to do and nobody does it."""
@@ -83,6 +84,11 @@ class MemorySessions:
 
     def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
         return {id_: session for id_, session in self.load(ids).items() if session.stage in _TERMINAL}
+
+    def mark_read(self, ids: Sequence[str], now: datetime) -> None:
+        for id_ in ids:
+            if id_ in self.rows:
+                self.rows[id_].read_at = self.rows[id_].read_at or now
 
     def claim(self, claim: Claim) -> Sequence[ClaimedSession]:
         with self._lock:

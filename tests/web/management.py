@@ -99,6 +99,7 @@ class Management:
     key_pairs: MemoryKeyPairs = field(default_factory=MemoryKeyPairs)
     keyring: Keyring = field(default_factory=Keyring)
     patience_seconds: float = 0.0
+    flushes: int = 0
     buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=0.001, burst=20))
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     digests: KeyedDigests = field(default_factory=lambda: KeyedDigests(b"d" * 32))
@@ -120,6 +121,10 @@ class Management:
             self.http = http
             yield self
         await threads.close()
+
+    async def flush_reads(self) -> None:
+        """Note that somebody asked for it."""
+        self.flushes += 1
 
     def with_client(self, id_: str, *scopes: str, partner_id: str | None = None) -> None:
         """Store a client with these scopes."""
@@ -216,4 +221,5 @@ class Management:
             SteerReplays(self.replays, self.audit, self.clock),
             TellTimeline(self.replays),
             threads,
+            self.flush_reads,
         )

@@ -26,6 +26,7 @@ from app.web.middleware import request_middleware
 from app.web.page_templates import PageTemplates
 from app.web.pages import CampaignPages, page_policies, page_routes
 from app.web.participants import Participants
+from app.web.read_marks import ReadMarks
 from app.web.session_cookie import NAME, SessionCookies
 from app.web.store_threads import StoreThreads
 from tests.fakes import MemoryLedger
@@ -135,6 +136,7 @@ async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[Confor
         clock=FixedClock(),
         record=RecordParticipation(stand.ledger, FixedClock()),
         threads=threads,
+        marks=ReadMarks(lambda _: None, threads),
     )
 
     async def find_partner_name(_: str) -> str:

@@ -124,7 +124,7 @@ async def staged(
     clock.at = NOW.replace(microsecond=0)
     configuration = MemoryConfiguration.of(campaign(**{"allowed_origins": (ORIGIN,), **campaign_changes}))
     ledger = MemoryLedger()
-    stores = IngressStores(store, store, ledger, configuration, hints, clock, TEST_KEYS, store.probe)
+    stores = IngressStores(store, store, store.sessions, ledger, configuration, hints, clock, TEST_KEYS, store.probe)
     limits = limits or IngressLimits(commit_wait_seconds=0)
     ingress = build_ingress(stores, limits, metrics)
     routes = [

@@ -174,3 +174,19 @@ async def test_read_after_its_campaign_was_deleted_answers_404() -> None:
         stage.configuration.campaigns["other"] = replace(stage.configuration.campaigns.pop("945645"), id="other")
 
         assert (await stage.read(SESSION_ID)).status == 404
+
+
+async def test_read_is_noted_when_the_session_is_settled_and_not_before() -> None:
+    async with staged() as stage:
+        _take_in(stage)
+        row = stage.store.sessions.rows[SESSION_ID]
+
+        await stage.read(SESSION_ID)
+        await stage.ingress.participants.marks.flush()
+        before = row.read_at
+        _settle(stage)
+        stage.clock.advance(5)
+        await stage.read(SESSION_ID)
+        await stage.ingress.participants.marks.flush()
+
+        assert (before, row.read_at) == (None, stage.clock.now())

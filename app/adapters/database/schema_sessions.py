@@ -27,7 +27,7 @@ class SessionRow(Base):
 
     `due_at` is set while there is work to do, `lease_token` while somebody does it. The status columns repeat what the
     sealed result says, and `bearer_expires_at` what the sealed request says, for counting: they name nobody.
-    `replay_id` is the replay that last took the session up, from `dead`.
+    `replay_id` is the replay that last took the session up, from `dead`. `read_at` is when it was first shown settled.
     """
 
     __tablename__ = "sessions"
@@ -79,6 +79,7 @@ class SessionRow(Base):
     bearer_expires_at: Mapped[datetime | None]
     replay_id: Mapped[str | None]
     replayed_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
 
 
 class AttemptRow(Base):

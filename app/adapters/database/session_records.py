@@ -36,6 +36,7 @@ _PAST = (
     SessionRow.replayed_at,
     SessionRow.replay_id,
     SessionRow.settled_at,
+    SessionRow.read_at,
 )
 
 

@@ -87,7 +87,7 @@ class TimelineEventShape(Shape):
     """Something that happened to a session; the other members depend on the event."""
 
     at: Moment
-    event: Literal["received", "verified", "attempted", "replayed", "saved"]
+    event: Literal["received", "verified", "attempted", "replayed", "saved", "read"]
     token_status: TokenStatus | None = None
     reason: TokenReason | None = None
     attempt: int | None = None
@@ -262,7 +262,7 @@ TELL_TIMELINE: Final = ManagementOperation(
     id="getTimeline",
     tag=Tag.DELIVERY,
     summary="The timeline of a session",
-    description="What happened to it, and when; nothing of a person. Reads leave no trace.",
+    description="What happened to it, and when; nothing of a person.",
     scope=Scope.SESSIONS_READ,
     parameters=(parameters.SESSION_ID,),
     answers=(json_answer(200, "The events, the earliest first.", TimelineShape, _TIMELINE),),

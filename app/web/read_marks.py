@@ -1,0 +1,66 @@
+"""Which sessions were shown to their participants, noted for their timelines a moment later, many in one write.
+
+Nobody who reads waits for this, and it may be lost: with the process, or while the store is out of reach.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import partial
+from typing import Final
+
+from structlog import get_logger
+
+from app.errors import StoreUnavailable
+from app.web.store_threads import StoreThreads
+
+GATHER_SECONDS: Final = 0.25
+"""How long marks gather: one small write among those that commit sessions."""
+MAX_ROWS: Final = 512
+MAX_NOTED: Final = 16_384
+"""Sessions that may wait to be marked; more are not noted."""
+
+Mark = Callable[[Sequence[str]], None]
+_log = get_logger()
+
+
+class ReadMarks:
+    """Gathers ids and hands them to `mark`, on a thread of the store."""
+
+    def __init__(self, mark: Mark, threads: StoreThreads) -> None:
+        self._mark = mark
+        self._threads = threads
+        self._noted: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
+
+    def note(self, session_id: str) -> None:
+        """Note that a session was shown; returns at once."""
+        if len(self._noted) < MAX_NOTED:
+            self._noted[session_id] = None
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._gather(), context=Context())
+
+    async def flush(self) -> None:
+        """Return when what was noted until now is marked, or lost."""
+        async with self._writing:  # what another one has under way was noted before
+            while self._noted:
+                batch = list(self._noted)[:MAX_ROWS]
+                for session_id in batch:
+                    del self._noted[session_id]
+                try:
+                    await self._threads.call(partial(self._mark, batch))
+                except StoreUnavailable:
+                    _log.warning("reads.not_marked", sessions=len(batch))
+
+    async def _gather(self) -> None:
+        while self._noted:
+            await asyncio.sleep(GATHER_SECONDS)
+            await self.flush()
+        self._task = None
+
+    async def close(self) -> None:
+        """Mark what is noted, and gather no more."""
+        if self._task is not None:
+            self._task.cancel()
+        await self.flush()

@@ -1,0 +1,103 @@
+"""Which sessions were shown: gathered, written together, lost without harm."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from app.errors import StoreUnavailable
+from app.web import read_marks
+from app.web.read_marks import ReadMarks
+from app.web.store_threads import StoreThreads
+from tests.web.stage import eventually
+
+
+@dataclass(slots=True)
+class _Marking:
+    """Keeps what it is handed; can be held up and lost."""
+
+    batches: list[list[str]] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    is_lost: bool = False
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def __call__(self, ids: Sequence[str]) -> None:
+        self.gate.wait(30)
+        if self.is_lost:
+            raise StoreUnavailable("the test took the store away")
+        self.batches.append(list(ids))
+
+
+async def test_marks_that_gather_are_written_together_and_once() -> None:
+    marking, threads = _Marking(), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+
+    for session_id in ("ses_1", "ses_2", "ses_1"):
+        marks.note(session_id)
+    noted = list(marking.batches)
+    await eventually(lambda: bool(marking.batches))
+
+    assert (noted, marking.batches) == ([], [["ses_1", "ses_2"]])
+    await threads.close()
+
+
+async def test_mark_noted_after_a_write_is_written_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.01)
+    marking, threads = _Marking(), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+
+    marks.note("ses_1")
+    await eventually(lambda: marking.batches == [["ses_1"]])
+    await asyncio.sleep(0.05)
+    marks.note("ses_2")
+    await eventually(lambda: marking.batches == [["ses_1"], ["ses_2"]])
+
+    await threads.close()
+
+
+async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0)
+    marking, threads = _Marking(), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    marking.gate.clear()
+    marks.note("ses_1")
+    await asyncio.sleep(0.05)
+
+    flushing = asyncio.create_task(marks.flush())
+    await asyncio.sleep(0.05)
+    was_done = flushing.done()
+    marking.gate.set()
+    await flushing
+
+    assert (was_done, marking.batches) == (False, [["ses_1"]])
+    await threads.close()
+
+
+async def test_marks_are_lost_with_the_store_and_told_by_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    marking, threads = _Marking(is_lost=True), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    marks.note("ses_secret")
+
+    await marks.flush()
+
+    told = capsys.readouterr()
+    assert "reads.not_marked" in told.out + told.err
+    assert "ses_secret" not in told.out + told.err
+    await threads.close()
+
+
+async def test_close_writes_what_has_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_marks, "MAX_NOTED", 2)
+    marking, threads = _Marking(), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    for number in range(3):
+        marks.note(f"ses_{number}")
+
+    await marks.close()
+
+    assert marking.batches == [["ses_0", "ses_1"]]
+    await threads.close()
