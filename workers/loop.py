@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from time import perf_counter
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +20,9 @@ T = TypeVar("T")
 _MOST_AT_ONCE = 8
 """Rounds of one watch under way: a slow partner in one of them does not hold up those who become due meanwhile."""
 _JITTER = 1 / 3
+_BEAT_SECONDS = 0.25
+STANDSTILL_SECONDS = 1.5
+"""Without a beat: a busy process is late by tenths of a second."""
 
 
 class LoopThread:
@@ -48,6 +52,31 @@ class LoopThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+
+
+class Pulse:
+    """Beats on a loop, and so knows when the loop stood still: its process was frozen, or had too much to do."""
+
+    def __init__(self) -> None:
+        self._beat_at = perf_counter()
+        self._woke_at = 0.0
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self._beat()
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    def stood_still_since(self, began: float) -> bool:
+        """Tell whether the loop stood still at any time since `began`, as perf_counter tells it."""
+        self._beat()
+        return self._woke_at > began
+
+    def _beat(self) -> None:
+        now = perf_counter()
+        if now - self._beat_at > STANDSTILL_SECONDS:
+            self._woke_at = now
+        self._beat_at = now
 
 
 class Watch:

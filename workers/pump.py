@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 from typing import Protocol, TypeVar
 
 import structlog
@@ -19,7 +20,7 @@ from app.errors import InsideError, StoreUnavailable
 from app.steps.claim_fetch import FetchBatch
 from app.steps.fetch import Fetched, PlannedCall
 from workers.leases import HeldLeases
-from workers.loop import wait_for
+from workers.loop import Pulse, wait_for
 
 _log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class FetchPump:
     capacity: int
     lease: timedelta
     sweep_seconds: float
+    pulse: Pulse = field(default_factory=Pulse)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _calls: set[asyncio.Task[None]] = field(default_factory=set)
     _fetched: asyncio.Queue[Fetched] = field(default_factory=asyncio.Queue)
@@ -91,10 +93,11 @@ class FetchPump:
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "pump"))
     _last: FetchBatch = field(default_factory=FetchBatch)
     _stopping: bool = False
+    _renewed_at: float = field(default_factory=monotonic)
 
     async def start(self) -> None:
         """Begin to claim, call, save and renew."""
-        loops = (self._claim_until_stopped, self._save_forever, self._renew_forever)
+        loops = (self._claim_until_stopped, self._save_forever, self._renew_forever, self.pulse.run)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
     def wake(self) -> None:
@@ -149,6 +152,8 @@ class FetchPump:
             await self._until_in_hand(0)
 
     def _claim(self, limit: int) -> tuple[FetchBatch, Sequence[PlannedCall]]:
+        if monotonic() - self._renewed_at > self.lease.total_seconds() / 2:
+            self._renew()  # the database was away, or we were frozen: do not claim what is in hand
         self.owed.give_back()
         batch = self.claim(limit)
         return batch, self._planned(batch.sessions)
@@ -213,7 +218,11 @@ class FetchPump:
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(self.lease.total_seconds() / 3)
-            await self._guarded(lambda: self._in_thread(lambda: self.held.renew(self.lease)))
+            await self._guarded(lambda: self._in_thread(self._renew))
+
+    def _renew(self) -> None:
+        self.held.renew(self.lease)
+        self._renewed_at = monotonic()
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -50,7 +50,7 @@ from app.steps.sweep import SweepDue
 from app.steps.verify import VerifyTokens
 from workers.batches import VerifyBatch
 from workers.leases import HeldLeases
-from workers.loop import Watch
+from workers.loop import Pulse, Watch
 from workers.outside import Outside
 from workers.process import WorkerProcess
 from workers.pump import FetchPump
@@ -187,21 +187,23 @@ class _Parts:
         )
 
     def _pump(self, http: SafeHttp) -> FetchPump:
+        pulse = Pulse()
         return FetchPump(
             claim=self._claim_fetches(),
-            fetch=self._fetch(http),
+            fetch=self._fetch(http, pulse),
             held=HeldLeases(self.queue, self.clock),
             owed=HeldLeases(self.queue, self.clock),
             capacity=self.settings.fetch_concurrency,
             lease=_lease(self.settings),
             sweep_seconds=self.settings.sweep_seconds,
+            pulse=pulse,
         )
 
     def _claim_fetches(self) -> ClaimFetches:
         queue = SqlFetchQueue(self.database, self.sealing)
         return ClaimFetches(queue, self._claim(Stage.FETCH), self.configuration, self.clock, random.random)
 
-    def _fetch(self, http: SafeHttp) -> FetchPrefills:
+    def _fetch(self, http: SafeHttp, pulse: Pulse) -> FetchPrefills:
         return FetchPrefills(
             queue=self.queue,
             health=SqlPartnerHealth(self.database),
@@ -209,6 +211,7 @@ class _Parts:
             partners=HttpPartnerApi(http),
             clock=self.clock,
             jitter=random.random,
+            stood_still_since=pulse.stood_still_since,
         )
 
     def _watch(self, http: SafeHttp) -> Watch:

@@ -35,6 +35,8 @@ FAULTS = frozenset(
 """What fewer calls may cure. A 4xx is an answer; 429 is the one that asks for fewer calls."""
 NOT_CALLED = frozenset({PrefillReason.POLICY, PrefillReason.INTERNAL, PrefillReason.POISON, PrefillReason.DEADLINE})
 """Classes that say nothing about the partner."""
+_SILENCES = frozenset({PrefillReason.TIMEOUT, PrefillReason.CONNECT, PrefillReason.DNS, PrefillReason.TLS})
+"""What also befalls whoever does not listen."""
 
 
 class BreakerState(StrEnum):
@@ -80,6 +82,11 @@ class EndedCall:
     def is_fault(self) -> bool:
         """Tell whether it counts against the partner."""
         return self.error_class in FAULTS
+
+
+def blame(error_class: PrefillReason, *, slept: bool) -> PrefillReason:
+    """Return the class that a failed call counts as; a silence that we `slept` through is none of the partner's."""
+    return PrefillReason.INTERNAL if slept and error_class in _SILENCES else error_class
 
 
 def state_of(breaker: Breaker, now: datetime) -> BreakerState:

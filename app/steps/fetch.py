@@ -10,7 +10,7 @@ from time import perf_counter
 
 import structlog
 
-from app.domain.breaker import EndedCall
+from app.domain.breaker import EndedCall, blame
 from app.domain.health import PartnerCalls, PartnerHealth, after_batch, pay_waiting_retries
 from app.domain.partner import AuthorizationSource, Partner, PrefillConfig
 from app.domain.prefill import Prefill, PrefillCall, PrefillRequest, expand_url, prefill_from_answer, unavailable
@@ -43,7 +43,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class FetchPrefills:
-    """Calls partners for claimed sessions of the stage `fetch`; `jitter` returns a number in [0, 1)."""
+    """Calls partners for claimed sessions of the stage `fetch`; `jitter` returns a number in [0, 1).
+
+    `stood_still_since` tells whether this process did since a moment of perf_counter.
+    """
 
     queue: SessionQueue
     health: HealthStore
@@ -51,6 +54,7 @@ class FetchPrefills:
     partners: PartnerApi
     clock: Clock
     jitter: Callable[[], float]
+    stood_still_since: Callable[[float], bool]
 
     def plan(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
         """Return the calls of a claimed batch; one query at most."""
@@ -78,7 +82,8 @@ class FetchPrefills:
         else:
             attempt = _attempt(session, started_at, began, None, answer.status)
             return Fetched(_done(session, session.outcome, prefill), attempt)
-        attempt = _attempt(session, started_at, began, failure.error_class, failure.status)
+        blamed = blame(failure.error_class, slept=self.stood_still_since(began))
+        attempt = _attempt(session, started_at, began, blamed, failure.status)
         return Fetched(self._after(session, failure), attempt, failure.retry_after)
 
     def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:

@@ -94,6 +94,23 @@ def test_lock_that_is_not_had_in_time_is_unavailable(migrated_postgres_url: str)
     database.dispose()
 
 
+def test_process_frozen_inside_a_transaction_loses_its_locks_and_hears_of_it(migrated_postgres_url: str) -> None:
+    frozen = open_database(migrated_postgres_url, "frozen", idle_timeout_seconds=0.05)
+    other = open_database(migrated_postgres_url, "other", lock_timeout_seconds=5)
+
+    def freeze(connection: Connection) -> None:
+        connection.execute(text("LOCK TABLE leases"))
+        other.write(lambda another: another.execute(text("LOCK TABLE leases")))
+        connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreUnavailable):
+        frozen.write(freeze)
+
+    assert frozen.write(one) == 1
+    frozen.dispose()
+    other.dispose()
+
+
 def test_pool_that_is_exhausted_is_unavailable(postgres_database: Database) -> None:
     def need_another(connection: Connection, depth: int) -> None:
         one(connection)

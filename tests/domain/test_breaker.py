@@ -14,6 +14,7 @@ from app.domain.breaker import (
     BreakerState,
     EndedCall,
     after_calls,
+    blame,
     probes_left,
     state_of,
     take_probes,
@@ -157,3 +158,22 @@ def test_breaker_never_lets_more_than_its_probes_through_and_stays_small(batches
             assert probes_left(breaker, in_flight=left) == 0
         breaker = after_calls(breaker, calls(good, faults, at=now), now, 0.5)
         assert len(breaker.window) <= 13
+
+
+@pytest.mark.parametrize(
+    ("error_class", "slept", "counted"),
+    [
+        (PrefillReason.TIMEOUT, False, PrefillReason.TIMEOUT),
+        (PrefillReason.TIMEOUT, True, PrefillReason.INTERNAL),
+        (PrefillReason.CONNECT, True, PrefillReason.INTERNAL),
+        (PrefillReason.DNS, True, PrefillReason.INTERNAL),
+        (PrefillReason.TLS, True, PrefillReason.INTERNAL),
+        (PrefillReason.HTTP_429, True, PrefillReason.HTTP_429),
+        (PrefillReason.HTTP_5XX, True, PrefillReason.HTTP_5XX),
+        (PrefillReason.HTTP_4XX, True, PrefillReason.HTTP_4XX),
+    ],
+)
+def test_blame_is_the_partners_for_its_answers_and_for_silence_that_we_listened_to(
+    error_class: PrefillReason, slept: bool, counted: PrefillReason
+) -> None:
+    assert blame(error_class, slept=slept) is counted

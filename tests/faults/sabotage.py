@@ -2,8 +2,8 @@
 
 The service itself has no switch for any of this: its classes are changed before its program begins. HOW is `poison`
 (the process dies by SIGKILL when it works on a session whose token names a marked person, after a line in FILE),
-`linger` (the work on a marked person takes long), or `thrice` (every hint is sent three times); each with a line in
-FILE for every time.
+`linger` (the work on a marked person takes long), `thrice` (every hint is sent three times), or `freeze` (the process
+stops by SIGSTOP inside its first transaction that locks partners' health); each with a line in FILE for every time.
 """
 
 import os
@@ -18,6 +18,7 @@ from typing import Any
 
 import celery
 
+from app.adapters.database import fetch_postgres
 from app.adapters.partner_http import HttpPartnerApi
 from app.domain.prefill import PrefillCall
 from app.jose.base64url import decode
@@ -74,6 +75,18 @@ def _thrice(note: Callable[[str], None]) -> None:
     _replace(celery.Celery, "send_task", send_thrice)
 
 
+def _freeze(note: Callable[[str], None]) -> None:
+    look = fetch_postgres.look
+
+    def freeze_and_look(*args: Any) -> Any:
+        _replace(fetch_postgres, "look", look)
+        note("fetch")
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return look(*args)
+
+    _replace(fetch_postgres, "look", freeze_and_look)
+
+
 def _is_marked(token: str, mark: str) -> bool:
     return f'"sub":"{mark}'.encode() in decode(token.split(".")[1])
 
@@ -83,7 +96,7 @@ def _die(note: Callable[[str], None], stage: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _replace(owner: type, name: str, method: object) -> None:
+def _replace(owner: object, name: str, method: object) -> None:
     setattr(owner, name, method)
 
 
@@ -97,6 +110,6 @@ def _noting(file: str) -> Callable[[str], None]:
 
 if __name__ == "__main__":
     how, file, program = sys.argv[1:4]
-    {"poison": _poison, "linger": _linger, "thrice": _thrice}[how](_noting(file))
+    {"poison": _poison, "linger": _linger, "thrice": _thrice, "freeze": _freeze}[how](_noting(file))
     del sys.argv[:3]
     runpy.run_path(str(shutil.which(program)), run_name="__main__")

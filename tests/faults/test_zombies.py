@@ -43,6 +43,7 @@ def test_fetch_worker_frozen_past_its_lease_and_woken_changes_nothing(shaken: St
         _check_late_writes(shaken, judge, arriving, frozen, held)
     finally:
         deployment.terminate("fetch2")
+    assert _blamed(deployment, list(arriving.promised)) == []
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,20 @@ def test_verify_worker_frozen_past_its_lease_and_woken_changes_nothing(
         # The main process, which would kill a child that is late, sleeps on until the late write is made.
         assert visit.id in held
         _check_late_writes(stage, judge, arriving, children, held)
+
+
+def test_fetch_worker_frozen_inside_a_transaction_holds_nobody_up(deploy: Deploy, judge: Judge, tmp_path: Path) -> None:
+    frozen_in = tmp_path / "frozen"
+    with deploy(REDIS, prefixes={"fetch": prefix("freeze", frozen_in)}) as stage:
+        with crowd(stage, kinds=("fetched",), threads=1) as arriving:
+            eventually(lambda: frozen_in.exists() and frozen_in.read_text(), 20, "a worker frozen with its locks")
+            stage.deployment.start_role("fetch2")
+            arriving.grow(FEW)
+
+        eventually(lambda: _are_terminal(stage, list(arriving.promised)), _ENDS_WITHIN_SECONDS, "the ends of all")
+        send(signal.SIGCONT, stage.deployment.members("fetch"))
+        judge.close_crowd(stage, arriving, most_calls=1)
+        assert stage.deployment.terminate("fetch") == 0
 
 
 def _check_late_writes(
@@ -115,6 +130,12 @@ def _is_writable(deployment: Deployment) -> bool:
     except OperationalError:
         return False
     return True
+
+
+def _blamed(deployment: Deployment, ids: list[str]) -> list[object]:
+    """Return the silences that count against the partner, which answers late and never fails."""
+    statement = "SELECT error_class FROM attempts WHERE session_id IN :ids AND error_class IN ('timeout', 'connect')"
+    return Rows(deployment).query(statement, ids=ids)
 
 
 def _are_terminal(stage: Stage, ids: list[str]) -> bool:

@@ -49,6 +49,7 @@ class Fetching:
     clock: FixedClock = field(default_factory=FixedClock)
     sessions: MemorySessions = field(default_factory=MemorySessions)
     api: FakePartnerApi = field(default_factory=FakePartnerApi)
+    slept: bool = False
 
     def claimed(self) -> ClaimedSession:
         """Return the session, claimed for its call."""
@@ -67,7 +68,9 @@ class Fetching:
         self.api.answers = {"acme": self.answers}
         configuration = MemoryConfiguration.of(partner(prefill=self.config))
         health = MemoryPartnerHealth(self.sessions.healths)
-        return FetchPrefills(self.sessions, health, configuration, self.api, self.clock, lambda: 0.5)
+        return FetchPrefills(
+            self.sessions, health, configuration, self.api, self.clock, lambda: 0.5, lambda _: self.slept
+        )
 
     async def work(self, session: ClaimedSession) -> frozenset[str]:
         step = self.step()
@@ -129,6 +132,27 @@ async def test_fetch_that_may_pass_is_due_again_while_the_participant_waits() ->
     await fetching.work(fetching.claim_again())
     assert fetching.sessions.rows[session.id].stage is Stage.DONE
     assert [attempt.number for attempt in fetching.sessions.attempts] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        pytest.param(OutsideError(PrefillReason.TIMEOUT), PrefillReason.INTERNAL, id="silence"),
+        pytest.param(OutsideError(PrefillReason.HTTP_5XX, status=503), PrefillReason.HTTP_5XX, id="answer"),
+    ],
+)
+async def test_fetch_that_this_process_slept_through_blames_the_partner_for_its_answer_alone(
+    error: OutsideError, counted: PrefillReason
+) -> None:
+    fetching = Fetching(answers=(error, ANSWER), slept=True)
+    session = fetching.claimed()
+
+    await fetching.work(session)
+
+    breaker = fetching.sessions.healths["acme"].breaker
+    assert [attempt.error_class for attempt in fetching.sessions.attempts] == [counted]
+    assert sum(tally.faults for tally in breaker.window) == (counted is PrefillReason.HTTP_5XX)
+    assert fetching.sessions.rows[session.id].due_at == NOW + timedelta(seconds=0.25)
 
 
 async def test_fetch_that_cannot_pass_is_a_dead_letter() -> None:

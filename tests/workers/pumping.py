@@ -80,7 +80,9 @@ class Pumping:
             suspects = ClaimSessions(queue, CLOCK, Stage.FETCH, 256, LEASE)
             claim = ClaimFetches(SqlFetchQueue(self.database, _SEALING), suspects, self.configuration, CLOCK, jitter)
             health = SqlPartnerHealth(self.database)
-            fetch = FetchPrefills(queue, health, self.configuration, HttpPartnerApi(http), CLOCK, jitter)
+            fetch = FetchPrefills(
+                queue, health, self.configuration, HttpPartnerApi(http), CLOCK, jitter, lambda _: False
+            )
             leases = HeldLeases(queue, CLOCK), HeldLeases(queue, CLOCK)
             pump = FetchPump(claim, fetch, *leases, capacity=capacity, lease=LEASE, sweep_seconds=1.0)
             await pump.start()

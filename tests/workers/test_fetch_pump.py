@@ -1,6 +1,7 @@
 """The pump: never more in hand than there is room for, saved in batches, leases kept alive, drained without a trace."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -160,6 +161,23 @@ async def test_heartbeat_during_a_long_call_keeps_the_lease(fetch: ScriptedFetch
         await until(lambda: rows.count("finished = 1") == 1)
 
     assert rows.count("attempts = 1") == 1
+
+
+async def test_pump_that_was_frozen_past_its_lease_does_not_claim_what_it_has_in_hand(
+    fetch: ScriptedFetch, rows: FakeRows
+) -> None:
+    rows.add("fetch", 1)
+
+    async with running(pump_of(fetch, lease=timedelta(seconds=0.3))) as pump:
+        await until(lambda: fetch.in_flight == 1)
+        time.sleep(0.5)  # noqa: ASYNC251 - stands for a process that is frozen
+        pump.wake()
+        await asyncio.sleep(0.2)
+        fetch.gate.set()
+        await until(lambda: rows.count("finished = 1") == 1)
+
+    assert rows.count("attempts = 1 AND crashes = 0") == 1
+    assert fetch.most_in_flight == 1
 
 
 async def test_drain_with_calls_that_end_in_time_saves_them(fetch: ScriptedFetch, rows: FakeRows) -> None:

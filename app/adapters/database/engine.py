@@ -20,6 +20,10 @@ from app.adapters.database.reckoning import Reckoning
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 2
+IDLE_TIMEOUT_SECONDS = 3
+"""Nobody waits for anything but the database inside a transaction: who says nothing for so long is frozen."""
+_UNHEARD_SECONDS = 10
+"""Either side gives up what the other does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,13 @@ def open_database(
     pool_timeout_seconds: float = 3,
     statement_timeout_seconds: float = 10,
     lock_timeout_seconds: float = 10,
+    idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
 ) -> Database:
     """Return the database at `url` (sqlite:/// or postgresql+psycopg://) for a process that does `role`.
 
     Connects at first use only. PostgreSQL knows the connections as `vestibule-{role}`; on SQLite the lock is the file's
-    one write lock, and a statement has no time limit.
+    one write lock, and a statement has no time limit. PostgreSQL ends who idles inside a transaction: a process that is
+    frozen there would keep its locks.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -99,19 +105,20 @@ def open_database(
         pool_timeout=pool_timeout_seconds,
         pool_use_lifo=True,
         hide_parameters=True,
-        connect_args=_postgres_arguments(role, statement_timeout_seconds, lock_timeout_seconds),
+        connect_args=_postgres_arguments(
+            role,
+            statement_timeout=statement_timeout_seconds,
+            lock_timeout=lock_timeout_seconds,
+            idle_in_transaction_session_timeout=idle_timeout_seconds,
+            tcp_user_timeout=_UNHEARD_SECONDS,
+        ),
     )
     return Database(reading=autocommit, writing=autocommit.execution_options(isolation_level="READ COMMITTED"))
 
 
-def _postgres_arguments(
-    role: str, statement_timeout_seconds: float, lock_timeout_seconds: float
-) -> dict[str, str | int]:
-    options = {
-        "timezone": "UTC",
-        "statement_timeout": round(statement_timeout_seconds * 1000),
-        "lock_timeout": round(lock_timeout_seconds * 1000),
-    }
+def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:
+    """Return how to connect; the server keeps the `timeouts`, in seconds by its own names."""
+    options = {"timezone": "UTC", **{name: round(seconds * 1000) for name, seconds in timeouts.items()}}
     return {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": f"vestibule-{role}",
@@ -121,7 +128,7 @@ def _postgres_arguments(
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
+        "tcp_user_timeout": round(_UNHEARD_SECONDS * 1000),
     }
 
 

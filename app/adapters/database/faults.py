@@ -17,6 +17,7 @@ _STATE_CLASSES = ("08", "53", "57P", "58")
 """SQLSTATE: connection lost, no resources, shutting down or starting up, system error (PostgreSQL appendix A)."""
 _STATES = frozenset(
     {
+        "25P03",  # idle in a transaction: this process was frozen there
         "25006",  # read-only: what we reach has become a standby
         "40001",  # serialization failure
         "40P01",  # deadlock: a lock that could not be had
