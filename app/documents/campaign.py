@@ -3,6 +3,7 @@
 That its partner exists is not known here; the step that stores it looks.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +32,7 @@ from app.reasons import ParticipationReason
 
 _MAX_TTL_SECONDS = int(MAX_SESSION_TTL.total_seconds())
 _MAX_ENTRIES = 100
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _MAX_ALIAS_DIGITS = 10**256
 # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill
 # fmt: off
@@ -54,6 +56,12 @@ def _alias(sent: object) -> object:
 def _autocomplete(value: str) -> str:
     if value not in _AUTOCOMPLETE:
         raise ValueError("This must be an autofill field name of HTML, such as given-name or email.")
+    return value
+
+
+def _colour(value: str) -> str:
+    if not _COLOUR.fullmatch(value):
+        raise ValueError("This must be a colour as #rrggbb.")
     return value
 
 
@@ -88,6 +96,12 @@ class FieldDocument(Document):
     required: bool = False
 
 
+class ColoursDocument(Document):
+    """The colour of the campaign's pages; all others are made from it."""
+
+    accent: Annotated[str, AfterValidator(_colour), Shown.pattern(_COLOUR.pattern)]
+
+
 class CampaignDocument(Document):
     """The whole document; a member that is not given has the default that stands here."""
 
@@ -104,6 +118,7 @@ class CampaignDocument(Document):
     )
     screens: Annotated[dict[Language, ScreensDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=dict)
     form: Annotated[list[FieldDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+    colours: ColoursDocument | None = None
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -120,12 +135,15 @@ class CampaignDocument(Document):
 
 
 def parse_campaign_document(body: object) -> dict[str, Any]:
-    """Return the canonical document that `body` says, all defaults filled; raise RequestInvalid with every mistake."""
+    """Return the canonical document that `body` says, all defaults filled; raise RequestInvalid with every mistake.
+
+    Only `colours` stands there only if it was given.
+    """
     try:
         document = CampaignDocument.model_validate(body)
     except ValidationError as error:
         raise RequestInvalid(mistakes_in(error, {})) from None
-    return document.model_dump()
+    return document.model_dump(exclude={"colours"} if document.colours is None else None)
 
 
 def to_campaign(id_: str, version: int, document: Mapping[str, Any]) -> Campaign:
@@ -144,6 +162,7 @@ def to_campaign(id_: str, version: int, document: Mapping[str, Any]) -> Campaign
         languages=tuple(document["languages"]),
         screens={language: _screens(screens) for language, screens in document["screens"].items()},
         form=tuple(FormField(**field) for field in document["form"]),
+        accent=document.get("colours", {}).get("accent"),
     )
 
 

@@ -45,7 +45,10 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign; `version` grows with each change of its document, `screens` are by language, then reason."""
+    """One campaign; `version` grows with each change of its document, `screens` are by language, then reason.
+
+    `accent` is the colour of its pages, `#rrggbb`.
+    """
 
     id: str
     version: int
@@ -60,6 +63,7 @@ class Campaign:
     languages: tuple[str, ...] = ("en",)
     screens: Mapping[str, Mapping[ParticipationReason, Screen]] = field(default_factory=dict)
     form: tuple[FormField, ...] = ()
+    accent: str | None = None
 
     @property
     def names(self) -> frozenset[str]:

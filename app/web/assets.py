@@ -11,7 +11,13 @@ from aiohttp import web
 from app.errors import NotFound
 
 _HASH_CHARACTERS: Final = 12
-_TYPES: Final[Mapping[str, str]] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_TYPES: Final[Mapping[str, str]] = {
+    "woff2": "font/woff2",
+    "svg": "image/svg+xml",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+}
+"""By extension; style sheets come last, since they name other files."""
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -38,19 +44,27 @@ class Assets:
         if file is None:
             raise NotFound
         headers = {"Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "same-origin"}
-        return web.Response(body=file.content, content_type=file.type, charset="utf-8", headers=headers)
+        return web.Response(body=file.content, headers={"Content-Type": file.type, **headers})
 
 
 def load_assets() -> Assets:
     """Read the files of `app/web/static`."""
     names: dict[str, str] = {}
     by_name: dict[str, _File] = {}
-    for entry in files("app.web").joinpath("static").iterdir():
-        stem, _, extension = entry.name.rpartition(".")
-        if extension not in _TYPES:
-            continue
+    order = list(_TYPES)
+    entries = [entry for entry in files("app.web").joinpath("static").iterdir() if _extension(entry.name) in _TYPES]
+    for entry in sorted(entries, key=lambda entry: order.index(_extension(entry.name))):
+        extension = _extension(entry.name)
         content = entry.read_bytes()
-        addressed = f"{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]}.{extension}"
+        if extension == "css":
+            for name, addressed in names.items():
+                content = content.replace(f'url("{name}")'.encode(), f'url("{addressed}")'.encode())
+        digest = hashlib.sha256(content).hexdigest()[:_HASH_CHARACTERS]
+        addressed = f"{entry.name.removesuffix(extension)}{digest}.{extension}"
         names[entry.name] = addressed
         by_name[addressed] = _File(content, _TYPES[extension])
     return Assets(names, by_name)
+
+
+def _extension(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -6,15 +6,17 @@ Decides how a session looks; refuses to know requests, cookies and stores.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from app.domain.campaign import Campaign, FormField
+from app.domain.prefill import PrefillStatus
 from app.web.assets import Assets
+from app.web.palette import palette
 from app.web.prefill_words import prefill_words
-from app.web.wording import Words, text_in, words_in
+from app.web.wording import Words, choose_language, text_in, words_in
 
 _WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
 
@@ -34,16 +36,35 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Who speaks on a page, in which language, and which origins may frame it."""
+    """Who speaks on a page, in which language and colour, and which origins may frame it."""
 
     language: str
     brand: str = ""
     frame_ancestors: Sequence[str] = ()
+    accent: str | None = None
+
+    @classmethod
+    def of(cls, campaign: Campaign, brand: str, preferred: Sequence[str]) -> Self:
+        """Return the look of `campaign` for one who reads the `preferred` languages."""
+        return cls(choose_language(preferred, campaign.languages), brand, campaign.allowed_origins, campaign.accent)
 
     @property
     def words(self) -> Words:
         """The pages' own words in this language."""
         return words_in(self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a page knows of its participant: the prefill's `state`, its `values` by field name, what may be won.
+
+    `of` tells one session from another, should a browser have several tabs.
+    """
+
+    state: str = PrefillStatus.NONE
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gift: str | None = None
+    of: str = ""
 
 
 class PageTemplates:
@@ -58,19 +79,22 @@ class PageTemplates:
         )
         self._environment.globals["asset"] = assets.url
 
-    def form(self, look: Look, campaign: Campaign, state: str, values: Mapping[str, str]) -> web.Response:
-        """Return the form step of `campaign`; `state` is the prefill's, `values` what it brought by field name.
+    def form(self, look: Look, campaign: Campaign, known: Known) -> web.Response:
+        """Return the steps of `campaign` in one page.
 
         Each form that is made is known by a key of its own, so that it counts once however often it is sent.
         """
+        path = f"/c/{campaign.id}"
         return self._page(
             "form.html",
             look,
             title=campaign.name,
-            path=f"/c/{campaign.id}",
-            play=secrets.token_urlsafe(16),
-            state=state,
-            fields=[_view(field_, look.language, values) for field_ in campaign.form],
+            path=path,
+            action=f"{path}?play={secrets.token_urlsafe(16)}&of={known.of}",
+            of=known.of,
+            gift=known.gift,
+            state=known.state,
+            fields=[_view(field_, look.language, known.values) for field_ in campaign.form],
             deadline=campaign.prefill_deadline.total_seconds(),
             prefill_words=prefill_words(look.language, look.brand),
         )
@@ -95,7 +119,12 @@ class PageTemplates:
     def _page(self, template: str, look: Look, **context: object) -> web.Response:
         nonce = secrets.token_urlsafe(16)
         html = self._environment.get_template(template).render(
-            **context, nonce=nonce, language=look.language, brand=look.brand, words=look.words
+            **context,
+            nonce=nonce,
+            language=look.language,
+            brand=look.brand,
+            words=look.words,
+            palette=palette(look.accent) if look.accent else {},
         )
         headers = {
             "Content-Security-Policy": _policy(nonce, look.frame_ancestors),
@@ -115,6 +144,7 @@ def _policy(nonce: str, frame_ancestors: Sequence[str]) -> str:
             f"script-src 'nonce-{nonce}'",
             f"style-src 'nonce-{nonce}'",
             "img-src 'self'",
+            "font-src 'self'",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",

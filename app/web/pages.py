@@ -5,14 +5,15 @@ What a page looks like is `page_templates`'. Nothing that is shown, and no addre
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from aiohttp import web
 
 from app.domain.campaign import Campaign, Mode, screen_for
 from app.domain.prefill import PrefillStatus
+from app.domain.session import TokenStatus
 from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
 from app.play_errors import LimitReached, NotEligible, NotSettled, PlayRefused
 from app.reasons import ParticipationReason
@@ -30,19 +31,19 @@ from app.web.openapi.pages import (
     SHOW_THANKS,
     SUBMIT_PAGE,
 )
-from app.web.page_templates import Look, PageTemplates
+from app.web.page_templates import Known, Look, PageTemplates
+from app.web.page_view import PageView, reference_of
 from app.web.participants import Participants
 from app.web.problems import problem
 from app.web.session_cookie import SessionCookies, page_path
 from app.web.wording import WORDS, choose_language
 
-PAGE_WAIT_SECONDS: Final = 1.0
+PAGE_WAIT_SECONDS: Final = 0.5
 """How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
 MAX_WAIT_SECONDS: Final = 25.0
 SUBMIT_WAIT_SECONDS: Final = 5.0
 """How long a form that is sent waits for its token to be judged."""
 _FORM_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REFERENCE_CHARACTERS: Final = 8
 _FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
 _SEE_OTHER: Final = 303
@@ -68,9 +69,10 @@ class CampaignPages:
         refusal = self._refusal(view, campaign, look)
         if refusal is not None:
             return refusal
-        is_off = view is None or request.query.get("prefill") == "off"
-        state, values = (PrefillStatus.NONE, {}) if is_off or view is None else (view.state, view.values)
-        return self.templates.form(look, campaign, state, values)
+        known = Known() if view is None else view.known
+        if request.query.get("prefill") == "off":
+            known = replace(known, state=PrefillStatus.NONE, values={})
+        return self.templates.form(look, campaign, known)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """Record a participation and lead to the end of the campaign; what was entered is not even read."""
@@ -85,6 +87,15 @@ class CampaignPages:
             taken = await self.participants.take_in(campaign, None, key)
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
             visit = await self.participants.visit(taken.id)
+        elif _is_of_another(request, visit):
+            words = look.words
+            return self.templates.message(
+                look,
+                words.elsewhere_title,
+                words.elsewhere_message,
+                return_url=page_path(campaign.id),
+                status=_CONFLICT,
+            )
         elif visit.session.outcome is None:
             visit = await self.participants.wait(visit, SUBMIT_WAIT_SECONDS)
         try:
@@ -107,7 +118,7 @@ class CampaignPages:
         """Answer the page's script with what became of the session, after at most `wait` seconds."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         view = await self._view(request, campaign, wait_seconds(request.query.get("wait", "0")))
-        if view is None:
+        if view is None or request.query.get("of", view.reference) != view.reference:
             raise SessionUnknown
         return json_response(view.told)
 
@@ -125,7 +136,7 @@ class CampaignPages:
         words = look.words
         match plain.status:
             case 404:
-                title, message = words.unknown_title, words.unknown_message
+                title, message = words.closed_title, words.closed_message
             case 409 | 429 | 503:  # 409: the token is still not judged
                 title, message = words.busy_title, words.busy_message
             case _:
@@ -157,7 +168,7 @@ class CampaignPages:
             return None
         return visit if visit.campaign.id == campaign.id else None
 
-    async def _view(self, request: web.Request, campaign: Campaign, seconds: float) -> "_View | None":
+    async def _view(self, request: web.Request, campaign: Campaign, seconds: float) -> PageView | None:
         visit = await self._visit(request, campaign)
         if visit is None:
             return None
@@ -166,13 +177,13 @@ class CampaignPages:
             shown = self.participants.show(visit, preferred_languages(request))
         except (SessionUnknown, SessionExpired):
             return None
-        return _View.of(shown, campaign)
+        return PageView.of(shown, campaign)
 
-    def _refusal(self, view: "_View | None", campaign: Campaign, look: Look) -> web.Response | None:
+    def _refusal(self, view: PageView | None, campaign: Campaign, look: Look) -> web.Response | None:
         if view is not None:
             if view.screen is None:
                 return None
-            return self.templates.message(look, **view.screen, reference=_reference(view.id))
+            return self.templates.message(look, **view.screen, reference=view.reference)
         return self._unrecognised(campaign, look) if campaign.mode is Mode.REQUIRED else None
 
     def _unrecognised(self, campaign: Campaign, look: Look) -> web.Response:
@@ -195,38 +206,13 @@ class CampaignPages:
             screen.title,
             screen.message,
             return_url=screen.return_url,
-            reference=_reference(visit.session.id),
+            reference=reference_of(visit.session.id),
             status=_CONFLICT,
         )
 
     async def _look(self, request: web.Request, campaign: Campaign) -> Look:
-        return Look(
-            language=choose_language(preferred_languages(request), campaign.languages),
-            brand=await self.find_partner_name(campaign.partner_id),
-            frame_ancestors=campaign.allowed_origins,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What the page makes of a session; `values` are those of the campaign's fields alone, by name.
-
-    `told` is what its script may know: the session without what no field asks for.
-    """
-
-    id: str
-    screen: Mapping[str, Any] | None
-    state: str
-    values: Mapping[str, str] = field(repr=False)
-    told: Mapping[str, Any] = field(repr=False)
-
-    @classmethod
-    def of(cls, shown: Mapping[str, Any], campaign: Campaign) -> Self:
-        prefill = shown["prefill"]
-        values = field_values(campaign, prefill["form"], prefill["optin"])
-        is_empty = prefill["status"] == PrefillStatus.READY and not values
-        state = PrefillStatus.NONE if is_empty else prefill["status"]
-        return cls(shown["session_id"], shown["screen"], state, values, _told(shown, campaign))
+        brand = await self.find_partner_name(campaign.partner_id)
+        return Look.of(campaign, brand, preferred_languages(request))
 
 
 def page_routes(pages: CampaignPages, assets: Assets) -> list[OperationRoute]:
@@ -251,38 +237,21 @@ def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
     }
 
 
-def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str, str]) -> dict[str, str]:
-    """Return what the prefill holds for the campaign's fields, by name; a ticked checkbox is "1"."""
-    values = {}
-    for form_field in campaign.form:
-        name = form_field.name
-        if form_field.type == "checkbox":
-            if optin.get(name, form.get(name, "")).lower() in {"1", "true"}:
-                values[name] = "1"
-        elif form.get(name):
-            values[name] = form[name]
-    return values
-
-
 def wait_seconds(text: str) -> float:
     """Return how long the page's script wants to wait, at most 25 seconds; nonsense waits for nothing."""
     return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() and len(text) <= len("25") else 0
 
 
-def _told(shown: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
-    """Return the session as its participant may read it, without values that no field asks for."""
-    names = {form_field.name for form_field in campaign.form}
-    prefill = dict(shown["prefill"])
-    for part in ("form", "optin"):
-        prefill[part] = {name: value for name, value in prefill[part].items() if name in names}
-    return {**shown, "custom": None, "prefill": prefill}
+def _is_of_another(request: web.Request, visit: Visit) -> bool:
+    """Tell whether the form was made for another session than the browser has now: another tab brought a token."""
+    of, outcome = request.query.get("of"), visit.session.outcome
+    if of is None or of == reference_of(visit.session.id):
+        return False
+    # A form that was made for nobody makes a session of nobody when it is first sent.
+    return bool(of) or outcome is None or outcome.token_status is not TokenStatus.ANONYMOUS
 
 
 def _form_key_of(request: web.Request) -> str | None:
     """Return what the form that is sent is known by, or None for one that was not ours."""
     key = request.query.get("play", "")
     return key if _FORM_KEY.fullmatch(key) else None
-
-
-def _reference(session_id: str) -> str:
-    return session_id[-_REFERENCE_CHARACTERS:]

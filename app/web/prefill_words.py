@@ -22,6 +22,7 @@ class PrefillWords:
     not_you: str
     unavailable: str
     expired: str
+    closed: str
 
     def by_partner(self, name: str) -> "PrefillWords":
         """Return the texts with the partner's name in them."""
@@ -45,6 +46,7 @@ PREFILL_WORDS: Final[Mapping[str, PrefillWords]] = {
         not_you="Not you?",
         unavailable="We could not fill this in for you. You can still take part.",
         expired="This page was open for a long time. Please open it again from where you found it.",
+        closed="This campaign is over. Thank you for your interest.",
     ),
     "fr": PrefillWords(
         loading="Nous cherchons vos informations…",
@@ -58,6 +60,7 @@ PREFILL_WORDS: Final[Mapping[str, PrefillWords]] = {
         not_you="Ce n'est pas vous ?",
         unavailable="Nous n'avons pas pu remplir ceci pour vous. Vous pouvez tout de même participer.",
         expired="Cette page est restée ouverte longtemps. Rouvrez-la là où vous l'avez trouvée.",
+        closed="Cette campagne est terminée. Merci de votre intérêt.",
     ),
     "de": PrefillWords(
         loading="Wir suchen Ihre Angaben…",
@@ -71,6 +74,7 @@ PREFILL_WORDS: Final[Mapping[str, PrefillWords]] = {
         not_you="Nicht Sie?",
         unavailable="Wir konnten das nicht für Sie ausfüllen. Sie können trotzdem teilnehmen.",
         expired="Diese Seite war lange offen. Bitte öffnen Sie sie noch einmal dort, wo Sie sie gefunden haben.",
+        closed="Diese Kampagne ist vorbei. Vielen Dank für Ihr Interesse.",
     ),
 }
 

@@ -45,14 +45,14 @@ async def test_campaign_page_opened_with_a_token_is_filled_and_keeps_no_trace_of
         page = await context.new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        await page.goto(run.link)
+        await page.goto(f"{run.link}#form")
         await expect(page.get_by_label("First name")).to_have_value("Joan")
         await expect(page.get_by_role("status")).to_contain_text("Filled in from Aurora")
         await photograph(page, "filled-desktop")
         seen = [await page.content(), await page.evaluate(STORED), *await page.evaluate(KNOWN_ADDRESSES)]
         address = page.url
 
-    assert address == f"{run.link.partition('?')[0]}"
+    assert address == f"{run.link.partition('?')[0]}#form"
     assert [secret for secret in secrets for place in seen if secret in place] == []
     assert troubles == []
 
@@ -62,7 +62,7 @@ async def test_campaign_page_with_a_slow_partner_offers_what_is_untouched_and_ne
 ) -> None:
     async with chromium(browser, PHONE) as context:
         page = await context.new_page()
-        await page.goto(f"{run.demo}go/slow-partner")
+        await page.goto(f"{run.demo}go/slow-partner#form")
         await expect(page.get_by_role("status")).to_contain_text("Looking up your details")
         await photograph(page, "pending-phone")
         await page.get_by_label("First name").fill("Mine")
@@ -80,7 +80,7 @@ async def test_campaign_page_when_cleared_empties_what_was_filled_and_keeps_what
 ) -> None:
     async with chromium(browser) as context:
         page = await context.new_page()
-        await page.goto(run.link)
+        await page.goto(f"{run.link}#form")
         await page.get_by_label("First name").fill("Mine")
 
         await page.get_by_role("button", name="Clear").click()
@@ -94,7 +94,7 @@ async def test_campaign_page_when_cleared_empties_what_was_filled_and_keeps_what
 async def test_campaign_page_without_a_prefill_stays_usable_and_says_so_neutrally(run: Run, browser: Browser) -> None:
     async with chromium(browser, PHONE) as context:
         page = await context.new_page()
-        await page.goto(f"{run.demo}go/partner-down")
+        await page.goto(f"{run.demo}go/partner-down#form")
 
         await expect(page.get_by_role("status")).to_contain_text("You can still take part", timeout=15_000)
 
@@ -103,7 +103,7 @@ async def test_campaign_page_without_a_prefill_stays_usable_and_says_so_neutrall
         await page.get_by_label("Last name").fill("Petit")
         await page.get_by_label("Email").fill("alan.petit@example.com")
         await page.get_by_role("button", name="Take part").click()
-        await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Thank you!")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -131,20 +131,20 @@ async def test_campaign_page_of_a_refused_participant_is_the_campaigns_screen(
 async def test_campaign_page_without_scripts_is_filled_and_can_be_sent(run: Run, browser: Browser) -> None:
     async with chromium(browser, PHONE, with_scripts=False) as context:
         page = await context.new_page()
-        await page.goto(run.link)
+        await page.goto(f"{run.link}#form")
         first_name = page.get_by_label("First name")
         await expect(first_name).to_have_value("Joan")
 
         await page.get_by_role("button", name="Take part").click()
 
-        await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Thank you!")).to_be_visible()
         await photograph(page, "thanks-phone")
 
 
 async def test_campaign_page_is_reached_by_keyboard_in_reading_order(run: Run, browser: Browser) -> None:
     async with chromium(browser) as context:
         page = await context.new_page()
-        await page.goto(run.link)
+        await page.goto(f"{run.link}#form")
         await expect(page.get_by_label("First name")).to_have_value("Joan")
 
         reached = []

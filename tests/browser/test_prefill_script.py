@@ -236,14 +236,23 @@ async def test_form_without_anything_known_says_nothing(browser: Browser) -> Non
         assert await page.evaluate("() => told") == ["none"]
 
 
-@pytest.mark.parametrize("code", ["session_expired", "session_unknown"])
-async def test_form_whose_session_is_gone_says_so_and_stops_looking(browser: Browser, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "state", "said"),
+    [
+        pytest.param("session_expired", "expired", "Please open it again", id="expired"),
+        pytest.param("session_unknown", "expired", "Please open it again", id="unknown"),
+        pytest.param("campaign_unknown", "closed", "This campaign is over", id="closed"),
+    ],
+)
+async def test_form_whose_session_is_gone_says_so_and_stops_looking(
+    browser: Browser, code: str, state: str, said: str
+) -> None:
     async with bound(browser) as page:
         await page.evaluate("(code) => fail(code)", code)
 
-        await expect(page.get_by_role("status")).to_contain_text("Please open it again")
+        await expect(page.get_by_role("status")).to_contain_text(said)
         await page.clock.run_for(60_000)
-        assert await page.evaluate("() => [told, looks.length]") == [["expired"], 1]
+        assert await page.evaluate("() => [told, looks.length]") == [[state], 1]
 
 
 async def test_form_that_came_filled_can_be_cleared_and_keeps_what_the_browser_brought_back(browser: Browser) -> None:

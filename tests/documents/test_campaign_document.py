@@ -38,9 +38,21 @@ def test_campaign_document_with_the_least_is_filled_with_every_default() -> None
     }
 
 
+def test_campaign_document_with_a_colour_keeps_it_and_colours_the_campaign() -> None:
+    document = parse_campaign_document(campaign_body(colours={"accent": "#6D3bbf"}))
+
+    assert document["colours"] == {"accent": "#6D3bbf"}
+    assert to_campaign("spring", 1, document).accent == "#6D3bbf"
+
+
 @pytest.mark.parametrize(
     ("body", "mistakes"),
     [
+        pytest.param(
+            campaign_body(colours={"accent": "red"}),
+            {"colours.accent": "This must be a colour as #rrggbb."},
+            id="colour",
+        ),
         pytest.param({}, {"partner_id": REQUIRED, "name": REQUIRED}, id="nothing"),
         pytest.param(campaign_body(color="red"), {"color": "There is no member of this name."}, id="unknown"),
         pytest.param(

@@ -87,7 +87,7 @@ async def test_page_of_a_settled_session_is_filled_and_says_by_whom() -> None:
     assert "checked" in page.fields["news"]
     assert "Filled in from ACME" in page.text
     assert "Not you?" in page.text
-    assert "/c/spring?prefill=off" in page.links
+    assert "/c/spring?prefill=off#form" in page.links
 
 
 async def test_page_asked_to_clear_the_prefill_is_empty() -> None:
@@ -121,7 +121,7 @@ async def test_page_escapes_hostile_values_wherever_they_stand() -> None:
         html = await (await client.get("/c/spring", headers=cookie())).text()
 
     page = Page(html)
-    assert page.tags.count("script") == 2
+    assert page.tags.count("script") == 3
     assert page.fields["firstname"]["value"] == HOSTILE
     assert f"</textarea>{HOSTILE}" in page.text
     assert "Spring & <Summer>" in page.text
@@ -138,7 +138,7 @@ async def test_page_policy_lets_in_what_has_its_nonce_and_the_campaigns_frames_a
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert policy.endswith("frame-ancestors https://www.acme.example")
-    assert html.count(f'nonce="{nonce}"') == 3
+    assert html.count(f'nonce="{nonce}"') == 4
     assert re.search(r"<script(?![^>]*src=)|<style| style=| on[a-z]+=", html) is None
     assert policy != answers[1].headers["Content-Security-Policy"]
     assert answers[0].headers["X-Content-Type-Options"] == "nosniff"
@@ -159,7 +159,7 @@ async def test_page_of_an_unknown_campaign_is_a_page_that_says_so() -> None:
         page = await page_of(answer)
 
     assert answer.status == 404
-    assert "Cette page n'existe pas" in page.text
+    assert "Cette campagne n'est pas ouverte" in page.text
 
 
 async def test_page_while_the_store_is_gone_is_a_page_that_says_when_to_come_again() -> None:
@@ -285,7 +285,7 @@ async def test_page_that_is_submitted_ends_the_campaign() -> None:
         page = await page_of(answer)
 
     assert answer.status == 200
-    assert "This is the end of the demo campaign" in page.text
+    assert "You have taken part." in page.text
 
 
 async def test_static_files_are_kept_for_ever_under_an_address_of_their_content() -> None:

@@ -21,6 +21,15 @@ def _token(name: str, description: str) -> Parameter:
     )
 
 
+_OF: Final = Parameter(
+    name="of",
+    place="query",
+    description="The reference of the session that the form was made for; another session of the browser is not it.",
+    schema={"type": "string"},
+    example="hqn4tbse",
+)
+
+
 def _html(status: int, description: str) -> Answer:
     return Answer(status, description, {HTML: Content(_PAGE)})
 
@@ -68,11 +77,12 @@ SUBMIT_PAGE: Final = Operation(
             schema={"type": "string"},
             example="Wq3mT0nYb1kX2c9vZ8s7aA",
         ),
+        _OF,
     ),
     answers=(
         Answer(303, "The participation is committed.", {}, {"Location": _TO_CLEAN_ADDRESS["Location"]}),
         _html(403, "The campaign requires a token, and no session is known."),
-        _html(409, "This participant may not play, or the token is not judged yet."),
+        _html(409, "This participant may not play, or went on in another tab, or the token is not judged yet."),
     ),
     errors=(errors.CampaignUnknown, errors.Overloaded),
     error_type=HTML,
@@ -119,6 +129,7 @@ READ_PAGE_SESSION: Final = Operation(
             schema={"type": "string"},
             example="10",
         ),
+        _OF,
     ),
     answers=(json_answer(200, "The session, without what no field of the form asks for.", SessionShape, SESSION),),
     errors=(errors.CampaignUnknown, errors.SessionUnknown, errors.Overloaded),
@@ -144,7 +155,7 @@ SERVE_ASSET: Final = Operation(
         Answer(
             200,
             "The file.",
-            {kind: Content(_PAGE) for kind in ("text/css", "text/javascript", "image/svg+xml")},
+            {kind: Content(_PAGE) for kind in ("text/css", "text/javascript", "image/svg+xml", "font/woff2")},
             {"Cache-Control": parameters.KEPT},
         ),
     ),

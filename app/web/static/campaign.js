@@ -5,20 +5,30 @@
 (() => {
   const GRACE_SECONDS = 5; // a look that takes longer than its wait by this much is lost
   const form = document.querySelector("form[data-path]");
-  const { path, deadline, state } = form.dataset;
+  const { path, of, deadline, state } = form.dataset;
   const place = document.querySelector(".prefill");
 
   const look = async (seconds) => {
     const signal = AbortSignal.timeout((seconds + GRACE_SECONDS) * 1000);
-    const answer = await fetch(`${path}/session?wait=${seconds}`, { cache: "no-store", signal });
+    const answer = await fetch(`${path}/session?wait=${seconds}&of=${of}`, { cache: "no-store", signal });
     const said = await answer.json();
     if (!answer.ok) throw Object.assign(new Error(), { code: said.code });
+    showGift(said);
     return said;
   };
 
   const tell = (become) => {
     if (become === "rejected" || become === "denied") window.location.reload(); // the screen is the server's
   };
+
+  // A second tap sends nothing; out of the browser's memory the form can be sent again, and counts as the same.
+  form.addEventListener("submit", (event) => {
+    if (form.ariaBusy === "true") event.preventDefault();
+    form.ariaBusy = "true";
+  });
+  window.addEventListener("pageshow", () => {
+    form.ariaBusy = null;
+  });
 
   if (state === "none") return;
   bindPrefill(form, {

@@ -12,8 +12,8 @@
  * place: an empty or server-filled element of the page, where the status and its buttons go; `data-state` mirrors it.
  * deadlineSeconds: how long the participant waits at most; from then on what comes is offered, not filled in.
  * isFilled: the form came filled from the server; no look is needed.
- * tell(state, session): called with each state: loading slow prefilled partial late none cleared unavailable expired,
- *   and rejected or denied, of which `place` says nothing: the screen is the page's.
+ * tell(state, session): called with each state: loading slow prefilled partial late none cleared unavailable expired
+ *   closed, and rejected or denied, of which `place` says nothing: the screen is the page's.
  * forget(): "Not you?" was pressed, the fields are cleared; without it there is no such button.
  */
 function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled = false, tell = () => {}, forget }) {
@@ -24,7 +24,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   const LONGEST_PAUSE_MS = 30000; // after others; each is twice as long as the one before
   const LOOKS_ON_MS = 120000; // beyond the deadline: a partner may come back, and a replay succeed
   const FILLABLE = /^(text|search|email|tel|url|date|month|time|number|textarea|select-one|checkbox|radio)$/;
-  const GONE = /^session_(unknown|expired)$/;
+  const GONE = { session_unknown: "expired", session_expired: "expired", campaign_unknown: "closed" };
 
   const edited = new Set(); // names of fields that the participant changed
   const filled = new Map(); // by field: what it held before, and what we put there
@@ -188,9 +188,10 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
         if (isStopped || settle()) break;
         if (!session.settled) pause = PAUSE_MS;
       } catch (error) {
-        if (GONE.test(error.code)) {
+        const end = GONE[error.code];
+        if (end) {
           calm();
-          say("expired", words.expired);
+          say(end, words[end]);
           break;
         }
       }

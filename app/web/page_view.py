@@ -1,0 +1,61 @@
+"""What the campaign's page makes of a session: what the form starts with, and what the page's script may know.
+
+Values that no field of the campaign asks for never reach the browser.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from app.domain.campaign import Campaign
+from app.domain.prefill import PrefillStatus
+from app.web.page_templates import Known
+
+_REFERENCE_CHARACTERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """A session as the page shows it: the screen of the refused, else what is `known`; scripts are `told` more."""
+
+    reference: str
+    screen: Mapping[str, Any] | None
+    known: Known
+    told: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, shown: Mapping[str, Any], campaign: Campaign) -> Self:
+        """Return the page's view of what the participant is shown."""
+        reference = reference_of(shown["session_id"])
+        prefill, gift = shown["prefill"], shown["gift"]
+        values = field_values(campaign, prefill["form"], prefill["optin"])
+        is_empty = prefill["status"] == PrefillStatus.READY and not values
+        state = PrefillStatus.NONE if is_empty else prefill["status"]
+        label = gift["label"] if gift and gift["can_win"] else None
+        return cls(reference, shown["screen"], Known(state, values, label, reference), _told(shown, campaign))
+
+
+def reference_of(session_id: str) -> str:
+    """Return what support and the page's own form call a session: it opens nothing."""
+    return session_id[-_REFERENCE_CHARACTERS:]
+
+
+def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str, str]) -> dict[str, str]:
+    """Return what the prefill holds for the campaign's fields, by name; a ticked checkbox is "1"."""
+    values = {}
+    for form_field in campaign.form:
+        name = form_field.name
+        if form_field.type == "checkbox":
+            if optin.get(name, form.get(name, "")).lower() in {"1", "true"}:
+                values[name] = "1"
+        elif form.get(name):
+            values[name] = form[name]
+    return values
+
+
+def _told(shown: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
+    names = {form_field.name for form_field in campaign.form}
+    prefill = dict(shown["prefill"])
+    for part in ("form", "optin"):
+        prefill[part] = {name: value for name, value in prefill[part].items() if name in names}
+    return {**shown, "custom": None, "prefill": prefill}
