@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from app.documents.fields import (
     UNIQUE,
@@ -65,6 +65,10 @@ def _colour(value: str) -> str:
     return value
 
 
+def _lets_colours_be_absent(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema["required"] if name != "colours"]
+
+
 Alias = Annotated[Identifier, BeforeValidator(_alias), Shown({"type": ["string", "integer"]}, is_sent_alone=True)]
 Autocomplete = Annotated[str, AfterValidator(_autocomplete), Shown({"enum": sorted(_AUTOCOMPLETE)})]
 Texts = Annotated[dict[Language, Name], Field(min_length=1, max_length=_MAX_ENTRIES)]
@@ -104,6 +108,8 @@ class ColoursDocument(Document):
 
 class CampaignDocument(Document):
     """The whole document; a member that is not given has the default that stands here."""
+
+    model_config = ConfigDict(json_schema_extra=_lets_colours_be_absent)
 
     partner_id: Identifier
     name: Name
