@@ -1,16 +1,28 @@
 """Why a participation is not recorded: a branch of the tree in `app.errors`, one class per code."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from app.errors import RequestError
+from app.reasons import ParticipationReason
 
 
 class PlayRefused(RequestError):
-    """Nobody plays in this session, at this moment."""
+    """Nobody plays in this session, at this moment; `screen` is what the campaign shows for `reason`."""
+
+    reason: ClassVar[ParticipationReason | None] = ParticipationReason.TOKEN_REJECTED
+
+    def __init__(self, screen: Mapping[str, object] | None = None) -> None:
+        super().__init__()
+        self.args = (screen,)
+        self.screen = screen
 
 
 class NotSettled(PlayRefused):
     """The session's token is not judged yet."""
 
     code = "not_settled"
+    reason = None
 
 
 class SessionRejected(PlayRefused):
@@ -29,9 +41,11 @@ class NotEligible(PlayRefused):
     """The token says that its participant may not play."""
 
     code = "not_eligible"
+    reason = ParticipationReason.NOT_ELIGIBLE
 
 
 class LimitReached(PlayRefused):
     """The participant has played as often as the token allows."""
 
     code = "limit_reached"
+    reason = ParticipationReason.LIMIT_REACHED

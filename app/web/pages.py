@@ -15,7 +15,7 @@ from app.domain.campaign import Campaign, Mode, screen_for
 from app.domain.prefill import PrefillStatus
 from app.domain.session import TokenStatus
 from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
-from app.play_errors import LimitReached, NotEligible, NotSettled, PlayRefused
+from app.play_errors import NotSettled, PlayRefused
 from app.reasons import ParticipationReason
 from app.steps.read import Visit
 from app.web.assets import Assets
@@ -35,6 +35,7 @@ from app.web.page_templates import Known, Look, PageTemplates
 from app.web.page_view import PageView, reference_of
 from app.web.participants import Participants
 from app.web.problems import problem
+from app.web.refusals import refusal_screen
 from app.web.session_cookie import SessionCookies, page_path
 from app.web.wording import WORDS, choose_language
 
@@ -193,14 +194,7 @@ class CampaignPages:
         )
 
     def _refused(self, refusal: PlayRefused, visit: Visit, look: Look) -> web.Response:
-        match refusal:
-            case LimitReached():
-                reason = ParticipationReason.LIMIT_REACHED
-            case NotEligible():
-                reason = ParticipationReason.NOT_ELIGIBLE
-            case _:
-                reason = ParticipationReason.TOKEN_REJECTED
-        screen = screen_for(visit.campaign, reason, (look.language,))
+        screen = refusal_screen(refusal, visit.campaign, (look.language,))
         return self.templates.message(
             look,
             screen.title,

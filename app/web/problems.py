@@ -117,6 +117,8 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
         body["errors"] = [{"path": mistake.path, "reason": mistake.reason} for mistake in error.mistakes]
     if isinstance(error, errors.TokenRejected):
         body["reason"] = error.reason
+    if isinstance(error, play_errors.PlayRefused) and error.screen is not None:
+        body["screen"] = error.screen
     return web.Response(
         body=_encode(body).encode("utf-8", "replace"),
         status=status.status,

@@ -22,6 +22,7 @@ from app.errors import (
     RequestInvalid,
     TokenTooLarge,
 )
+from app.play_errors import PlayRefused
 from app.web.bodies import JSON, json_response, media_type, parse_json, read_body
 from app.web.cors import allow_any_origin, check_origin, preflight_response
 from app.web.languages import preferred_languages
@@ -36,6 +37,7 @@ from app.web.openapi.sessions import (
     RECORD_PARTICIPATION,
 )
 from app.web.participants import Participants
+from app.web.refusals import with_screen
 
 POLL_AFTER_MS: Final = 50
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
@@ -105,7 +107,10 @@ class SessionRoutes:
         await _check_empty(request)
         visit = await self.participants.visit(session_id)
         check_origin(request, visit.campaign, self.own_origin)
-        played = await self.participants.play(visit, key)
+        try:
+            played = await self.participants.play(visit, key)
+        except PlayRefused as refusal:
+            raise with_screen(refusal, visit.campaign, preferred_languages(request)) from refusal
         content = {"participation_id": played.id, "used": played.used, "remaining": played.remaining}
         return json_response(content, 201)
 

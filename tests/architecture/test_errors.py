@@ -25,6 +25,7 @@ ARGUMENTS: dict[type[VestibuleError], tuple[object, ...]] = {
     TokenRejected: (TokenReason.CLAIM_MISSING, "exp"),
     OutsideError: (PrefillReason.HTTP_429, "too many requests", 429, timedelta(seconds=30)),
     RequestError: ("why", 1.5),
+    play_errors.PlayRefused: ({"title": "Sorry", "message": "Not today.", "return_url": None},),
     RequestInvalid: ((Mistake("signature.keys[0].pem", "is not a key"), Mistake("name", "is missing")), "two mistakes"),
     ConfigurationError: (("one", "two"),),
 }

@@ -2,25 +2,28 @@
 
 import asyncio
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from app.domain.campaign import Mode
+from app.domain.campaign import DEFAULT_SCREENS, Mode, Screen
 from app.domain.participation import ALLOWED, TOKEN_REJECTED, Limit, Ticket
 from app.domain.session import Outcome, TokenStatus
 from app.domain.session import Stage as SessionStage
-from app.reasons import TokenReason
+from app.reasons import ParticipationReason, TokenReason
 from tests.builders import new_session, outcome
 from tests.web.stage import ORIGIN, TEST_KEYS, Answer, Stage, staged
 
 SESSION_ID = "ses_01k83topnb2u00bsj1svpu2v2v"
 OTHER_ID = "ses_01k83topnb2u00bsj1svpu2v3v"
 PATH = f"/v1/sessions/{SESSION_ID}/participations"
+SCREEN = Screen("Déjà joué", "À bientôt.", "https://www.acme.example/")
+SCREENS = {"fr": {ParticipationReason.LIMIT_REACHED: SCREEN}}
 REJECTED = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_EXPIRED)
 
 
-def _problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
+def _problem(status: int, code: str, title: str, detail: str, **more: Any) -> dict[str, Any]:
     return {
         "type": f"/docs/problems#{code}",
         "title": title,
@@ -29,6 +32,7 @@ def _problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
         "instance": PATH,
         "code": code,
         "request_id": "test-1",
+        **more,
     }
 
 
@@ -109,13 +113,14 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
 
 
 @pytest.mark.parametrize(
-    ("judged", "code", "title", "detail"),
+    ("judged", "code", "title", "detail", "screen"),
     [
         pytest.param(
             None,
             "not_settled",
             "Not settled",
             "The session's token is not judged yet; try again in a moment.",
+            None,
             id="not-settled",
         ),
         pytest.param(
@@ -123,6 +128,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "token_rejected",
             "Token rejected",
             "The session's token was refused; reading the session tells why.",
+            DEFAULT_SCREENS[ParticipationReason.TOKEN_REJECTED],
             id="token-rejected",
         ),
         pytest.param(
@@ -130,6 +136,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "token_reused",
             "Token reused",
             "The token counts once, and another session has played with it.",
+            DEFAULT_SCREENS[ParticipationReason.TOKEN_REJECTED],
             id="token-reused",
         ),
         pytest.param(
@@ -137,6 +144,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "not_eligible",
             "Not eligible",
             "The token says that this participant may not play.",
+            DEFAULT_SCREENS[ParticipationReason.NOT_ELIGIBLE],
             id="not-eligible",
         ),
         pytest.param(
@@ -144,18 +152,22 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "limit_reached",
             "Limit reached",
             "This participant has used all participations.",
+            SCREEN,
             id="limit-reached",
         ),
     ],
 )
-async def test_play_that_is_refused_answers_409(judged: Outcome | None, code: str, title: str, detail: str) -> None:
-    async with staged(single_use=True) as stage:
+async def test_play_that_is_refused_answers_409(
+    judged: Outcome | None, code: str, title: str, detail: str, screen: Screen | None
+) -> None:
+    async with staged(single_use=True, screens=SCREENS) as stage:
         stage.ledger.uses["acme", "used"] = "ses_another"
         _session(stage, judged)
 
-        answer = await _play(stage)
+        answer = await _play(stage, headers={"Accept-Language": "fr-CH"})
 
-        assert (answer.status, answer.body) == (409, _problem(409, code, title, detail))
+        more = {"screen": asdict(screen)} if screen else {}
+        assert (answer.status, answer.body) == (409, _problem(409, code, title, detail, **more))
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert stage.ledger.plays == {}
 

@@ -13,8 +13,8 @@ from app.domain.session import TokenStatus
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from app.web.openapi import parameters
 from app.web.openapi.operation import ManagementOperation, Tag, json_answer, json_content
-from app.web.openapi.sessions import ScreenShape, VerdictShape
-from app.web.openapi.shapes import Moment, Shape
+from app.web.openapi.sessions import VerdictShape
+from app.web.openapi.shapes import Moment, ScreenShape, Shape
 
 
 class CheckShape(Shape):

@@ -11,7 +11,7 @@ from app.domain.session import TokenStatus
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from app.web.openapi import parameters
 from app.web.openapi.operation import JSON, Content, Operation, Parameter, Security, Tag, json_answer
-from app.web.openapi.shapes import Count, Moment, Shape
+from app.web.openapi.shapes import Count, Moment, ScreenShape, Shape
 
 MAX_WAIT_SECONDS: Final = 25
 """How long a read may wait for a session to settle."""
@@ -61,14 +61,6 @@ class PrefillShape(Shape):
     form: dict[str, str]
     optin: dict[str, str]
     warnings: list[str]
-
-
-class ScreenShape(Shape):
-    """What one who may not play is shown."""
-
-    title: str
-    message: str
-    return_url: str | None
 
 
 class SessionShape(Shape):

@@ -28,6 +28,14 @@ class MistakeShape(Shape):
     reason: str
 
 
+class ScreenShape(Shape):
+    """What one who may not play is shown."""
+
+    title: str
+    message: str
+    return_url: str | None
+
+
 class ProblemShape(Shape):
     """A problem detail (RFC 9457). Match on `code`: it is never renamed."""
 
@@ -40,6 +48,7 @@ class ProblemShape(Shape):
     request_id: str = Field(description="What the request is called in our log; the header X-Request-ID of the answer.")
     errors: list[MistakeShape] = Field(default=[], description="Every mistake; with code request_invalid alone.")
     reason: str = Field(default="", description="Why the token was refused; with code token_rejected alone.")
+    screen: ScreenShape | None = Field(default=None, description="What one who may not play is shown.")
 
 
 EXAMPLE_MISTAKE: Final = Mistake("name", "This member is required.")
