@@ -1,7 +1,8 @@
-"""Celery's consumer, changed in one point: children that die while the broker is away are replaced.
+"""Celery's consumer, changed in one point: children that are killed before its event loop runs are replaced.
 
 Celery looks after its prefork pool on the event loop, which runs only while there is a broker. Without one, killed
-children stayed dead (measured on 5.7) and with them the sweeps that are to go on without hints.
+children stayed dead (measured on 5.7) and with them the sweeps that are to go on without hints; and one that was killed
+while the worker started ended the whole worker.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,13 @@ class PatientConsumer(Consumer):
         watched: Any = _Watched(conn, self._look_after_pool)
         return super().ensure_connected(watched)
 
+    def loop_args(self) -> Any:
+        """Return what the event loop takes, which replaces children that were killed meanwhile."""
+        consumer: Any = self
+        if isinstance(self.pool, PreforkPool) and not _has_unstartable_child(self.pool):
+            consumer.restart_count = max(1, consumer.restart_count)  # at 0 a dead child would end the worker
+        return super().loop_args()
+
     def _look_after_pool(self) -> None:
         consumer: Any = self
         if isinstance(self.pool, PreforkPool):
@@ -26,6 +34,11 @@ class PatientConsumer(Consumer):
             if not consumer.pool._pool._registered_with_event_loop:  # noqa: SLF001 - Celery keeps it nowhere else
                 consumer.pool.register_with_event_loop(consumer.hub)
             consumer.pool.maintain_pool()
+
+
+def _has_unstartable_child(pool: Any) -> bool:
+    """Tell whether a child ended by itself: the next one would do the same."""
+    return any((child.exitcode or 0) > 0 for child in pool._pool._pool)  # noqa: SLF001 - as above
 
 
 class _Watched:

@@ -61,6 +61,7 @@ class Bench:
             "PYTHONPATH": str(ROOT),
             "FAKE_ROWS": str(self.rows.path),
             "FAKE_BATCH_SECONDS": settings.pop("batch_seconds", "0"),
+            "FAKE_START": settings.pop("fake_start", ""),
             "VESTIBULE_DATA_DIR": str(self.folder),
             "VESTIBULE_BROKER_URL": self.broker_url,
             **{f"VESTIBULE_{name.upper()}": value for name, value in settings.items()},

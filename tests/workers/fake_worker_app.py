@@ -1,13 +1,15 @@
 """The real Celery app with a composition of fakes: `celery -A tests.workers.fake_worker_app` runs real processes.
 
 FAKE_ROWS names the rows' file, FAKE_BATCH_SECONDS says how long a batch of verification and a partner's call take.
+FAKE_START is `killed` where the first process that starts is to be killed, `unstartable` where none can start.
 """
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,7 +60,19 @@ async def refresh() -> int:
     return 0
 
 
+def harm_start() -> None:
+    """Do to a process that starts what FAKE_START says."""
+    match os.environ.get("FAKE_START"):
+        case "killed":
+            with suppress(FileExistsError):
+                ROWS.path.with_suffix(".killed").touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "unstartable":
+            raise LookupError("nothing can be composed")
+
+
 def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> WorkerProcess:
+    harm_start()
     lease = timedelta(seconds=settings.lease_seconds)
 
     def claim(stage: Stage) -> ClaimSessions:

@@ -8,6 +8,7 @@ from time import monotonic
 import pytest
 
 from app.ports import Work
+from tests.servers.process import ServerFailed
 from tests.servers.redis import Redis
 from tests.workers.conftest import NEVER, Bench, wait_until
 
@@ -203,6 +204,26 @@ def test_kill_of_the_children_with_a_dead_broker_brings_new_ones(bench: Bench) -
     bench.rows.add("verify", 3)
 
     wait_until(lambda: all_done(bench), "a sweep")
+
+
+@EMBEDDED
+def test_kill_of_a_child_while_the_worker_starts_brings_a_new_one(bench: Bench) -> None:
+    worker = bench.start("verify", sweep_seconds="0.3", fake_start="killed")
+
+    bench.rows.add("verify", 3)
+    wait_until(lambda: all_done(bench), "a sweep")
+
+    assert len(worker.children) == 2
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.end() == 0
+
+
+@EMBEDDED
+def test_worker_whose_children_cannot_start_ends(bench: Bench) -> None:
+    with pytest.raises(ServerFailed):
+        bench.start("verify", fake_start="unstartable")
+
+    assert bench.workers[0].end() != 0
 
 
 @EMBEDDED
