@@ -1,16 +1,14 @@
 """Every command of the README is run as it stands there: only ports and servers are those of the test."""
 
 import json
-import os
 import re
-import subprocess
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.docs.running import bash, environment, own_folder, settled
 from tests.servers.postgres import Postgres
 from tests.servers.process import OwnProcess, free_port
 from tests.servers.redis import Redis
@@ -22,24 +20,7 @@ RUN, TEST, MINT, PUT, POST, DOCTOR = BLOCKS
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder in which `.venv/bin/…` means what it means in the project's."""
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    return tmp_path
-
-
-def environment(folder: Path, port: int) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "VESTIBULE_DATA_DIR": str(folder / "data"),
-        "VESTIBULE_PORT": str(port),
-        "VESTIBULE_ADMIN_PORT": str(free_port()),
-    }
-
-
-def bash(commands: str, folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    script = ["bash", "-euo", "pipefail", "-c", commands]
-    return subprocess.run(script, cwd=folder, env=environ, capture_output=True, text=True, check=True)
+    return own_folder(tmp_path)
 
 
 def test_readme_names_the_six_blocks_of_commands() -> None:
@@ -70,13 +51,7 @@ def walk(folder: Path, environ: dict[str, str], port: int) -> dict[str, Any]:
     (folder / "campaign.json").write_text(re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1])
     bash(PUT, folder, environ)
     opened = json.loads(bash(POST.replace(":8080/", f":{port}/"), folder, environ).stdout)
-    read = urllib.request.Request(
-        f"http://127.0.0.1:{port}/v1/sessions/{opened['session_id']}?wait=5",
-        headers={"Authorization": f"Bearer {opened['session_key']}"},
-    )
-    with urllib.request.urlopen(read) as answer:  # noqa: S310 - a loopback URL of our own
-        session: dict[str, Any] = json.load(answer)
-    return session
+    return settled(f"http://127.0.0.1:{port}", opened)
 
 
 @pytest.mark.journey
