@@ -147,7 +147,7 @@ Page = Annotated[
     str,
     Field(min_length=1, max_length=2048),
     AfterValidator(_page),
-    Shown({"format": "uri", "pattern": "^https?://"}),
+    Shown.pattern(r"https?://[^\x00-\x20\x7f-\xa0\\<>\"]+"),
 ]
 Variable = Annotated[str, AfterValidator(_variable), Shown.pattern(_VARIABLE.pattern)]
 

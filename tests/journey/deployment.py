@@ -53,13 +53,14 @@ class Deployment:
         settings: Mapping[str, str],
         role_settings: Mapping[str, Mapping[str, str]] | None = None,
         prefixes: Mapping[str, Sequence[str]] | None = None,
+        roles: Sequence[str] = ROLES,
     ) -> Self:
-        """Migrate, start every process and wait until the ingress is ready; raise ServerFailed."""
+        """Migrate, start the processes of these roles and wait until the ingress is ready; raise ServerFailed."""
         folder.mkdir(parents=True, exist_ok=True)
         deployment = cls(folder, settings, role_settings or {}, prefixes or {})
         deployment._release()
         try:
-            for role in ROLES:
+            for role in roles:
                 deployment.start_role(role)
             deployment.wait_until_ready()
         except ServerFailed:

@@ -7,7 +7,7 @@ from app.documents.audit import AuditQuery
 from app.domain.scopes import Scope
 from app.web.openapi import parameters
 from app.web.openapi.operation import ManagementOperation, Tag, json_answer
-from app.web.openapi.queries import query_parameters
+from app.web.openapi.queries import PAGE_CURSOR, query_parameters
 from app.web.openapi.shapes import Moment, Shape
 
 
@@ -53,6 +53,7 @@ LIST_AUDIT: Final = ManagementOperation(
         {
             "actor": ("Changed by this client.", "admin"),
             "action": ("Changed in this way.", "partner.changed"),
+            "cursor": (PAGE_CURSOR, "NDI="),
             "subject": ("Of what was changed: its id.", parameters.PARTNER),
         },
     ),

@@ -12,12 +12,14 @@ from app.web.openapi.operation import Parameter
 Told = Mapping[str, tuple[str, object]]
 """What is said of each parameter, and an example, by name."""
 
+PAGE_CURSOR: Final = "The `cursor` of the page before; the first page without one."
+
 _OFTEN: Final[Told] = {
     "partner_id": ("Of this partner.", parameters.PARTNER),
     "campaign_id": ("Of this campaign.", parameters.CAMPAIGN),
     "since": ("Not before this moment.", "2027-03-01T00:00:00Z"),
     "until": ("Before this moment.", "2027-04-01T00:00:00Z"),
-    "cursor": ("The `cursor` of the page before; the first page without one.", "MjAyNy0wMy0wMVQxMjowMDowMFovMQ=="),
+    "cursor": (PAGE_CURSOR, "MjAyNy0wMy0wMVQxMjowMDowMFovMQ=="),
     "limit": (f"How many entries a page has at most; {DEFAULT_PAGE} if it is not said.", 20),
 }
 
