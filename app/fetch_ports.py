@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from app.domain.checkup_endpoints import Reached
 from app.domain.health import PartnerHealth, PartnerLimits
+from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.domain.session import ClaimedSession, Priority, Stage
 
 COUNTED_AT_MOST = 10_000
@@ -24,6 +26,18 @@ class FetchClaim:
     now: datetime
     lease_until: datetime
     turn: float
+
+
+class PartnerProbe(Protocol):
+    """A partner's endpoints, asked once for a check-up."""
+
+    async def ask_for_keys(self, url: str) -> tuple[Reached, object]:
+        """Return what the endpoint of a key set says, and its document; raise OutsideError."""
+        ...
+
+    async def ask_for_participant(self, call: PrefillCall) -> tuple[Reached, PartnerAnswer]:
+        """Return what the participant API says, and its mapped answer; raise OutsideError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

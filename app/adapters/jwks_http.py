@@ -4,6 +4,7 @@ Decides nothing about keys or times; `app.domain.keyset` does.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -30,12 +31,17 @@ class HttpJwks:
     async def fetch(self, url: str, etag: str | None, last_modified: str | None) -> KeysetAnswer:
         """Return what the endpoint says; raise OutsideError if that is no key set, or a 304 that was not asked for."""
         conditions = _conditions(etag, last_modified)
-        answer = await self.http.request("GET", url, bounds=_BOUNDS, headers={"Accept": _ACCEPT, **conditions})
+        answer = await ask_for_keys(self.http, url, conditions)
         if answer.status == HTTPStatus.OK:
-            return _keyset_answer(answer, answer.json_object())
+            return keyset_answer(answer, answer.json_object())
         if not conditions:
             raise OutsideError(PrefillReason.CONTRACT, "not_modified_without_condition", answer.status)
-        return _keyset_answer(answer, None)
+        return keyset_answer(answer, None)
+
+
+async def ask_for_keys(http: SafeHttp, url: str, conditions: Mapping[str, str]) -> SafeAnswer:
+    """Return the bare answer of an endpoint; raise OutsideError."""
+    return await http.request("GET", url, bounds=_BOUNDS, headers={"Accept": _ACCEPT, **conditions})
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -43,7 +49,8 @@ def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
     return {name: value for name, value in validators.items() if value is not None}
 
 
-def _keyset_answer(answer: SafeAnswer, document: object | None) -> KeysetAnswer:
+def keyset_answer(answer: SafeAnswer, document: object | None) -> KeysetAnswer:
+    """Return what an answer says as one for a key set."""
     directives = _directives(answer.headers.get("cache-control", ""))
     return KeysetAnswer(
         document=document,

@@ -63,13 +63,14 @@ def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
         return timedelta(seconds=int(value))
-    wanted_at, answered_at = _http_date(value), _http_date(headers.get("Date", ""))
+    wanted_at, answered_at = parse_http_date(value), parse_http_date(headers.get("Date", ""))
     if wanted_at is None or answered_at is None:
         return None
     return max(timedelta(0), wanted_at - answered_at)
 
 
-def _http_date(value: str) -> datetime | None:
+def parse_http_date(value: str) -> datetime | None:
+    """Return the moment that an HTTP date names (RFC 9110 section 5.6.7), or None if it names none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

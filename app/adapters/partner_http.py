@@ -27,14 +27,7 @@ class HttpPartnerApi:
 
     async def fetch(self, call: PrefillCall) -> PartnerAnswer:
         """Make `call` and return the mapped answer; raise OutsideError with the class of what went wrong."""
-        answer = await self.http.request(
-            _method(call),
-            call.url,
-            bounds=CallBounds(whole=call.timeout, max_body_bytes=_MAX_BODY_BYTES),
-            headers=_headers(call),
-            body=b"{}" if call.method == "POST" else None,
-        )
-        return _mapped(answer, call)  # a 304, which nobody asked for, has no body to map
+        return mapped_answer(await ask_partner(self.http, call), call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +40,28 @@ class SinglePartnerCalls:
         """Make `call` and return the mapped answer; raise OutsideError with the class of what went wrong."""
         async with self.open_http() as http:
             return await HttpPartnerApi(http).fetch(call)
+
+
+async def ask_partner(http: SafeHttp, call: PrefillCall) -> SafeAnswer:
+    """Make `call` and return the bare answer; raise OutsideError."""
+    return await http.request(
+        _method(call),
+        call.url,
+        bounds=CallBounds(whole=call.timeout, max_body_bytes=_MAX_BODY_BYTES),
+        headers=_headers(call),
+        body=b"{}" if call.method == "POST" else None,
+    )
+
+
+def mapped_answer(answer: SafeAnswer, call: PrefillCall) -> PartnerAnswer:
+    """Return what the answer holds by the mapping of `call`; raise OutsideError (a 304 has no body to map)."""
+    document = answer.json_object()
+    budget = MappingBudget()
+    return PartnerAnswer(
+        form=_variables("form", call.form_mapping, document, budget),
+        optin=_variables("optin", call.optin_mapping, document, budget),
+        status=answer.status,
+    )
 
 
 def _method(call: PrefillCall) -> Literal["GET", "POST"]:
@@ -68,16 +83,6 @@ def _headers(call: PrefillCall) -> dict[str, str]:
             raise OutsideError(PrefillReason.CONTRACT, "bearer_not_sendable")
         headers["Authorization"] = f"Bearer {call.bearer}"
     return headers
-
-
-def _mapped(answer: SafeAnswer, call: PrefillCall) -> PartnerAnswer:
-    document = answer.json_object()
-    budget = MappingBudget()
-    return PartnerAnswer(
-        form=_variables("form", call.form_mapping, document, budget),
-        optin=_variables("optin", call.optin_mapping, document, budget),
-        status=answer.status,
-    )
 
 
 def _variables(

@@ -8,7 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Literal, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
 from yarl import URL
 
 from app.adapters.address_guard import GuardedResolver, ThreadsResolver, guarded_socket
@@ -28,7 +29,7 @@ from app.reasons import PrefillReason
 MAX_CONNECTIONS = 2000
 _KEEP_ALIVE_SECONDS = 4.0  # below the 5 s after which common servers close an idle connection under our next request
 _JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9!#$&^_.+-]+\+json)")  # RFC 6839: application/jwk-set+json too
-_KEPT_HEADERS = ("ETag", "Last-Modified", "Cache-Control", "Age")
+_KEPT_HEADERS = ("ETag", "Last-Modified", "Cache-Control", "Age", "Date")
 _EXACT_TIMERS = 1e9  # aiohttp rounds timers above this many seconds up to whole ones
 
 
@@ -46,11 +47,15 @@ class CallBounds:
 
 @dataclass(frozen=True, slots=True)
 class SafeAnswer:
-    """A 200 with its body, or a 304 without; `headers` holds those of caching, by their names in lower case."""
+    """A 200 with its body, or a 304 without; `headers` holds Date and those of caching, by their names in lower case.
+
+    `certificate_ends_at` is when the server's certificate does, if it came by TLS.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
+    certificate_ends_at: datetime | None = None
 
     def json_object(self) -> dict[str, object]:
         """Return the object that the body spells; raise OutsideError (contract) if it is not one in strict JSON."""
@@ -95,6 +100,7 @@ class SafeHttp:
             auto_decompress=False,
             raise_for_status=False,
             middlewares=(_try_once,),
+            response_class=_CertifiedResponse,
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
         )
         return self
@@ -133,6 +139,18 @@ class SafeHttp:
             raise classify_exception(exc) from None
 
 
+class _CertifiedResponse(aiohttp.ClientResponse):
+    """Looks at the server's certificate while the connection is still its own."""
+
+    certificate_ends_at: datetime | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        certificate = connection.transport.get_extra_info("peercert") if connection.transport else None
+        if certificate:
+            self.certificate_ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+        return await super().start(connection)
+
+
 async def _try_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a GET twice after a lost connection: tries are counted, and ours to make."""
     try:
@@ -144,9 +162,9 @@ async def _try_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
 async def _read(response: aiohttp.ClientResponse, max_body_bytes: int) -> SafeAnswer:
     if response.status not in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
         raise classify_status(response.status, response.headers)
-    headers = _kept_headers(response)
+    headers, ends_at = _kept_headers(response), getattr(response, "certificate_ends_at", None)
     if response.status == HTTPStatus.NOT_MODIFIED:
-        return SafeAnswer(response.status, headers)
+        return SafeAnswer(response.status, headers, certificate_ends_at=ends_at)
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise OutsideError(PrefillReason.CONTRACT, "content_encoding_not_asked_for", response.status)
     if not _JSON_TYPE.fullmatch(response.headers.get("Content-Type", "").partition(";")[0].strip().lower()):
@@ -158,7 +176,7 @@ async def _read(response: aiohttp.ClientResponse, max_body_bytes: int) -> SafeAn
         body += chunk
         if len(body) > max_body_bytes:
             raise OutsideError(PrefillReason.CONTRACT, "body_too_large", response.status)
-    return SafeAnswer(response.status, headers, bytes(body))
+    return SafeAnswer(response.status, headers, bytes(body), ends_at)
 
 
 def _kept_headers(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -18,7 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "campaign": "Put, get and list campaigns.",
     "client": "Create, list and revoke management clients.",
     "dead-letters": "List sessions whose prefill was given up.",
-    "doctor": "Check the settings and everything that the service needs.",
+    "doctor": "Check what the service needs, or one partner before it goes live.",
     "keys": "Show, refresh, revoke and pin the keys that a partner publishes.",
     "migrate": "Bring the database to this version.",
     "partner": "Put, get and list partners.",

@@ -16,6 +16,7 @@ from app.adapters.broker import broker_configuration
 from app.adapters.database.migrate import current_revision, newest_revision
 from app.cli.exits import Exit
 from app.cli.output import json_option, show_json, wants_json
+from app.cli.partner_checkup import examine
 from app.cli.wiring import Wiring, wire
 from app.errors import ConfigurationError, SealBroken, StoreUnavailable
 from app.settings import PREFIX, Settings, load_settings
@@ -35,10 +36,16 @@ class Finding:
 
 
 @click.command
+@click.option("--partner", "partner_id", metavar="ID", help="Examine this partner instead: keys, API, go-live list.")
+@click.option("--sub", metavar="SUB", help="Ask its API for this participant; without one it is not asked.")
 @json_option
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Check the settings and everything that the service needs."""
+def doctor(context: click.Context, partner_id: str | None, sub: str | None) -> None:
+    """Check the settings and everything that the service needs, or one partner before it goes live."""
+    if partner_id is not None:
+        context.exit(examine(partner_id, sub))
+    if sub is not None:
+        raise click.UsageError("--sub is a participant of a --partner.")
     try:
         settings = load_settings()
     except ConfigurationError as error:

@@ -1,10 +1,10 @@
-"""The bodies of calls that order one thing: which key is to be revoked, which token is to be encrypted or inspected."""
+"""The bodies of calls that order one thing: a key revoked, a token encrypted or inspected, a partner examined."""
 
 from typing import Self, TypeVar
 
 from pydantic import ConfigDict, ValidationError, model_validator
 
-from app.documents.fields import Document
+from app.documents.fields import Document, Identifier
 from app.documents.mistakes import mistakes_in, refuse_if_any
 from app.errors import Mistake, RequestInvalid
 
@@ -46,6 +46,12 @@ class InspectionOrder(Document):
     campaign_id: str
     token: str
     dry_run_prefill: bool = False
+
+
+class CheckupOrder(Document):
+    """With which participant as a sample a partner is to be examined; with none its API is not called."""
+
+    sub: Identifier | None = None
 
 
 def parsed_order(kind: type[Order], body: object) -> Order:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.domain.health import PartnerHealth, paused, resumed
-from app.errors import PartnerUnknown
 from app.fetch_ports import DeliveryFigures, HealthStore, PartnerFigures
-from app.management_ports import AuditLog, DocumentKind, DocumentStore
+from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
+from app.steps.partners import find_partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class ContainPartner:
     def _change(
         self, partner_id: str, caller: Caller, action: str, change: Callable[[PartnerHealth], PartnerHealth]
     ) -> PartnerFigures:
-        if not caller.sees(partner_id) or self.documents.find(DocumentKind.PARTNER, partner_id) is None:
-            raise PartnerUnknown
+        find_partner(self.documents, partner_id, caller)
         now = self.clock.now()
         self.health.change({partner_id: change}, now)
         self.audit.add(caller.did(action, partner_id, now, partner_id=partner_id))

@@ -12,10 +12,10 @@ from typing import Final
 import structlog
 
 from app.domain.erasure import Erasing, Erasure, after_stretch
-from app.errors import PartnerUnknown
-from app.management_ports import AuditLog, DocumentKind, DocumentStore, ErasureQueue, ErasureStore
+from app.management_ports import AuditLog, DocumentStore, ErasureQueue, ErasureStore
 from app.ports import Clock, Digests, Leases
 from app.steps.authorize import Caller
+from app.steps.partners import find_partner
 
 _log = structlog.get_logger()
 
@@ -37,8 +37,7 @@ class EraseParticipant:
 
     def begin(self, partner_id: str, sub: str, caller: Caller, *, forget_plays: bool = False) -> Erasing:
         """Remember the erasure and deal with what was played; raise PartnerUnknown. The record names no participant."""
-        if not caller.sees(partner_id) or self.documents.find(DocumentKind.PARTNER, partner_id) is None:
-            raise PartnerUnknown
+        find_partner(self.documents, partner_id, caller)
         now = self.clock.now()
         erasure = Erasure(partner_id, self.load_digests().participant(partner_id, sub), now, forget_plays)
         detail = {"plays": "forgotten" if forget_plays else "counted"}

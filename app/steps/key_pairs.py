@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from app.domain.key_pairs import KeyGeneration, current_jwks, encrypts_by_pairs
 from app.domain.partner import Partner
-from app.errors import EncryptionKeysUnknown, PartnerUnknown
+from app.errors import EncryptionKeysUnknown
 from app.jose.material import PRIVATE_MEMBERS
 from app.jose.signing import generate_key
 from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
 from app.ports import Clock, ConfigurationSource, KeyPairStore
 from app.steps.authorize import Caller
 from app.steps.judge import KEY_ALGORITHMS_OF
+from app.steps.partners import find_partner
 
 OVERLAP: Final = timedelta(days=7)
 """How long the keys before go on decrypting: tokens that were handed out live on, and so do copies of the JWK Set."""
@@ -69,9 +70,7 @@ class RotateKeyPairs:
 
     def __call__(self, partner_id: str, overlap: timedelta, caller: Caller) -> KeyGeneration:
         """Make new key pairs and return them; raise PartnerUnknown or EncryptionKeysUnknown."""
-        stored = self.documents.find(DocumentKind.PARTNER, partner_id) if caller.sees(partner_id) else None
-        if stored is None:
-            raise PartnerUnknown
+        stored = find_partner(self.documents, partner_id, caller)
         if not encrypts_by_pairs(_method_of(stored.document)):
             raise EncryptionKeysUnknown
         made = self.make.renew(partner_id, overlap)

@@ -12,12 +12,13 @@ from app.domain.keyset import Keyset
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_override import after_pin, after_unpin
 from app.domain.partner import SignatureMethod
-from app.errors import KeysetNotUsed, Mistake, PartnerUnknown, RequestInvalid
+from app.errors import KeysetNotUsed, Mistake, RequestInvalid
 from app.jose.keys import KeyPolicy, import_keys, public_jwk
 from app.keyset_ports import KeysetDesk, StoredKeyset
-from app.management_ports import AuditLog, DocumentKind, DocumentStore
+from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
+from app.steps.partners import find_partner
 
 MAX_HISTORY: Final = 200
 
@@ -30,10 +31,7 @@ def jwks_url_of(document: Mapping[str, Any]) -> str | None:
 
 def find_source(documents: DocumentStore, partner_id: str, caller: Caller) -> str:
     """Return the key source of a partner that the caller sees; raise PartnerUnknown or KeysetNotUsed."""
-    stored = documents.find(DocumentKind.PARTNER, partner_id) if caller.sees(partner_id) else None
-    if stored is None:
-        raise PartnerUnknown
-    source = jwks_url_of(stored.document)
+    source = jwks_url_of(find_partner(documents, partner_id, caller).document)
     if source is None:
         raise KeysetNotUsed
     return source

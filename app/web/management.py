@@ -25,6 +25,7 @@ from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_records import SqlSessionRecords
 from app.adapters.digests import load_digests
 from app.adapters.partner_http import SinglePartnerCalls
+from app.adapters.partner_probe import HttpPartnerProbe
 from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing
 from app.documents.secrets import join_secrets, split_secrets
@@ -40,6 +41,7 @@ from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
 from app.steps.erase import EraseParticipant
+from app.steps.examine import ExaminePartner
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
@@ -58,6 +60,7 @@ from app.web.audit import AuditCalls
 from app.web.bearer import BearerGuard
 from app.web.campaign_cache import WatchedDocuments
 from app.web.campaigns import campaign_routes
+from app.web.checkups import CheckupCalls
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
 from app.web.erasures import ErasureCalls
@@ -132,6 +135,7 @@ class ManagementWiring:
             *self._replay_calls().routes(guard),
             *self._containment_calls().routes(guard),
             *self._erasure_calls().routes(guard),
+            *self._checkup_calls().routes(guard),
             *AuditCalls(ListAudit(self._audit), shared.threads).routes(guard),
         ]
 
@@ -168,6 +172,19 @@ class ManagementWiring:
         health = SqlPartnerHealth(shared.database)
         contain = ContainPartner(self._documents, health, shared.figures, self._audit, shared.hints, clock)
         return ContainmentCalls(contain, ShowStats(shared.figures, clock), shared.threads, clock)
+
+    def _checkup_calls(self) -> CheckupCalls:
+        shared = self._shared
+        examine = ExaminePartner(
+            documents=self._documents,
+            configuration=shared.configuration,
+            desk=shared.keyset_desk,
+            health=SqlPartnerHealth(shared.database),
+            probe=HttpPartnerProbe(self._open_http),
+            audit=self._audit,
+            clock=shared.clock,
+        )
+        return CheckupCalls(examine, shared.threads)
 
     def _erasure_calls(self) -> ErasureCalls:
         shared, clock = self._shared, self._shared.clock

@@ -5,7 +5,7 @@ from tests.fakes.configuration import ConfiguredByDocuments, MemoryClients, Memo
 from tests.fakes.erasures import MemoryErasures
 from tests.fakes.fetching import MemoryDeliveryFigures, MemoryFetchQueue, MemoryPartnerHealth
 from tests.fakes.keysets import MemoryKeysets
-from tests.fakes.outside import FakeJwks, FakePartnerApi, FixedClock, RecordingHints
+from tests.fakes.outside import FakeJwks, FakePartnerApi, FakeProbe, FixedClock, RecordingHints
 from tests.fakes.replays import MemoryReplays
 from tests.fakes.sessions import MemorySessions
 from tests.fakes.upkeep import (
@@ -21,6 +21,7 @@ __all__ = [
     "ConfiguredByDocuments",
     "FakeJwks",
     "FakePartnerApi",
+    "FakeProbe",
     "FixedClock",
     "MemoryAcceptedSessions",
     "MemoryAudit",

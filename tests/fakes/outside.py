@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from app.domain.checkup_endpoints import Reached
 from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.errors import OutsideError
@@ -62,6 +63,26 @@ class FakePartnerApi:
         earlier = sum(made.partner_id == call.partner_id for made in self.calls)
         self.calls.append(call)
         return _answer(self.answers[call.partner_id], earlier)
+
+
+@dataclass(slots=True)
+class FakeProbe:
+    """A partner whose endpoints answer as a test says: by default a key set with no caching, and an empty API."""
+
+    keys: tuple[Reached, object] | OutsideError = (Reached(200, timedelta(milliseconds=20)), {"keys": []})
+    participant: tuple[Reached, PartnerAnswer] | OutsideError = (
+        Reached(200, timedelta(milliseconds=30)),
+        PartnerAnswer({}, {}),
+    )
+    asked: list[str | PrefillCall] = field(default_factory=list)
+
+    async def ask_for_keys(self, url: str) -> tuple[Reached, object]:
+        self.asked.append(url)
+        return _answer((self.keys,), 0)
+
+    async def ask_for_participant(self, call: PrefillCall) -> tuple[Reached, PartnerAnswer]:
+        self.asked.append(call)
+        return _answer((self.participant,), 0)
 
 
 def _answer(answers: Sequence[Answer | OutsideError], earlier: int) -> Answer:

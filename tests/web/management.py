@@ -22,6 +22,7 @@ from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
 from app.steps.erase import EraseParticipant
+from app.steps.examine import ExaminePartner
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
@@ -39,6 +40,7 @@ from app.steps.vouch import VouchForToken
 from app.web.audit import AuditCalls
 from app.web.bearer import BearerGuard
 from app.web.campaigns import campaign_routes
+from app.web.checkups import CheckupCalls
 from app.web.containment import ContainmentCalls
 from app.web.crypto import CryptoCalls
 from app.web.erasures import ErasureCalls
@@ -55,6 +57,7 @@ from tests.builders import NOW
 from tests.fakes import (
     ConfiguredByDocuments,
     FakePartnerApi,
+    FakeProbe,
     FixedClock,
     MemoryAcceptedSessions,
     MemoryAudit,
@@ -104,6 +107,7 @@ class Management:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     digests: KeyedDigests = field(default_factory=lambda: KeyedDigests(b"d" * 32))
     partner_api: FakePartnerApi = field(default_factory=FakePartnerApi)
+    probe: FakeProbe = field(default_factory=FakeProbe)
     http: Http = field(init=False)
 
     def __post_init__(self) -> None:
@@ -190,6 +194,7 @@ class Management:
         application.add_routes(self._replay_calls(threads).routes(guard))
         application.add_routes(self._containment_calls(threads).routes(guard))
         application.add_routes(self._erasure_calls(threads).routes(guard))
+        application.add_routes(self._checkup_calls(threads).routes(guard))
         application.add_routes(AuditCalls(ListAudit(self.audit), threads).routes(guard))
         return application
 
@@ -208,6 +213,18 @@ class Management:
         health, figures = MemoryPartnerHealth(self.sessions.healths), MemoryDeliveryFigures(self.sessions)
         contain = ContainPartner(self.documents, health, figures, self.audit, self.hints, self.clock)
         return ContainmentCalls(contain, ShowStats(figures, self.clock), threads, self.clock)
+
+    def _checkup_calls(self, threads: StoreThreads) -> CheckupCalls:
+        examine = ExaminePartner(
+            documents=self.documents,
+            configuration=self.configuration,
+            desk=self.keysets,
+            health=MemoryPartnerHealth(self.sessions.healths),
+            probe=self.probe,
+            audit=self.audit,
+            clock=self.clock,
+        )
+        return CheckupCalls(examine, threads, TokenBuckets(per_second=0.001, burst=4))
 
     def _erasure_calls(self, threads: StoreThreads) -> ErasureCalls:
         erase = EraseParticipant(self.documents, self.erasures, lambda: DIGESTS, self.audit, self.clock)

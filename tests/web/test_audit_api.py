@@ -41,6 +41,7 @@ CHANGES: Final = (
     ),
     Change("PUT", "/v1/campaigns/{campaign_id}", "/v1/campaigns/spring", "campaign.created", campaign_body(), "spring"),
     Change("DELETE", "/v1/campaigns/{campaign_id}", "/v1/campaigns/spring", "campaign.deleted", subject="spring"),
+    Change("POST", "/v1/partners/{partner_id}/doctor", "/v1/partners/acme/doctor", "partner.examined"),
     Change("POST", "/v1/partners/{partner_id}/pause", "/v1/partners/acme/pause", "partner.paused"),
     Change("POST", "/v1/partners/{partner_id}/resume", "/v1/partners/acme/resume", "partner.resumed"),
     Change(

@@ -8,7 +8,7 @@ from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.documents.campaign import parse_campaign_document
-from app.documents.orders import EncryptionOrder, InspectionOrder, RevocationOrder, parsed_order
+from app.documents.orders import CheckupOrder, EncryptionOrder, InspectionOrder, RevocationOrder, parsed_order
 from app.documents.partner import parse_partner_document
 from app.documents.replay import parse_replay_order
 from app.domain.outside import OutboundPolicy
@@ -23,6 +23,7 @@ PARSERS: Final[Mapping[str, Callable[[Any], object]]] = {
     "startReplay": parse_replay_order,
     "revokeKey": lambda body: parsed_order(RevocationOrder, body),
     "inspectToken": lambda body: parsed_order(InspectionOrder, body),
+    "examinePartner": lambda body: parsed_order(CheckupOrder, body),
     "encryptToken": lambda body: parsed_order(EncryptionOrder, body),
 }
 """What validates the JSON bodies of management calls, by operation."""
