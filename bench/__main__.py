@@ -11,15 +11,31 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from bench.capacity import update_guide
 from bench.figures import Figure, save, show
+from bench.plots import draw
 from bench.scale import FULL, QUICK
-from bench.sections import Bench, measure_participant, measure_peers
+from bench.sections import (
+    Bench,
+    measure_first_session,
+    measure_flatness,
+    measure_growth,
+    measure_participant,
+    measure_peers,
+    measure_prefill,
+    measure_tokens,
+)
 from bench.servers import servers
 
 RESULTS: Final = Path("bench/results/latest.json")
 SECTIONS: Final[Mapping[str, Callable[[Bench], list[Figure]]]] = {
+    "tokens": measure_tokens,
     "participant": measure_participant,
     "peers": measure_peers,
+    "prefill": measure_prefill,
+    "flatness": measure_flatness,
+    "growth": measure_growth,
+    "first-session": measure_first_session,
 }
 
 
@@ -39,6 +55,8 @@ def main() -> None:
                 print(f"{name}: {monotonic() - began:.0f} s", file=sys.stderr)
     show(figures)
     save(figures, RESULTS)
+    draw(figures, RESULTS.parent)
+    update_guide(figures)
 
 
 if __name__ == "__main__":

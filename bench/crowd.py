@@ -57,6 +57,7 @@ class Record:
     accepted_after: list[float] = field(default_factory=list)
     refused_after: list[float] = field(default_factory=list)
     ready_after: list[float] = field(default_factory=list)
+    reads: int = 0
     unfinished: int = 0
 
 
@@ -105,6 +106,8 @@ class Crowd:
         arrived, rate = 0, self.job.rate
         while (now := perf_counter()) < self._arrivals_end_at:
             due = int((now - began_at) * rate)
+            if self.job.most:
+                due = min(due, self.job.most)
             for number in range(arrived, due):
                 scheduled_at = began_at + number / rate
                 self.record.late += now - scheduled_at > _LATE_SECONDS
@@ -192,6 +195,7 @@ class Journey:
             self._ask()
 
     def _ask(self) -> None:
+        self._crowd.record.reads += 1
         self._connection.send(self._get, self._read)
 
     def _read(self, status: int, body: bytes) -> None:

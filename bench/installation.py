@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ CAMPAIGN_ID: Final = "945645"
 PARTNER_ID: Final = "acme"
 WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", "1"))
 """On two cores one web process leaves the other core to the two children of `verify` and to PostgreSQL."""
+_LOOK_SECONDS: Final = 0.5
+_MOST_LOOKS: Final = 60
+_CALM_SHARE: Final = 0.1
 WORKERS: Final = ("verify", "fetch", "upkeep", "beat")
 
 
@@ -32,6 +36,14 @@ class Running:
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds that each role has used so far."""
         return {role: sum(map(cpu_seconds, pids)) for role, pids in self.pids.items()}
+
+    def wait_until_calm(self) -> None:
+        """Wait until nobody works any more: what a process spends on its start belongs to no participant."""
+        for _ in range(_MOST_LOOKS):
+            before = sum(self.cpu().values())
+            time.sleep(_LOOK_SECONDS)
+            if sum(self.cpu().values()) - before < _LOOK_SECONDS * _CALM_SHARE:
+                return
 
 
 @dataclass(frozen=True, slots=True)

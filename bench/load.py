@@ -39,6 +39,7 @@ class Result:
     accepted: int
     ready: int
     unfinished: int
+    reads: int
     accepted_ms: Percentiles
     refused_ms: Percentiles
     ready_ms: Percentiles
@@ -81,6 +82,7 @@ def _result(record: Record) -> Result:
         len(record.accepted_after),
         len(record.ready_after),
         record.unfinished,
+        record.reads,
         _percentiles(record.accepted_after),
         _percentiles(record.refused_after),
         _percentiles(record.ready_after),

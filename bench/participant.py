@@ -38,6 +38,7 @@ class Saturation:
 
 def saturate(running: Running, job: Job, warm_seconds: float) -> Saturation:
     """Warm up, then play `job` as a closed loop; raise RuntimeError if a participant was lost."""
+    running.wait_until_calm()
     send(replace(job, seconds=warm_seconds))
     before = running.cpu()
     result = send(job)
@@ -95,7 +96,7 @@ def overload(installation: Installation, scale: Scale, job: Job, rate: float) ->
             port=installation.port,
             users=_MOST_CONNECTIONS,
             rate=rate * _OVERLOAD,
-            warm_seconds=0.5,
+            warm_seconds=0.0,
             seconds=scale.overload_seconds,
         )
     )

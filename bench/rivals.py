@@ -44,7 +44,7 @@ class Peer:
 
 
 INLINE: Final = Peer(
-    "(a) FastAPI, PyJWT, SQLAlchemy async, within the request",
+    "(a) inline",
     {
         "web": [
             PYTHON,
@@ -67,7 +67,7 @@ INLINE: Final = Peer(
     is_inline=True,
 )
 QUEUE: Final = Peer(
-    "(b) aiohttp, one Celery task and one transaction per token",
+    "(b) textbook queue",
     {
         "web": [PYTHON, "-m", "bench.peers.queue_web", "{port}"],
         "worker": [
@@ -91,7 +91,7 @@ QUEUE: Final = Peer(
     },
 )
 NODE: Final = Peer(
-    "(c) Node: Fastify, jose, BullMQ",
+    "(c) Node",
     {"web": ["node", "web.js", "{port}"], "worker": ["node", "worker.js"]},
     folder=NODE_FOLDER,
 )

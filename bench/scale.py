@@ -14,11 +14,13 @@ class Scale:
     floor_batches: int
     warm_seconds: float
     saturation_seconds: float
+    flat_seconds: float
     peer_seconds: float
     open_seconds: float
     overload_seconds: float
     stored_few: int
     stored_many: int
+    purged: int
     crowd_few: int
     crowd_many: int
     partners: int
@@ -32,11 +34,13 @@ QUICK: Final = Scale(
     floor_batches=40,
     warm_seconds=2.0,
     saturation_seconds=5.0,
+    flat_seconds=3.0,
     peer_seconds=4.0,
     open_seconds=5.0,
-    overload_seconds=3.0,
+    overload_seconds=1.5,
     stored_few=10_000,
     stored_many=100_000,
+    purged=20_000,
     crowd_few=2_000,
     crowd_many=10_000,
     partners=1_000,
@@ -49,11 +53,13 @@ FULL: Final = Scale(
     floor_batches=400,
     warm_seconds=5.0,
     saturation_seconds=20.0,
+    flat_seconds=12.0,
     peer_seconds=15.0,
     open_seconds=30.0,
     overload_seconds=10.0,
     stored_few=10_000,
     stored_many=1_000_000,
+    purged=200_000,
     crowd_few=10_000,
     crowd_many=int(os.environ.get("CROWD", "200000")),
     partners=1_000,

@@ -5,8 +5,11 @@ from typing import Self
 
 from bench.crowd import Job
 from bench.figures import Figure
+from bench.first_session import first_session_figures
 from bench.floors import Floors, measure_floors
+from bench.growth import growth_figures
 from bench.installation import CAMPAIGN_ID, Installation, install
+from bench.one_token import one_token_figures
 from bench.participant import (
     USERS,
     Saturation,
@@ -17,10 +20,13 @@ from bench.participant import (
     overload_figures,
     saturate,
 )
+from bench.prefill import CONCURRENCY, double, in_flight_figures, slow_partner_figures
 from bench.rivals import INLINE, QUEUE, measure_peer, peers
 from bench.scale import Scale
 from bench.servers import Servers
+from bench.stored import Flatness
 from bench.tokens import Signer, post_requests
+from bench.traffic import Traffic
 
 
 @dataclass(slots=True)
@@ -57,12 +63,51 @@ def measure_participant(bench: Bench) -> list[Figure]:
     installation = bench.install()
     job = bench.job(installation.port)
     with installation.running() as running:
+        before = Traffic.read(installation)
         saturation = bench.saturation = saturate(running, job, bench.scale.warm_seconds)
+        running.wait_until_calm()
+        traffic = Traffic.read(installation).figures_since(before)
         rate = saturation.result.ready_per_second
         calm = open_loop(installation.port, bench.scale, job, rate)
         flooded = overload(installation, bench.scale, job, rate)
-    print(saturation.result, calm, flooded, sep="\n")
-    return [*cost_figures(saturation, bench.floors), *latency_figures(calm), *overload_figures(flooded, calm)]
+    return [*cost_figures(saturation, bench.floors), *traffic, *latency_figures(calm), *overload_figures(flooded, calm)]
+
+
+def measure_tokens(bench: Bench) -> list[Figure]:
+    """Measure one token in process."""
+    token = bench.signer.tokens(CAMPAIGN_ID, count=1)[0]
+    return one_token_figures(bench.signer, token, bench.scale.verifications)
+
+
+def measure_prefill(bench: Bench) -> list[Figure]:
+    """Measure the calls to partners, on an installation of its own."""
+    patient = bench.install(FETCH_CONCURRENCY=str(CONCURRENCY), DRAIN_SECONDS="1")
+    with double(bench.servers) as partner:
+        return [
+            *in_flight_figures(patient, bench.scale, bench.signer, partner),
+            *slow_partner_figures(bench.install(DRAIN_SECONDS="1"), bench.scale, bench.signer, partner),
+        ]
+
+
+def measure_flatness(bench: Bench) -> list[Figure]:
+    """Measure whether cost stays flat, on an installation whose partners nobody calls."""
+    installation = bench.install(DRAIN_SECONDS="1")
+    job = replace(bench.job(installation.port), seconds=bench.scale.flat_seconds)
+    with installation.running("verify", "upkeep", "beat") as running:
+        first = saturate(running, job, bench.scale.warm_seconds)
+        return Flatness(installation, running, bench.scale, bench.signer, job, first).figures()
+
+
+def measure_growth(bench: Bench) -> list[Figure]:
+    """Measure memory, on an installation of its own."""
+    installation = bench.install()
+    with installation.running() as running:
+        return growth_figures(running, bench.job(installation.port), bench.scale)
+
+
+def measure_first_session(bench: Bench) -> list[Figure]:
+    """Measure `make run`."""
+    return first_session_figures(bench.servers.folder)
 
 
 def measure_peers(bench: Bench) -> list[Figure]:
@@ -77,8 +122,12 @@ def measure_peers(bench: Bench) -> list[Figure]:
         figures += [
             Figure(f"peer {peer.name}: participants per second", rate, "1/s"),
             Figure(f"peer {peer.name}: CPU per participant", theirs.cpu_micros, "µs CPU"),
+            *(
+                Figure(f"peer {peer.name}: CPU per participant: {role}", micros, "µs CPU")
+                for role, micros in theirs.micros_by_role().items()
+            ),
+            Figure(f"peer {peer.name}: reads per participant", theirs.result.reads / theirs.result.ready, "GETs"),
         ]
-        print(theirs.result, theirs.micros_by_role())
         if ours is not None:
             per_second = ours.result.ready_per_second / rate
             figures += [

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ POSTGRES_SETTINGS: Final[Mapping[str, str | int]] = {
 """What any installation would set on a machine of some memory; commits stay synchronous and on disk."""
 _START_SECONDS: Final = 30.0
 _END_SECONDS: Final = 40.0
+_TAIL_CHARACTERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ def process(
     ):
         try:
             yield running.pid
+        except BaseException:
+            print(log.read_text(errors="replace")[-_TAIL_CHARACTERS:], file=sys.stderr)
+            raise
         finally:
             running.terminate()
             try:
