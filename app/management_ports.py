@@ -13,6 +13,7 @@ from app.domain.audit import AuditFilter
 from app.domain.dead_letter import DeadLetter, LetterFilter, LetterGroup
 from app.domain.erasure import ErasedPlays, ErasedStretch, Erasure
 from app.domain.replay import Replay, ReplayState
+from app.domain.resealing import Resealed
 from app.domain.session import Stage, StoredSession
 from app.domain.timeline import SessionHistory
 
@@ -152,6 +153,19 @@ class AuditReads(Protocol):
 
     def load_page(self, wanted: AuditFilter, before: int | None, limit: int) -> Sequence[RecordedEntry]:
         """Return at most `limit` entries that match, those before the number `before`, the newest first."""
+        ...
+
+
+class Resealing(Protocol):
+    """What is sealed, wherever it stands."""
+
+    @property
+    def places(self) -> Sequence[str]:
+        """The sealed columns, by name."""
+        ...
+
+    def reseal_stretch(self, place: str, after: tuple[str, ...] | None) -> Resealed:
+        """Seal anew what is not under the first master key among the next rows of a column by their keys."""
         ...
 
 

@@ -71,6 +71,10 @@ class AesSealing:
         sealed = AESGCM(hmac.digest(key.seal, where, "sha256")).encrypt(nonce, plaintext, where)
         return b"".join((_VERSION, key.id, nonce, sealed))
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Tell whether the first master key sealed this."""
+        return sealed[:_HEAD_BYTES] == _VERSION + self.ring.first.id
+
     def open(self, sealed: bytes, place: str) -> bytes:
         """Return what was sealed for `place`; raise SealBroken if it does not open."""
         key = self.ring.by_id.get(sealed[1:_HEAD_BYTES])

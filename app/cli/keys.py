@@ -5,6 +5,7 @@ from typing import Any, BinaryIO, Final
 import click
 
 from app.cli.documents import read_document
+from app.cli.master_keys import rotate_master
 from app.cli.output import json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import Wiring, opened
 from app.domain.keyset_view import event_view, keyset_view
@@ -90,6 +91,9 @@ def unpin(partner_id: str) -> None:
     """Go back to the keys that the partner publishes; its tokens wait until those are fetched."""
     with opened() as wiring:
         _show(wiring, wiring.manage_keysets.unpin(partner_id, LOCAL_CALLER))
+
+
+keys.add_command(rotate_master)
 
 
 def _show(wiring: Wiring, stored: StoredKeyset) -> None:

@@ -28,6 +28,11 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: how it is called."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def wants_json(context: click.Context | None = None) -> bool:
     """Tell whether the running command was called with `--json`."""
     return bool((context or click.get_current_context()).meta.get(_WANTS_JSON))

@@ -44,7 +44,7 @@ class SqlDocuments:
     ) -> StoredDocument:
         """Store `document`; raise PreconditionFailed, or PartnerUnknown where a campaign names none."""
         masked, opened = self.split_secrets(kind, document)
-        sealed = self.sealing.seal(json.dumps(dict(opened)).encode(), _secrets_place(kind, id_)) if opened else None
+        sealed = self.sealing.seal(json.dumps(dict(opened)).encode(), secrets_place(kind, id_)) if opened else None
         values: dict[str, Any] = {"document": dict(masked), "sealed_secrets": sealed, "updated_at": now}
 
         def put_one(connection: Connection) -> RowMapping:
@@ -94,7 +94,7 @@ def open_document(
 ) -> Mapping[str, object]:
     """Return the document of a row with its secrets in their places; raise SealBroken."""
     sealed = row["sealed_secrets"]
-    secrets = json.loads(sealing.open(sealed, _secrets_place(kind, row["id"]))) if sealed else {}
+    secrets = json.loads(sealing.open(sealed, secrets_place(kind, row["id"]))) if sealed else {}
     return join_secrets(kind, row["document"], secrets)
 
 
@@ -148,5 +148,6 @@ def _living_partner(connection: Connection, partner_id: str) -> str:
     return partner_id
 
 
-def _secrets_place(kind: DocumentKind, id_: str) -> str:
+def secrets_place(kind: DocumentKind, id_: str) -> str:
+    """Return what binds the sealed secrets of a document to its row."""
     return f"{MODELS[kind].__tablename__}.sealed_secrets:{id_}"

@@ -1,0 +1,35 @@
+"""`vestibule keys rotate-master`: from an old key to a new one, and what a lost key means."""
+
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from tests.cli.commands import Commands
+from tests.documents.examples import secretive_body
+
+OLD, NEW = (urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+
+
+def test_rotate_master_lets_the_old_key_go(tmp_path: Path) -> None:
+    before = Commands.at(tmp_path, MASTER_KEYS=OLD)
+    assert before.run("migrate").exit_code == 0
+    assert before.run("partner", "put", "acme", "-", "--json", input_=secretive_body()).exit_code == 0
+
+    rotated = Commands.at(tmp_path, MASTER_KEYS=f"{NEW},{OLD}").json("keys", "rotate-master")
+
+    after = Commands.at(tmp_path, MASTER_KEYS=NEW)
+    again = after.json("keys", "rotate-master")
+    assert {item["place"]: item["resealed"] for item in rotated["items"]}["partners"] == 1
+    assert rotated["unreadable"] == 0
+    assert [item["resealed"] for item in again["items"]] == [0] * len(again["items"])
+    assert after.run("doctor").exit_code == 0
+    [entry, *_] = after.json("audit", "list", "--action", "master_keys.rotated")["items"]
+    assert (entry["subject"], entry["detail"]["partners"]) == ("master_keys", 0)
+
+
+def test_rotate_master_without_the_old_key_fails_and_says_so(tmp_path: Path) -> None:
+    assert Commands.at(tmp_path, MASTER_KEYS=OLD).run("migrate").exit_code == 0
+
+    lost = Commands.at(tmp_path, MASTER_KEYS=NEW).run("keys", "rotate-master")
+
+    assert lost.exit_code == 1
+    assert "do not open" in lost.stderr
