@@ -6,7 +6,7 @@ import click
 
 from app.adapters.database.audit import SqlAuditLog
 from app.cli.letter_filter import without_none
-from app.cli.output import json_option, show_table
+from app.cli.output import examples, json_option, show_table
 from app.cli.wiring import opened
 from app.documents.audit import parse_audit_query
 from app.documents.listing import MAX_PAGE
@@ -21,7 +21,13 @@ def audit() -> None:
     """List what was changed, when and by whom."""
 
 
-@audit.command("list")
+@audit.command(
+    "list",
+    epilog=examples(
+        "vestibule audit list --partner acme --since 2027-03-01T00:00:00Z",
+        "vestibule audit list --action partner.deleted --json",
+    ),
+)
 @click.option("--actor", metavar="CLIENT_ID", help="By this client.")
 @click.option("--action", metavar="NAME", help="Of this kind, such as partner.changed.")
 @click.option("--subject", metavar="ID", help="To this partner, campaign, session, client or replay.")

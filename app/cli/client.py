@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 
-from app.cli.output import json_option, remark, show_json, show_table, wants_json
+from app.cli.output import examples, json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import opened
 from app.domain.scopes import Scope, granted_scopes
 from app.domain.session import rfc3339
@@ -23,7 +23,12 @@ def client() -> None:
     """Create, list and revoke management clients."""
 
 
-@client.command
+@client.command(
+    epilog=examples(
+        "vestibule client create ci --scope partners:read --scope partners:write",
+        "vestibule client create acme-team --partner acme --json",
+    )
+)
 @click.argument("client_id")
 @click.option(
     "--scope",
@@ -57,7 +62,7 @@ def create(client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, m
     click.echo(secret)
 
 
-@client.command("list")
+@client.command("list", epilog=examples("vestibule client list", "vestibule client list --json"))
 @json_option
 def list_() -> None:
     """List all clients."""
@@ -66,7 +71,7 @@ def list_() -> None:
     show_table(("client_id", "scope", "partner_id", "created_at", "revoked_at"), rows)
 
 
-@client.command
+@client.command(epilog=examples("vestibule client revoke ci"))
 @click.argument("client_id")
 @json_option
 def revoke(client_id: str) -> None:

@@ -6,7 +6,7 @@ import click
 
 from app.adapters.database.dead_letters import SqlDeadLetters
 from app.cli.letter_filter import filter_options, without_none
-from app.cli.output import json_option, show_table
+from app.cli.output import examples, json_option, show_table
 from app.cli.wiring import opened
 from app.documents.listing import MAX_PAGE
 from app.documents.replay import parse_letter_query
@@ -22,7 +22,13 @@ def dead_letters() -> None:
     """List sessions whose prefill was given up."""
 
 
-@dead_letters.command("list")
+@dead_letters.command(
+    "list",
+    epilog=examples(
+        "vestibule dead-letters list --partner acme --error-class timeout",
+        "vestibule dead-letters list --since 2027-03-01T00:00:00Z --json",
+    ),
+)
 @filter_options
 @json_option
 def list_(**options: str | None) -> None:

@@ -15,7 +15,7 @@ from kombu.exceptions import KombuError
 from app.adapters.broker import broker_configuration
 from app.adapters.database.migrate import current_revision, newest_revision
 from app.cli.exits import Exit
-from app.cli.output import json_option, show_json, wants_json
+from app.cli.output import examples, json_option, show_json, wants_json
 from app.cli.partner_checkup import examine
 from app.cli.wiring import Wiring, wire
 from app.errors import ConfigurationError, SealBroken, StoreUnavailable
@@ -35,7 +35,13 @@ class Finding:
     cure: str = ""
 
 
-@click.command
+@click.command(
+    epilog=examples(
+        "vestibule doctor",
+        "vestibule doctor --partner acme",
+        "vestibule doctor --partner acme --sub test-person-1 --json",
+    )
+)
 @click.option("--partner", "partner_id", metavar="ID", help="Examine this partner instead: keys, API, go-live list.")
 @click.option("--sub", metavar="SUB", help="Ask its API for this participant; without one it is not asked.")
 @json_option

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import click
 
 from app.cli.keyset_trial import remark_keys
-from app.cli.output import json_option, remark, show_json, show_table
+from app.cli.output import examples, json_option, remark, show_json, show_table
 from app.cli.wiring import opened
 from app.domain.session import rfc3339
 from app.domain.strict_json import NotStrictJson, parse
@@ -31,7 +31,11 @@ def read_document(file: BinaryIO) -> object:
 def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[click.Command]:
     """Return the commands for one kind of documents; `columns` are those of its list."""
 
-    @click.command
+    @click.command(
+        epilog=examples(
+            f"vestibule {kind} put spring {kind}.json", f"vestibule {kind} put spring - --json < {kind}.json"
+        )
+    )
     @click.argument("id", metavar=f"{kind.upper()}_ID")
     @click.argument("file", type=click.File("rb"))
     @json_option
@@ -45,7 +49,7 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
             if kind is DocumentKind.PARTNER:
                 remark_keys(wiring.try_keyset, done.stored.document)
 
-    @click.command
+    @click.command(epilog=examples(f"vestibule {kind} get spring", f"vestibule {kind} get spring > {kind}.json"))
     @click.argument("id", metavar=f"{kind.upper()}_ID")
     @json_option
     def get(id: str) -> None:  # noqa: A002 - click names the argument
@@ -53,7 +57,7 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
         with opened() as wiring:
             show_json(wiring.configure.get(kind, id, LOCAL_CALLER).document)
 
-    @click.command("list")
+    @click.command("list", epilog=examples(f"vestibule {kind} list", f"vestibule {kind} list --json"))
     @json_option
     def list_() -> None:
         """List all documents."""

@@ -6,7 +6,7 @@ import click
 
 from app.cli.documents import read_document
 from app.cli.master_keys import rotate_master
-from app.cli.output import json_option, remark, show_json, show_table, wants_json
+from app.cli.output import examples, json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import Wiring, opened
 from app.domain.keyset_view import event_view, keyset_view
 from app.keyset_ports import StoredKeyset
@@ -24,7 +24,7 @@ def keys() -> None:
     """Show, refresh, revoke and pin the keys that a partner publishes."""
 
 
-@keys.command
+@keys.command(epilog=examples("vestibule keys show acme", "vestibule keys show acme --history --json"))
 @click.argument("partner_id")
 @click.option("--history", is_flag=True, help="Show what became of each key instead, newest first.")
 @json_option
@@ -38,7 +38,7 @@ def show(partner_id: str, *, history: bool) -> None:
             _show(wiring, wiring.manage_keysets.show(partner_id, LOCAL_CALLER))
 
 
-@keys.command
+@keys.command(epilog=examples("vestibule keys refresh acme"))
 @click.argument("partner_id")
 @json_option
 def refresh(partner_id: str) -> None:
@@ -49,7 +49,9 @@ def refresh(partner_id: str) -> None:
         _show(wiring, stored)
 
 
-@keys.command
+@keys.command(
+    epilog=examples("vestibule keys revoke acme --kid k1 --dry-run", "vestibule keys revoke acme --kid k1 --void")
+)
 @click.argument("partner_id")
 @click.option("--kid", required=True, help="The key's id, as the partner publishes it.")
 @click.option("--dry-run", is_flag=True, help="Revoke nothing; list what the key had accepted.")
@@ -73,7 +75,11 @@ def revoke(partner_id: str, kid: str, *, dry_run: bool, void: bool) -> None:
         _show_accepted(view)
 
 
-@keys.command
+@keys.command(
+    epilog=examples(
+        "vestibule keys pin acme jwks.json", "curl -s https://acme.example/jwks.json | vestibule keys pin acme -"
+    )
+)
 @click.argument("partner_id")
 @click.argument("file", type=click.File("rb"))
 @json_option
@@ -84,7 +90,7 @@ def pin(partner_id: str, file: BinaryIO) -> None:
         _show(wiring, wiring.manage_keysets.pin(partner_id, document, LOCAL_CALLER))
 
 
-@keys.command
+@keys.command(epilog=examples("vestibule keys unpin acme"))
 @click.argument("partner_id")
 @json_option
 def unpin(partner_id: str) -> None:

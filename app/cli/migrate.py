@@ -3,13 +3,13 @@
 import click
 
 from app.adapters.database import migrate as database_migration
-from app.cli.output import json_option, remark, show_json, wants_json
+from app.cli.output import examples, json_option, remark, show_json, wants_json
 from app.cli.wiring import opened
 from app.steps.prepare import PrepareInstallation
 from app.steps.secrets import EnsureSecrets
 
 
-@click.command
+@click.command(epilog=examples("vestibule migrate", "vestibule migrate --json"))
 @json_option
 def migrate() -> None:
     """Bring the database to this version; running it again changes nothing."""

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from app.cli.output import json_option, remark, show_json
+from app.cli.output import examples, json_option, remark, show_json
 from app.cli.wiring import opened
 from app.domain.erasure import erasing_view
 from app.errors import Mistake, RequestInvalid
@@ -21,7 +21,11 @@ def participant() -> None:
     """Delete what a participant left behind."""
 
 
-@participant.command
+@participant.command(
+    epilog=examples(
+        "echo ada | vestibule participant delete acme", "vestibule participant delete acme --forget-plays < sub.txt"
+    )
+)
 @click.argument("partner_id")
 @click.option("--forget-plays", is_flag=True, help="Let the participant play anew: what was played counts no more.")
 @json_option

@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from app.cli.documents import document_commands
-from app.cli.output import json_option, remark, show_json, wants_json
+from app.cli.output import examples, json_option, remark, show_json, wants_json
 from app.cli.wiring import opened
 from app.fetch_ports import PartnerFigures
 from app.management_ports import DocumentKind
@@ -24,7 +24,10 @@ def partner() -> None:
     """Put, get, list, pause and resume partners, and rotate our keys for their tokens."""
 
 
-@partner.command("rotate-keys")
+@partner.command(
+    "rotate-keys",
+    epilog=examples("vestibule partner rotate-keys acme", "vestibule partner rotate-keys acme --overlap-hours 0"),
+)
 @click.argument("partner_id")
 @click.option(
     "--overlap-hours",
@@ -44,7 +47,7 @@ def rotate_keys(partner_id: str, overlap_hours: int) -> None:
         show_json({"partner_id": partner_id, "generation": made.number, "kids": kids})
 
 
-@partner.command
+@partner.command(epilog=examples("vestibule partner pause acme"))
 @click.argument("partner_id")
 @json_option
 def pause(partner_id: str) -> None:
@@ -52,7 +55,7 @@ def pause(partner_id: str) -> None:
     _contain(partner_id, "paused", lambda contain: contain.pause(partner_id, LOCAL_CALLER))
 
 
-@partner.command
+@partner.command(epilog=examples("vestibule partner resume acme"))
 @click.argument("partner_id")
 @json_option
 def resume(partner_id: str) -> None:

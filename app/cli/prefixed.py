@@ -1,5 +1,6 @@
-"""The output of several programs on one terminal: each line with its program's name before it, in its own colour."""
+"""The output of several programs: on one terminal, each line with its program's name before it; or as JSON."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -7,6 +8,12 @@ from typing import Final
 import click
 
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
+
+
+def say_json(name: str, line: str) -> None:
+    """Print `line` of the program `name` as one object on one line, for programs; blank ones are left out."""
+    if line:
+        click.echo(json.dumps({"program": name, "line": line}, ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)

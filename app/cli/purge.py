@@ -4,12 +4,12 @@ import click
 
 from app.adapters.database.housekeeping import SqlHousekeeping
 from app.adapters.database.leases import SqlLeases
-from app.cli.output import json_option, remark, show_json, wants_json
+from app.cli.output import examples, json_option, remark, show_json, wants_json
 from app.cli.wiring import opened
 from app.steps.purge import PurgeExpired
 
 
-@click.command
+@click.command(epilog=examples("vestibule purge", "vestibule purge --json"))
 @json_option
 def purge() -> None:
     """Delete what has expired, in chunks."""

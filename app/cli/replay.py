@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.adapters.database.dead_letters import SqlDeadLetters
 from app.adapters.database.replays import SqlReplays
 from app.cli.letter_filter import filter_options, without_none
-from app.cli.output import json_option, remark, show_json, wants_json
+from app.cli.output import examples, json_option, remark, show_json, wants_json
 from app.cli.wiring import Wiring, opened
 from app.documents.replay import DEFAULT_RATE, parse_replay_order
 from app.domain.replay import ReplayCommand, ReplayState
@@ -30,7 +30,12 @@ def replay() -> None:
     """Try dead letters again."""
 
 
-@replay.command
+@replay.command(
+    epilog=examples(
+        "vestibule replay start --partner acme --dry-run",
+        "vestibule replay start --partner acme --error-class timeout --rate 50 --watch",
+    )
+)
 @filter_options
 @click.option("--rate", type=float, default=DEFAULT_RATE, show_default=True, help="Dead letters a second.")
 @click.option("--force", is_flag=True, help="Take up final classes and expired sessions too.")
@@ -51,7 +56,7 @@ def start(rate: float, *, force: bool, dry_run: bool, watch: bool, **options: st
             _watch(wiring, plan.replay_id)
 
 
-@replay.command
+@replay.command(epilog=examples("vestibule replay status rpl_01 --watch"))
 @click.argument("replay_id")
 @watch_option
 @json_option
@@ -65,7 +70,7 @@ def status(replay_id: str, *, watch: bool) -> None:
 
 
 def _command(command: ReplayCommand, text: str) -> click.Command:
-    @click.command(command.value, help=text)
+    @click.command(command.value, help=text, epilog=examples(f"vestibule replay {command.value} rpl_01"))
     @click.argument("replay_id")
     @json_option
     def steer(replay_id: str) -> None:

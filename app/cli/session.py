@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from app.adapters.database.session_records import SqlSessionRecords
-from app.cli.output import json_option, show_json, show_table, wants_json
+from app.cli.output import examples, json_option, show_json, show_table, wants_json
 from app.cli.wiring import opened
 from app.steps.authorize import LOCAL_CALLER
 from app.steps.timeline import TellTimeline
@@ -18,7 +18,7 @@ def session() -> None:
     """Show what happened to a session."""
 
 
-@session.command
+@session.command(epilog=examples("vestibule session timeline ses_01k83topnb2u00bsj1svpu2v2v"))
 @click.argument("session_id")
 @json_option
 def timeline(session_id: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
-from app.cli.output import json_option, remark, show_json, show_table, wants_json
+from app.cli.output import examples, json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import opened
 from app.steps.authorize import LOCAL_CALLER
 from app.steps.stats import ShowStats
@@ -13,7 +13,7 @@ from app.steps.stats import ShowStats
 _COLUMNS = ("partner", "breaker", "paused", "in_flight", "fresh", "retry", "replay", "later", "bank", "errors")
 
 
-@click.command
+@click.command(epilog=examples("vestibule stats", "vestibule stats --json"))
 @json_option
 def stats() -> None:
     """Show what waits where, and how each partner is."""

@@ -4,6 +4,7 @@ Decides the order. Where everything listens is `up_plan`'s, that the processes l
 """
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -13,10 +14,11 @@ from typing import Final
 import click
 
 from app.adapters.master_keys import load_master_keys
-from app.cli.children import Program
+from app.cli.children import Program, Say
 from app.cli.data_folder import locked
 from app.cli.local_ports import Answer, ask
-from app.cli.prefixed import PrefixedOutput
+from app.cli.output import examples, json_option, wants_json
+from app.cli.prefixed import PrefixedOutput, say_json
 from app.cli.supervisor import ME, GaveUp, Supervisor
 from app.cli.up_plan import (
     DEMO,
@@ -29,7 +31,7 @@ from app.cli.up_plan import (
     load_programs,
 )
 from app.demo.documents import CAMPAIGN_ID
-from app.settings import Settings, load_settings
+from app.settings import PREFIX, Settings, load_settings
 
 FIRST_LINK: Final = "/go/token-data"
 """Where the demo partner mints the token of the address that is printed."""
@@ -39,9 +41,13 @@ _LATER: Final = frozenset({"upkeep", "beat"})
 """They sweep and purge, which nobody waits for: the machine belongs to the others until the page is there."""
 
 
-@click.command
+@click.command(epilog=examples("vestibule up", "VESTIBULE_PORT=9000 vestibule up", "vestibule up --json"))
+@json_option
 def up() -> None:
-    """Start everything here, with a demo partner and its campaign; Ctrl-C stops it."""
+    """Start everything here, with a demo partner and its campaign; Ctrl-C stops it.
+
+    With --json each line is an object: {"program", "line"}, and {"ready": {...}} once the campaign can be opened.
+    """
     began_at = perf_counter()
     settings = load_settings()
     try:
@@ -57,10 +63,12 @@ class _Run:
     def __init__(self, settings: Settings, addresses: Addresses, began_at: float) -> None:
         self._began_at = began_at
         self._addresses = addresses
-        self._environment = child_environment(settings, addresses, os.environ)
+        self._is_json = wants_json()
+        told = {f"{PREFIX}LOG_FORMAT": "json"} if self._is_json else {}
+        self._environment = child_environment(settings, addresses, {**os.environ, **told})
         self._settings = load_settings(self._environment)  # as the processes will see them
         self._programs = load_programs()
-        self._say = PrefixedOutput((ME, *self._programs, DEMO))
+        self._say: Say = say_json if self._is_json else PrefixedOutput((ME, *self._programs, DEMO))
         self._supervisor = Supervisor(self._environment, ROOT, self._say)
 
     async def __call__(self) -> None:
@@ -94,6 +102,10 @@ class _Run:
         await _answer_of(self._addresses.host, self._addresses.port, f"/c/{CAMPAIGN_ID}")
         self._supervisor.ready.set()
         seconds = perf_counter() - self._began_at
+        if self._is_json:
+            ready = {"seconds": round(seconds, 1), "campaign": link, "demo": f"{self._addresses.demo_url}/"}
+            click.echo(json.dumps({"ready": {**ready, "data_dir": str(self._settings.data_dir)}}))
+            return
         lines = (
             f"Vestibule is up, after {seconds:.1f} s. Open in a browser:",
             f"  the campaign, with a fresh token   {link}",

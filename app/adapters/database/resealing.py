@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.adapters.database.documents import secrets_place
@@ -87,7 +87,7 @@ def _stretch(place: _Place, after: tuple[str, ...] | None) -> Select[Any]:
     return found if after is None else found.where(tuple_(*place.keys) > tuple_(*after))
 
 
-def _save(connection: Connection, place: _Place, renewed: Sequence[tuple[Row[Any], bytes]]) -> int:
+def _save(connection: Connection, place: _Place, renewed: Sequence[tuple[Sequence[Any], bytes]]) -> int:
     changed = 0
     for row, sealed in renewed:
         keys, before = row[:-1], row[-1]
