@@ -31,7 +31,7 @@ class PageView:
         values = field_values(campaign, prefill["form"], prefill["optin"])
         is_empty = prefill["status"] == PrefillStatus.READY and not values
         state = PrefillStatus.NONE if is_empty else prefill["status"]
-        label = gift["label"] if gift and gift["can_win"] else None
+        label = gift["label"] if gift and gift["can_win"] is not False else None
         return cls(reference, shown["screen"], Known(state, values, label, reference), _told(shown, campaign))
 
 

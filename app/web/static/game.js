@@ -100,5 +100,5 @@
 
 /** Put what the session's token promises on the card, if it promises anything. */
 function showGift({ gift }) {
-  if (gift && gift.can_win && gift.label) document.querySelector(".prize-text").textContent = gift.label;
+  if (gift && gift.can_win !== false && gift.label) document.querySelector(".prize-text").textContent = gift.label;
 }
