@@ -17,6 +17,7 @@
   const card = made("div", "ticket");
   const foil = made("canvas", "foil");
   const button = made("button", "quiet", reveal);
+  const advice = made("p", "message", hint);
   const rubbed = new Set();
 
   const lay = () => {
@@ -49,7 +50,7 @@
     if (card.classList.contains("is-open")) return;
     card.classList.add("is-open");
     prize.removeAttribute("aria-hidden");
-    button.hidden = true;
+    advice.hidden = button.hidden = true;
   };
 
   const rub = (event) => {
@@ -87,7 +88,7 @@
     prize.focus({ preventScroll: true }); // the button is gone, and this is to be heard
   });
   card.append(prize, foil);
-  game.replaceWith(made("p", "message", hint), card, button);
+  game.replaceWith(advice, card, button);
   new ResizeObserver(lay).observe(card);
   document.fonts.ready.then(lay);
 
