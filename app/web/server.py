@@ -143,7 +143,9 @@ class _Wiring:
     def _public_app(self) -> web.Application:
         pages = self._pages()
         assets = load_assets()
-        routes = Reference([*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)]).routes
+        routes = Reference(
+            [*self._session_routes(), *self._management_routes(), *page_routes(pages, assets)], assets
+        ).routes
         policies = {**POLICIES, **page_policies(pages)}
         is_behind_tls = self.settings.base_url.startswith("https:")
         app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
