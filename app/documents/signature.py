@@ -79,7 +79,6 @@ class JwksSignature(Document):
 
     method: Literal["jwks"]
     jwks_url: OutsideAddress
-    """Where the partner publishes its keys."""
     algorithms: Asymmetric
 
     @model_validator(mode="after")
@@ -94,7 +93,6 @@ class SharedSecretEncryption(Document):
     method: Literal["shared_secret"]
     keys: Annotated[list[EncryptionSecret], Field(min_length=1, max_length=MAX_KEYS)]
     required: bool = False
-    """Whether a token that comes signed alone is refused."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -107,7 +105,6 @@ class KeyPairEncryption(Document):
 
     method: Literal["key_pair"]
     required: bool = False
-    """Whether a token that comes signed alone is refused."""
 
 
 class CryptoApiEncryption(Document):
@@ -115,7 +112,6 @@ class CryptoApiEncryption(Document):
 
     method: Literal["crypto_api"]
     required: bool = False
-    """Whether a token that comes signed alone is refused."""
 
 
 Signature = Annotated[PublicKeySignature | SymmetricSignature | JwksSignature, Field(discriminator="method")]

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from app.domain.campaign import Mode
 from app.domain.claims import numeric_date
-from app.domain.cures import CURES, guide_link
 from app.domain.inspection import Check, Inspection
 from app.domain.prefill import Prefill
+from app.domain.reason_guide import explain, guide_link
 from app.domain.session import TokenStatus, participation_view, rfc3339, screen_view
 
 _MOMENTS = ("iat", "nbf", "exp")
@@ -39,7 +39,7 @@ def _check(check: Check, *, is_fetching: bool) -> dict[str, object]:
 def _hint(check: Check, *, is_fetching: bool) -> str | None:
     if check.reason is None:
         return None if check.passed else "Not judged: an earlier check did not pass."
-    parts = [CURES[check.reason]]
+    parts = [explain(check.reason).cure]
     if check.passed is None:
         asked = "It has been asked for; inspect again in a moment." if is_fetching else "It was asked for a moment ago."
         parts.insert(0, f"Not decided: a participant's session waits for this key. {asked}")
