@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.node_libraries import NodeLibraries
 from tests.servers.leaving_out import left_out_lines, running
 from tests.servers.postgres import Postgres
 from tests.servers.rabbitmq import RabbitMQ
@@ -38,6 +39,12 @@ def redis_server(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[
 def rabbitmq(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[RabbitMQ]:
     with running(RabbitMQ.start, servers_folder / "rabbitmq", pytestconfig.stash) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def node_libraries(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[NodeLibraries]:
+    with running(NodeLibraries.start, servers_folder / "node", pytestconfig.stash) as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The documents that the demo partner and its campaign are configured with, as one would PUT them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 PARTNER_ID: Final = "demo"
@@ -32,23 +33,29 @@ def partner_document(base_url: str, encryption_secret: str) -> dict[str, Any]:
     }
 
 
-def campaign_document(return_url: str) -> dict[str, Any]:
-    """Return the campaign's document; the refused are shown the way back to `return_url`."""
+def campaign_document(return_url: str, origins: Sequence[str]) -> dict[str, Any]:
+    """Return the campaign's document: the refused are shown the way to `return_url`; `origins` may embed it."""
     return {
         "partner_id": PARTNER_ID,
         "name": "A day at the spa",
         "prefill_deadline_seconds": 6,
+        "allowed_origins": list(origins),
         "languages": ["en", "fr"],
         "screens": {"en": _english_screens(return_url), "fr": _french_screens(return_url)},
-        "form": [
-            _field("firstname", "First name", "Prénom", "text", "given-name", required=True),
-            _field("lastname", "Last name", "Nom", "text", "family-name", required=True),
-            _field("email", "Email", "E-mail", "email", "email", required=True),
-            _field("phone", "Phone", "Téléphone", "tel", "tel"),
-            _field("birthdate", "Date of birth", "Date de naissance", "date", "bday"),
-            _field("newsletter", "Send me Aurora's newsletter", "Je m'abonne à la lettre d'Aurora", "checkbox", None),
-        ],
+        "form": form_fields(),
     }
+
+
+def form_fields() -> list[dict[str, Any]]:
+    """Return the fields of the campaign's form, which are those of the partner's own page too."""
+    return [
+        _field("firstname", "First name", "Prénom", "text", "given-name", required=True),
+        _field("lastname", "Last name", "Nom", "text", "family-name", required=True),
+        _field("email", "Email", "E-mail", "email", "email", required=True),
+        _field("phone", "Phone", "Téléphone", "tel", "tel"),
+        _field("birthdate", "Date of birth", "Date de naissance", "date", "bday"),
+        _field("newsletter", "Send me Aurora's newsletter", "Je m'abonne à la lettre d'Aurora", "checkbox", None),
+    ]
 
 
 def _field(

@@ -8,7 +8,7 @@ Person = Mapping[str, object]
 SLOW: Final = "grace-slow"
 """The API takes its time over this participant."""
 DOWN: Final = "alan-down"
-"""The API is out of order for this participant."""
+"""The API is out of order for this participant, until it is mended."""
 ADA: Final = "ada"
 JOAN: Final = "joan"
 
@@ -22,6 +22,11 @@ PEOPLE: Final[Mapping[str, Person]] = {
         "profile": {"given_name": "Grace", "family_name": "Moreau", "birthdate": "1986-12-09"},
         "contact": {"email": "grace.moreau@example.com", "phone": "+33 6 39 98 03 04"},
         "consents": {"newsletter": False},
+    },
+    DOWN: {
+        "profile": {"given_name": "Alan", "family_name": "Petit", "birthdate": "1992-06-23"},
+        "contact": {"email": "alan.petit@example.com", "phone": "+33 6 39 98 07 08"},
+        "consents": {"newsletter": True},
     },
 }
 """By `sub`; phone numbers are of the range that France keeps for fiction."""

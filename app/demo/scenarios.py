@@ -27,7 +27,10 @@ class Making(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way to arrive; `says` adds to the claims that every token has, `age` is how long ago it was made."""
+    """One way to arrive; `says` adds to the claims that every token has, `age` is how long ago it was made.
+
+    `mendable` tells that the API fails for it until somebody mends it.
+    """
 
     slug: str
     title: str
@@ -36,6 +39,7 @@ class Scenario:
     sub: str = JOAN
     making: Making = Making.SIGNED
     age: timedelta = timedelta(0)
+    mendable: bool = False
 
 
 _CARRIED: Final[Mapping[str, object]] = {"form": TOKEN_FORM, "optin": TOKEN_OPTIN}
@@ -58,7 +62,13 @@ SCENARIOS: Final = (
         "The API takes three seconds: the form is there at once, filled in later.",
         sub=SLOW,
     ),
-    Scenario("partner-down", "Partner down", "The API answers 503: the form stays empty, and usable.", sub=DOWN),
+    Scenario(
+        "partner-down",
+        "Partner down, then replayed",
+        "The API answers with a maintenance page: the form stays empty, and usable. Then mend it, and replay.",
+        sub=DOWN,
+        mendable=True,
+    ),
     Scenario("expired", "Expired token", "Made two hours ago, good for one: refused.", _CARRIED, age=2 * LIFE),
     Scenario("wrong-key", "Wrong key", "Signed by somebody else: refused.", _CARRIED, making=Making.BY_A_STRANGER),
     Scenario(

@@ -18,7 +18,8 @@ def seed_demo(configure: ConfigureDocuments, keys: DemoKeys, demo_url: str) -> N
     wanted = parse_partner_document(partner, None, configure.outbound)
     if wanted != _stored(configure, DocumentKind.PARTNER, PARTNER_ID):
         configure.put(DocumentKind.PARTNER, PARTNER_ID, partner, LOCAL_CALLER)
-    campaign = campaign_document(f"{demo_url}/")
+    by_name = demo_url.replace("127.0.0.1", "localhost")  # another site to a browser, as a partner's is
+    campaign = campaign_document(f"{demo_url}/", (demo_url, by_name))
     if parse_campaign_document(campaign) != _stored(configure, DocumentKind.CAMPAIGN, CAMPAIGN_ID):
         configure.put(DocumentKind.CAMPAIGN, CAMPAIGN_ID, campaign, LOCAL_CALLER)
 

@@ -94,9 +94,12 @@ class FieldDocument(Document):
     """One field of the form step."""
 
     name: Variable
+    """What the prefill calls the field."""
     label: Texts
+    """By language."""
     type: Literal["text", "email", "tel", "url", "date", "number", "checkbox", "textarea"] = "text"
     autocomplete: Autocomplete | None = None
+    """An autofill field name of HTML."""
     required: bool = False
 
 
@@ -112,18 +115,29 @@ class CampaignDocument(Document):
     model_config = ConfigDict(json_schema_extra=_lets_colours_be_absent)
 
     partner_id: Identifier
+    """Whose tokens are taken."""
     name: Name
+    """What the page is called."""
     aliases: Annotated[list[Alias], Field(max_length=_MAX_ENTRIES), UNIQUE] = Field(default_factory=list)
+    """What else `campaignId` may say in a token; a whole number is taken as text."""
     mode: Literal["required", "optional", "report_only"] = "required"
+    """Whether a token must be accepted to play, may be, or is only reported on."""
     single_use: bool = False
+    """Whether a token counts once, by its `jti`."""
     session_ttl_seconds: Annotated[Whole, Field(ge=1, le=_MAX_TTL_SECONDS)] = 86400
+    """How long a session can be read and played with."""
     prefill_deadline_seconds: Annotated[Whole, Field(ge=1, le=300)] = 10
+    """How long a participant waits for the prefill."""
     allowed_origins: Annotated[list[Origin], Field(max_length=_MAX_ENTRIES), UNIQUE] = Field(default_factory=list)
+    """Which pages may call from a browser, and frame the campaign page."""
     languages: Annotated[list[Language], Field(min_length=1, max_length=_MAX_ENTRIES), UNIQUE] = Field(
         default_factory=lambda: ["en"]
     )
+    """In which languages there are texts, the first by default."""
     screens: Annotated[dict[Language, ScreensDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=dict)
+    """What one who may not play is shown, by language."""
     form: Annotated[list[FieldDocument], Field(max_length=_MAX_ENTRIES)] = Field(default_factory=list)
+    """The fields of the form step, in their order."""
     colours: ColoursDocument | None = None
 
     @model_validator(mode="after")

@@ -63,9 +63,13 @@ class PublicKeyEntry(Document):
     )
 
     pem: Annotated[str, Field(min_length=1, max_length=64 * 1024)] | None = None
+    """A public key or certificate."""
     jwk: dict[str, JsonValue] | None = None
+    """A public key as JWK."""
     kid: Identifier | None = None
+    """A remark."""
     not_after: Moment | None = None
+    """From when on the key is used no more."""
 
     @model_validator(mode="after")
     def _one_usable_key(self) -> Self:
@@ -88,14 +92,17 @@ class SharedSecret(Document):
     """A secret that the partner shares with us."""
 
     secret: Annotated[str, Field(min_length=1, max_length=2048)]
+    """Write-only: an answer shows a mask, which keeps what is stored when it is sent back."""
     kid: Identifier | None = None
     not_after: Moment | None = None
+    """From when on the secret is used no more."""
 
 
 class SignatureSecret(SharedSecret):
     """A shared secret that signs; `kid` is a remark."""
 
     encoding: SecretEncoding = "text"
+    """What the text of the secret spells."""
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -111,6 +118,7 @@ class EncryptionSecret(SharedSecret):
     """A shared secret that encrypts, of the length of an AES key; without an encoding each reading may be meant."""
 
     encoding: SecretEncoding | None = None
+    """What the text of the secret spells; null: whatever makes an AES key of it."""
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

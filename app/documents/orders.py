@@ -22,8 +22,11 @@ class RevocationOrder(Document):
     )
 
     kid: str
+    """Of the key."""
     dry_run: bool = False
+    """Revoke nothing; tell what the key had accepted."""
     void: bool = False
+    """Reject the sessions that the key had accepted."""
 
     @model_validator(mode="after")
     def _one_wish(self) -> Self:
@@ -36,7 +39,9 @@ class EncryptionOrder(Document):
     """Which token is to be encrypted, and whose it is where the client is bound to no partner."""
 
     token: str
+    """The signed token, a compact JWS."""
     partner_id: str | None = None
+    """Whose it is, where the client is bound to no partner."""
 
 
 class InspectionOrder(Document):

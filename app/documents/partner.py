@@ -25,14 +25,23 @@ class PartnerDocument(Document):
     """The whole document; a member that is not given has the default that stands here."""
 
     name: Name
+    """What participants are told who hands out their link."""
     issuer: Issuer | None = None
+    """What `iss` must be; null: it is not looked at."""
     audience: Issuer | None = None
+    """What `aud` must hold; null: it is not looked at."""
     signature: Signature
+    """How tokens are verified."""
     encryption: Encryption | None = None
+    """How tokens are decrypted; null: they come signed alone."""
     require_exp: bool = True
+    """Whether a token without `exp` is refused."""
     leeway_seconds: Annotated[Whole, Field(ge=0, le=int(MAX_LEEWAY.total_seconds()))] = 60
+    """How far the clocks may differ."""
     max_age_seconds: Annotated[Whole, Field(ge=1, le=_YEAR_SECONDS)] | None = None
+    """How old a token may be by its `iat`; null: that is not looked at."""
     prefill: PrefillDocument | None = None
+    """How the participant's data is fetched where the token does not carry it; null: it never is."""
 
 
 def parse_partner_document(

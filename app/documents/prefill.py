@@ -46,6 +46,7 @@ class ClaimAuthorization(_From):
 
     source: Literal["claim"] = Field(alias="from")
     name: Identifier = "access_token"
+    """What the claim is called."""
 
 
 class TokenAuthorization(_From):
@@ -59,6 +60,7 @@ class StaticAuthorization(_From):
 
     source: Literal["static"] = Field(alias="from")
     secret: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_credential), Shown.pattern("[!-~]*")]
+    """Write-only: an answer shows a mask, which keeps what is stored when it is sent back."""
 
 
 class NoAuthorization(_From):
@@ -80,19 +82,27 @@ class MappingDocument(Document):
     """JMESPath expressions by variable."""
 
     form: Variables = Field(default_factory=dict)
+    """Of the fields of the form."""
     optin: Variables = Field(default_factory=dict)
+    """Of the consents."""
 
 
 class PrefillDocument(Document):
     """The `prefill` member of a partner."""
 
     url: OutsideTemplate
+    """Where a participant is found; `{sub}` and `{campaign_id}` stand for what the token says."""
     method: Literal["GET", "POST"] = "GET"
     authorization: AuthorizationDocument = Field(default_factory=_default_authorization)
+    """Which credential the call carries."""
     mapping: MappingDocument | None = None
+    """Which members of the answer fill the form; null: its members `form` and `optin` as they are."""
     timeout_seconds: Annotated[float, Field(ge=0.1, le=30), Short] = 5
+    """How long one call may take."""
     max_concurrency: Annotated[Whole, Field(ge=1, le=10000)] = 50
+    """How many calls may be under way at once, over all processes."""
     rate_per_second: Annotated[float, Field(ge=0.01, le=100000), Short] | None = None
+    """How many calls may begin in a second, over all processes; null: any number."""
 
 
 def prefill_config(document: Mapping[str, Any]) -> PrefillConfig:

@@ -79,6 +79,7 @@ class JwksSignature(Document):
 
     method: Literal["jwks"]
     jwks_url: OutsideAddress
+    """Where the partner publishes its keys."""
     algorithms: Asymmetric
 
     @model_validator(mode="after")
@@ -93,6 +94,7 @@ class SharedSecretEncryption(Document):
     method: Literal["shared_secret"]
     keys: Annotated[list[EncryptionSecret], Field(min_length=1, max_length=MAX_KEYS)]
     required: bool = False
+    """Whether a token that comes signed alone is refused."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -105,6 +107,7 @@ class KeyPairEncryption(Document):
 
     method: Literal["key_pair"]
     required: bool = False
+    """Whether a token that comes signed alone is refused."""
 
 
 class CryptoApiEncryption(Document):
@@ -112,6 +115,7 @@ class CryptoApiEncryption(Document):
 
     method: Literal["crypto_api"]
     required: bool = False
+    """Whether a token that comes signed alone is refused."""
 
 
 Signature = Annotated[PublicKeySignature | SymmetricSignature | JwksSignature, Field(discriminator="method")]

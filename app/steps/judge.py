@@ -69,7 +69,7 @@ class JudgeToken:
         """Return the signed claims, or that the token has to wait for its key; raise TokenRejected."""
         token = open_token(text)
         if asks_for_decryption(token, partner):
-            token = open_nested(self.decrypt(token, partner, now), token.header)
+            token = open_nested(self.decrypt(token, partner, received_at), token.header)
         return self.judge_signed(token, partner, keyset, received_at, now, is_first_look=is_first_look)
 
     def judge_signed(
@@ -90,10 +90,13 @@ class JudgeToken:
         key = verify(token, chosen.keys, partner.signature.algorithms)
         return signed_claims(token, key, chosen.keyset_version)
 
-    def decrypt(self, token: UnverifiedToken, partner: Partner, now: datetime) -> bytes:
-        """Return the plaintext of a JWE that `asks_for_decryption`; raise TokenRejected."""
+    def decrypt(self, token: UnverifiedToken, partner: Partner, received_at: datetime) -> bytes:
+        """Return the plaintext of a JWE that `asks_for_decryption`; raise TokenRejected.
+
+        A key counts that was in use when the token came in: a burst that waits outlives nobody's rotation.
+        """
         allowed = KEY_ALGORITHMS_OF[partner.encryption.method] if partner.encryption else frozenset()
-        keys = self.keyring.encryption_keys(partner, now)
+        keys = self.keyring.encryption_keys(partner, received_at)
         named = [key for key in keys if key.kid is not None and key.kid == token.kid]
         return decrypt(token, named or keys, allowed, CONTENT_ENCODINGS)
 
@@ -109,7 +112,7 @@ class JudgeToken:
     ) -> ChosenKeys | Waiting:
         """Return the keys that may have signed a JWS, or that they have to be waited for; raise TokenRejected."""
         if partner.signature.method is not SignatureMethod.JWKS:
-            return ChosenKeys(self.keyring.signature_keys(partner, now))
+            return ChosenKeys(self.keyring.signature_keys(partner, received_at))
         kid = require_kid(token)
         published = self._published_key(kid, keyset, now)
         if published is not None:

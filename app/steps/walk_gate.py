@@ -64,14 +64,14 @@ class WalkGate:
         return ask("header_members", lambda: open_token(text), lambda _: shown(header))
 
     def _decrypt(self, token: UnverifiedToken) -> UnverifiedToken | None:
-        ask, partner = self.trail.ask, self.question.partner
+        ask, partner, received_at = self.trail.ask, self.question.partner, self.question.received_at
         kind = f"a JWE, alg {token.alg}, enc {token.enc}" if token.encrypted else f"a JWS, alg {token.alg}"
         is_to_open = ask("encryption", lambda: asks_for_decryption(token, partner), lambda _: kind)
         if is_to_open is None:
             return None
         if not is_to_open:
             return token
-        plaintext = ask("decryption", lambda: self.judge.decrypt(token, partner, self.now), lambda _: kind)
+        plaintext = ask("decryption", lambda: self.judge.decrypt(token, partner, received_at), lambda _: kind)
         if plaintext is None:
             return None
         return ask(

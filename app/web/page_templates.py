@@ -5,14 +5,15 @@ Decides how a session looks; refuses to know requests, cookies and stores.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Self
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from app.domain.campaign import Campaign, FormField
+from app.domain.campaign import Campaign, FormField, screen_for
 from app.domain.prefill import PrefillStatus
+from app.reasons import ParticipationReason
 from app.web.assets import Assets
 from app.web.palette import palette
 from app.web.prefill_words import prefill_words
@@ -84,20 +85,14 @@ class PageTemplates:
 
         Each form that is made is known by a key of its own, so that it counts once however often it is sent.
         """
-        path = f"/c/{campaign.id}"
-        return self._page(
-            "form.html",
-            look,
-            title=campaign.name,
-            path=path,
-            action=f"{path}?play={secrets.token_urlsafe(16)}&of={known.of}",
-            of=known.of,
-            gift=known.gift,
-            state=known.state,
-            fields=[_view(field_, look.language, known.values) for field_ in campaign.form],
-            deadline=campaign.prefill_deadline.total_seconds(),
-            prefill_words=prefill_words(look.language, look.brand),
-        )
+        return self._page("form.html", look, **_steps(look, campaign, known))
+
+    def frame(self, look: Look, campaign: Campaign) -> web.Response:
+        """Return the campaign as a partner's page frames it: the session, and what it says, come by script alone."""
+        steps = _steps(look, campaign, Known(PrefillStatus.PENDING))
+        rejected = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
+        more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": asdict(rejected)}
+        return self._page("frame.html", look, **steps, **more)
 
     def message(
         self,
@@ -151,6 +146,21 @@ def _policy(nonce: str, frame_ancestors: Sequence[str]) -> str:
             "frame-ancestors " + (" ".join(frame_ancestors) or "'none'"),
         )
     )
+
+
+def _steps(look: Look, campaign: Campaign, known: Known) -> dict[str, object]:
+    path = f"/c/{campaign.id}"
+    return {
+        "title": campaign.name,
+        "path": path,
+        "action": f"{path}?play={secrets.token_urlsafe(16)}&of={known.of}",
+        "of": known.of,
+        "gift": known.gift,
+        "state": known.state,
+        "fields": [_view(field_, look.language, known.values) for field_ in campaign.form],
+        "deadline": campaign.prefill_deadline.total_seconds(),
+        "prefill_words": prefill_words(look.language, look.brand),
+    }
 
 
 def _view(form_field: FormField, language: str, values: Mapping[str, str]) -> FieldView:

@@ -97,13 +97,13 @@ _CHALLENGES: Final[Mapping[type[errors.VestibuleError], str]] = {
 
 def status_of(error: errors.VestibuleError) -> Status:
     """Return how `error` looks from outside."""
-    return next(STATUSES[base] for base in type(error).__mro__ if base in STATUSES)
+    return _status_of(type(error))
 
 
 def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web.Response:
     """Return the answer to a request that failed with `error`; `instance` is its path without the query."""
     status = status_of(error)
-    code = _public_code(error)
+    code = code_of(type(error))
     body: dict[str, object] = {
         "type": problem_type(code),
         "title": status.title,
@@ -126,14 +126,27 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
     )
 
 
+def code_of(error: type[errors.VestibuleError]) -> str:
+    """Return the code that a caller is told; of what failed on our side it is always the same."""
+    is_ours = _status_of(error).status == 500  # noqa: PLR2004 - Internal Server Error
+    return "internal" if is_ours else error.code
+
+
+def statuses_by_code() -> dict[str, list[Status]]:
+    """Return how each problem looks, by its code; one code may stand for several."""
+    found: dict[str, dict[int, Status]] = {}
+    for error, status in STATUSES.items():  # of one code and status, the class further below says it best
+        found.setdefault(code_of(error), {})[status.status] = status
+    return {code: list(statuses.values()) for code, statuses in found.items()}
+
+
 def problem_type(code: str) -> str:
     """Return the URI reference that names a kind of problem: stable, and where it is documented."""
     return f"/docs/problems#{code}"
 
 
-def _public_code(error: errors.VestibuleError) -> str:
-    is_ours = status_of(error).status == 500  # noqa: PLR2004 - Internal Server Error
-    return "internal" if is_ours else error.code
+def _status_of(error: type[errors.VestibuleError]) -> Status:
+    return next(STATUSES[base] for base in error.__mro__ if base in STATUSES)
 
 
 def _public_detail(error: errors.VestibuleError) -> str:

@@ -33,6 +33,7 @@ from app.domain.outside import OutboundPolicy
 from app.logs import configure, gathered
 from app.settings import Settings
 from app.web.assets import load_assets
+from app.web.embed import Embed, embed_policies
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
 from app.web.inspector_page import InspectorPage
@@ -144,10 +145,10 @@ class _Wiring:
     def _public_app(self) -> web.Application:
         pages = self._pages()
         assets = load_assets()
-        inspector = InspectorPage.of(assets).routes()
-        served = [*self._session_routes(), *self._management_routes(), *page_routes(pages, assets), *inspector]
-        routes = Reference(served).routes
-        policies = {**POLICIES, **page_policies(pages)}
+        embed = Embed(pages.participants, pages.find_partner_name, pages.templates)
+        for_people = [*page_routes(pages, assets), *embed.routes(), *InspectorPage.of(assets).routes()]
+        routes = Reference([*self._session_routes(), *self._management_routes(), *for_people], assets).routes
+        policies = {**POLICIES, **page_policies(pages), **embed_policies(pages.error_page)}
         is_behind_tls = self.settings.base_url.startswith("https:")
         app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
         app.on_shutdown.append(self._let_waiters_go)

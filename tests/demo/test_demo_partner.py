@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.demo.documents import CAMPAIGN_ID, PARTNER_ID
+from app.demo.documents import CAMPAIGN_ID, PARTNER_ID, form_fields
 from app.demo.keys import KEY_FILE, DemoKeys
 from app.demo.people import ADA, DOWN
 from app.demo.scenarios import LIFE, SCENARIOS, Making, Scenario, mint
@@ -44,9 +44,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> DemoKeys:
     return DemoKeys.load(tmp_path_factory.mktemp("demo"))
 
 
+async def replayed() -> str:
+    return "1 form"
+
+
 @asynccontextmanager
 async def visiting(keys: DemoKeys) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    app = build_demo(keys, "http://127.0.0.1:8080", FixedClock())
+    app = build_demo(keys, "http://127.0.0.1:8080", FixedClock(), replayed)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -97,11 +101,12 @@ async def test_link_leads_to_the_campaign_with_a_token_of_its_own_each_time(keys
     assert answers[0].status == 303
 
 
-async def test_index_offers_every_scenario(keys: DemoKeys) -> None:
+@pytest.mark.parametrize("way", [pytest.param(way, id=way) for way in ("go", "tag", "minisite")])
+async def test_index_offers_every_scenario_in_all_three_ways(keys: DemoKeys, way: str) -> None:
     async with visiting(keys) as client:
         html = await (await client.get("/")).text()
 
-    assert [scenario.slug for scenario in SCENARIOS if f'href="/go/{scenario.slug}"' not in html] == []
+    assert [scenario.slug for scenario in SCENARIOS if f'href="/{way}/{scenario.slug}"' not in html] == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,6 @@ async def test_index_offers_every_scenario(keys: DemoKeys) -> None:
         pytest.param(ADA, ADA, 200, id="their-own-bearer"),
         pytest.param(ADA, DOWN, 401, id="another-participants-bearer"),
         pytest.param(ADA, None, 401, id="no-bearer"),
-        pytest.param(DOWN, DOWN, 503, id="out-of-order"),
         pytest.param("nobody", "nobody", 404, id="unknown"),
     ],
 )
@@ -121,6 +125,68 @@ async def test_participant_api_answers_by_bearer(keys: DemoKeys, sub: str, beare
         answer = await client.get(f"/participants/{sub}", headers=headers)
 
     assert answer.status == status
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, id=way) for way in ("go", "tag", "minisite")])
+async def test_participant_api_is_out_of_order_from_each_such_arrival_until_it_is_mended(
+    keys: DemoKeys, way: str
+) -> None:
+    headers = {"Authorization": f"Bearer {keys.access_token(DOWN)}"}
+
+    async def asked() -> str:
+        return (await client.get(f"/participants/{DOWN}", headers=headers)).content_type
+
+    async with visiting(keys) as client:
+        before = await asked()
+        said = await (await client.post("/mend")).text()
+        mended = await asked()
+        await client.get(f"/{way}/partner-down", allow_redirects=False)
+        again = await asked()
+
+    assert (before, mended, again) == ("text/html", "application/json", "text/html")
+    assert said == "1 form"
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, id=way) for way in ("tag", "minisite")])
+async def test_partners_page_brings_a_token_by_the_queue_and_allows_no_more_than_it_needs(
+    keys: DemoKeys, way: str
+) -> None:
+    async with visiting(keys) as client:
+        answer = await client.get(f"/{way}/token-data")
+        html = await answer.text()
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert f'src="http://127.0.0.1:8080/embed/v1/{way}.js"' in html
+    assert '.push(["token", "demo", "ey' in html
+    assert "'unsafe" not in policy
+    assert "script-src 'self' 'nonce-" in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_minisites_form_has_the_fields_of_the_campaign(keys: DemoKeys) -> None:
+    async with visiting(keys) as client:
+        html = await (await client.get("/minisite/token-data")).text()
+
+    missing = [field["name"] for field in form_fields() if f'name="{field["name"]}"' not in html]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", [pytest.param(f"/{way}/nonsense", id=way) for way in ("go", "tag", "minisite")])
+async def test_scenario_that_is_none_is_not_found(keys: DemoKeys, path: str) -> None:
+    async with visiting(keys) as client:
+        answer = await client.get(path)
+
+    assert answer.status == 404
+
+
+def test_seed_lets_the_demo_partners_pages_embed_the_campaign(keys: DemoKeys) -> None:
+    step = configure()
+
+    seed_demo(step, keys, DEMO_URL)
+
+    campaign = step.documents.find(DocumentKind.CAMPAIGN, CAMPAIGN_ID)
+    assert campaign is not None
+    assert campaign.document["allowed_origins"] == ["http://127.0.0.1:8090", "http://localhost:8090"]
 
 
 def test_seed_stores_the_documents_and_once_more_changes_nothing(keys: DemoKeys) -> None:

@@ -1,26 +1,17 @@
 """Real keys, made once per run, and the libraries."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.interop.node_libraries import NodeLibraries
 from tests.interop.peers import PYTHON, Npm
 from tests.jose.tokens import KeyRing
-from tests.servers.leaving_out import running
 
 
 @pytest.fixture(scope="session")
 def keys() -> KeyRing:
     return KeyRing()
-
-
-@pytest.fixture(scope="session")
-def node_libraries(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[NodeLibraries]:
-    with running(NodeLibraries.start, servers_folder / "node", pytestconfig.stash) as started:
-        yield started
 
 
 @pytest.fixture

@@ -38,14 +38,17 @@ class Encrypting(Protocol):
         """Return the plaintext; raise whatever the library raises."""
 
 
+@dataclass(frozen=True, slots=True)
 class PyJwt:
-    """PyJWT signs only."""
+    """PyJWT signs only, and wants to be told an audience where there is one."""
+
+    audience: str | None = None
 
     def sign(self, claims: str, key: Jwk, alg: str, kid: str) -> str:
         return jwt.encode(json.loads(claims), jwt.PyJWK(dict(key), alg).key, alg, {"kid": kid})
 
     def verify(self, token: str, key: Jwk, alg: str) -> str:
-        return json.dumps(jwt.decode(token, jwt.PyJWK(dict(key), alg).key, [alg]))
+        return json.dumps(jwt.decode(token, jwt.PyJWK(dict(key), alg).key, [alg], audience=self.audience))
 
 
 class Joserfc:

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient
 
 from tests.web.documented import Described, Documented, document_of, public_app
 
-_ANY_PROBLEM: Final = ("components", "schemas", "ProblemShape")
+_ANY_PROBLEM: Final = ("components", "schemas", "Problem")
 
 
 class ConformingClient(TestClient[web.Request, web.Application]):

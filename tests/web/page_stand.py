@@ -21,6 +21,7 @@ from app.steps.read import Visit
 from app.web.assets import load_assets
 from app.web.batching import Batcher, BatchLimits
 from app.web.campaign_cache import CampaignCache
+from app.web.embed import Embed, embed_policies
 from app.web.long_polls import LongPolls
 from app.web.middleware import request_middleware
 from app.web.page_templates import PageTemplates
@@ -146,8 +147,10 @@ async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[Confor
     pages = CampaignPages(
         participants, find_partner_name, SessionCookies(PlainKeys(), secure=secure), PageTemplates(assets)
     )
-    app = web.Application(middlewares=[request_middleware(lambda *_: None, page_policies(pages))])
-    app.add_routes(page_routes(pages, assets))
+    embed = Embed(participants, find_partner_name, pages.templates)
+    policies = {**page_policies(pages), **embed_policies(pages.error_page)}
+    app = web.Application(middlewares=[request_middleware(lambda *_: None, policies)])
+    app.add_routes([*page_routes(pages, assets), *embed.routes()])
     async with ConformingClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
         yield client
     participants.polls.close()

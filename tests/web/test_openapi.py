@@ -98,7 +98,10 @@ def test_examples_are_what_they_are_examples_of(documented: Documented) -> None:
         for place, content in _contents(operation):
             for example in content.get("examples", {}).values():
                 checked += 1
-                mistakes += [(place, mistake) for mistake in documented.mistakes(example["value"], *place, "schema")]
+                mistakes += [
+                    (place, mistake)
+                    for mistake in documented.mistakes(documented.resolve(example)["value"], *place, "schema")
+                ]
 
     assert mistakes == []
     assert checked > 100

@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 
 from app.domain.scopes import Scope
 from app.web.openapi import parameters
-from app.web.openapi.failures import failures
+from app.web.openapi.failures import failures, problem_examples
 from app.web.openapi.operation import (
     Answer,
     Content,
@@ -64,6 +64,7 @@ def openapi_document(routes: Iterable[web.AbstractRouteDef]) -> dict[str, Any]:
         "components": {
             "schemas": definitions,
             "securitySchemes": {scheme.value: shown for scheme, shown in _SCHEMES.items()},
+            "examples": problem_examples(operations),
             "headers": {
                 "RequestId": _header(parameters.REQUEST_ID),
                 "RetryAfter": _header(parameters.RETRY_AFTER),
@@ -79,6 +80,9 @@ class _Plain(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         del schema
         return False
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix("Shape")
 
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
         shown = super().dict_schema(schema)

@@ -9,7 +9,7 @@ from app.errors import VestibuleError
 from app.reasons import TokenReason
 from app.web.openapi.operation import HTML, JSON, ManagementOperation, Operation
 from app.web.openapi.shapes import EXAMPLE_MISTAKE
-from app.web.problems import PROBLEM_JSON, problem, status_of
+from app.web.problems import PROBLEM_JSON, code_of, problem, status_of, statuses_by_code
 
 _ARGUMENTS: Final[Mapping[type[VestibuleError], tuple[object, ...]]] = {
     errors.RequestInvalid: ((EXAMPLE_MISTAKE,),),
@@ -17,6 +17,7 @@ _ARGUMENTS: Final[Mapping[type[VestibuleError], tuple[object, ...]]] = {
 }
 _TRIES_AGAIN: Final = frozenset({429, 503})
 _CHALLENGES: Final = frozenset({401, 403})
+_INSTANCE: Final = "/v1/where/it/was/asked"
 _REQUEST_ID: Final = "req-1"
 
 
@@ -26,6 +27,12 @@ def failures(operation: Operation) -> dict[int, dict[str, Any]]:
     for error in dict.fromkeys(_errors(operation)):
         by_status.setdefault(status_of(_made(error)).status, []).append(error)
     return {status: _response(operation, status, by_status[status]) for status in sorted(by_status)}
+
+
+def problem_examples(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return an example of each problem that `operations` may answer with, by its name."""
+    found = dict.fromkeys(error for operation in operations for error in _errors(operation))
+    return {_name(error): {"value": _problem(error)} for error in found}
 
 
 def _errors(operation: Operation) -> Iterator[type[VestibuleError]]:
@@ -45,8 +52,7 @@ def _errors(operation: Operation) -> Iterator[type[VestibuleError]]:
 
 
 def _response(operation: Operation, status: int, found: Sequence[type[VestibuleError]]) -> dict[str, Any]:
-    problems = [_problem(error, operation) for error in found]
-    codes = list(dict.fromkeys(problem["code"] for problem in problems))
+    codes = list(dict.fromkeys(code_of(error) for error in found))
     return {
         "description": " ".join(dict.fromkeys(f"{status_of(_made(error)).title}." for error in found)),
         "headers": _headers(operation, status),
@@ -56,11 +62,11 @@ def _response(operation: Operation, status: int, found: Sequence[type[VestibuleE
             PROBLEM_JSON: {
                 "schema": {
                     "allOf": [
-                        {"$ref": "#/components/schemas/ProblemShape"},
+                        {"$ref": "#/components/schemas/Problem"},
                         {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
                     ]
                 },
-                "examples": {problem["code"]: {"value": problem} for problem in problems},
+                "examples": {name: {"$ref": f"#/components/examples/{name}"} for name in map(_name, found)},
             }
         },
     }
@@ -75,11 +81,14 @@ def _headers(operation: Operation, status: int) -> dict[str, Any]:
     return headers
 
 
-def _problem(error: type[VestibuleError], operation: Operation) -> dict[str, Any]:
-    path = operation.path
-    for parameter in operation.parameters:
-        path = path.replace(f"{{{parameter.name}}}", str(parameter.example))
-    body = problem(_made(error), path, _REQUEST_ID).body
+def _name(error: type[VestibuleError]) -> str:
+    """Return what the example of a problem is called: as its code, with the status where that is not all."""
+    code = code_of(error)
+    return code if len(statuses_by_code()[code]) == 1 else f"{code}-{status_of(_made(error)).status}"
+
+
+def _problem(error: type[VestibuleError]) -> dict[str, Any]:
+    body = problem(_made(error), _INSTANCE, _REQUEST_ID).body
     shown: dict[str, Any] = json.loads(body) if isinstance(body, bytes) else {}
     return shown
 

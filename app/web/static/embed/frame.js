@@ -1,0 +1,113 @@
+// The campaign inside a partner's page: no cookie, no token; the session comes over a port from the page around it, which
+// must be the parent and of an origin that the campaign allows. Its origin is read from its greeting, never guessed.
+const flow = document.querySelector(".flow");
+const screen = document.querySelector(".screen");
+const end = document.querySelector(".exit");
+const busy = document.querySelector(".busy");
+const form = flow.querySelector("form[data-path]");
+const place = flow.querySelector(".prefill");
+const language = document.documentElement.lang;
+const allowedOrigins = JSON.parse(flow.dataset.origins);
+const rejected = JSON.parse(flow.dataset.rejected); // the screen of those who have no session
+
+const playKey = randomKey(); // of this document: however often its button is pressed, one participation
+let port = null;
+let opened = null;
+let isPlaying = false;
+
+const tell = (name, code) => port.postMessage({ type: "state", name, code: code || null });
+
+const showOnly = (part) => {
+  for (const each of [flow, screen, end]) each.hidden = each !== part;
+};
+
+const refuse = (name, code, { title, message, return_url: url }) => {
+  screen.querySelector("h1").textContent = title;
+  screen.querySelector(".message").textContent = message;
+  const link = screen.querySelector("a");
+  link.hidden = !url;
+  if (url) link.href = url; // the campaign's, checked when it was stored
+  const reference = screen.querySelector(".reference");
+  reference.hidden = !opened.id;
+  reference.querySelector("code").textContent = opened.id ? opened.id.slice(-8) : "";
+  showOnly(screen);
+  tell(name, code);
+};
+
+const beBusy = (code) => {
+  busy.textContent = busy.dataset.text;
+  tell("unavailable", code);
+};
+
+const hear = (state, session) => {
+  const [name, code] = eventFor(state, session) || [];
+  if (name === "rejected" || name === "denied") refuse(name, code, session.screen);
+  else if (name) tell(name, code);
+};
+
+const look = async (seconds) => {
+  const seen = await lookAt(opened, seconds, language);
+  showGift(seen); // of the game's script
+  return seen;
+};
+
+const begin = (given) => {
+  opened = given;
+  if (isRejection(opened.code)) return refuse("rejected", opened.code, rejected);
+  if (!opened.id) return beBusy(opened.code);
+  busy.textContent = "";
+  tell("ready", null);
+  bindPrefill(form, {
+    look,
+    words: JSON.parse(place.dataset.words),
+    place,
+    deadlineSeconds: Number(form.dataset.deadline),
+    tell: hear,
+    forget: () => port.postMessage({ type: "forget" }),
+  });
+};
+
+const play = async () => {
+  busy.textContent = "";
+  try {
+    await playIn(opened, playKey, language);
+    showOnly(end);
+    end.querySelector("h1").focus();
+    tell("submitted", null);
+  } catch ({ code, screen }) {
+    if (!screen) return beBusy(code);
+    refuse(isDenial(code) ? "denied" : "rejected", code, screen);
+  }
+};
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!port || isPlaying) return;
+  if (!opened || !opened.id) return port.postMessage({ type: "again" });
+  isPlaying = true;
+  await play();
+  isPlaying = false;
+});
+
+const connect = (source, origin, nonce) => {
+  const channel = new MessageChannel();
+  port = channel.port1;
+  port.onmessage = ({ data }) => {
+    if (!data || data.type !== "session") return;
+    // Another participant: nothing of this one stays, and the steps begin anew.
+    if (opened && opened.id) window.location.replace(window.location.pathname + window.location.search);
+    else begin({ id: data.id, key: data.key, code: data.code });
+  };
+  source.postMessage({ vestibule: 1, type: "port", nonce }, origin, [channel.port2]);
+  port.postMessage({ type: "title", title: document.title });
+  window.addEventListener("hashchange", () => port.postMessage({ type: "step" }));
+  new ResizeObserver(() => port.postMessage({ type: "height", height: document.body.offsetHeight })).observe(document.body);
+};
+
+if (window.parent === window) window.location.replace(`/c/${flow.dataset.campaign}`);
+window.addEventListener("message", ({ source, origin, data }) => {
+  if (port || source !== window.parent || !allowedOrigins.includes(origin)) return;
+  if (data && data.vestibule === 1 && data.type === "hello" && typeof data.nonce === "string") {
+    connect(source, origin, data.nonce);
+  }
+});

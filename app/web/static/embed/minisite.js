@@ -1,0 +1,173 @@
+// The minisite script: brings session, prefill and screens to a form of the partner's own page.
+const FORM = "form[data-vestibule-campaign]";
+const DEADLINE_SECONDS = 10;
+
+const tokens = new Map(); // by campaign, null: there is none
+const bound = new Map(); // by form
+
+const element = (name, text) => {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+};
+
+const wordsFor = (language, partner) => {
+  const words = WORDS[language.split("-")[0].toLowerCase()] || WORDS.en;
+  const named = (text) => (typeof text === "string" ? text.replaceAll("{partner}", partner) : text);
+  return Object.fromEntries(Object.entries(words).map(([name, text]) => [name, named(text)]));
+};
+
+class Minisite {
+  constructor(form) {
+    this.form = form;
+    this.campaign = form.dataset.vestibuleCampaign;
+    const speaking = form.closest("[lang]");
+    this.language = speaking ? speaking.lang : navigator.language;
+    this.words = wordsFor(this.language, form.dataset.vestibulePartner || location.hostname);
+    this.place = form.querySelector("[data-vestibule-status]") || form.insertBefore(element("div", ""), form.firstChild);
+    this.screen = element("section", ""); // in the page from the start, so that what it comes to say is read out
+    this.screen.className = "vestibule-screen";
+    this.screen.setAttribute("aria-live", "polite");
+    form.before(this.screen);
+    this.playKey = randomKey();
+    this.onSubmit = (event) => this.submit(event);
+    form.addEventListener("submit", this.onSubmit, { capture: true });
+    form.dataset.state = "loading";
+    if (tokens.has(this.campaign)) this.enter(tokens.get(this.campaign));
+    else afterGrace(() => !this.session && !this.isOver && this.enter(null));
+  }
+
+  // Takes what the page knows of its participant; another token is another participant.
+  async enter(token) {
+    if (this.prefill) this.prefill.stop();
+    this.prefill = null;
+    this.restore();
+    this.token = token;
+    const session = (this.session = openSession(this.campaign, token));
+    const opened = await session;
+    if (this.session !== session || this.isOver) return;
+    this.sessionId = opened.id || null;
+    if (isRejection(opened.code)) return this.refuse("rejected", opened.code, null);
+    if (opened.id) this.tell("ready", null);
+    this.prefill = bindPrefill(this.form, {
+      look: (seconds) => (opened.id ? lookAt(opened, seconds, this.language) : Promise.reject(problem(opened))),
+      words: this.words,
+      place: this.place,
+      deadlineSeconds: Number(this.form.dataset.vestibuleDeadline) || DEADLINE_SECONDS,
+      tell: (state, seen) => this.hear(state, seen),
+      forget: () => this.enter(null),
+    });
+  }
+
+  leave() {
+    this.isOver = true;
+    if (this.prefill) this.prefill.stop();
+    this.form.removeEventListener("submit", this.onSubmit, { capture: true });
+    this.restore();
+    this.screen.remove();
+  }
+
+  hear(state, session) {
+    const [name, code] = eventFor(state, session) || [];
+    if (name === "rejected" || name === "denied") this.refuse(name, code, session.screen);
+    else if (name) this.tell(name, code);
+  }
+
+  // The form goes on to whoever reads it, as often as it is sent, but only once its participation stands recorded.
+  async submit(event) {
+    if (this.isRecorded) {
+      this.isRecorded = false;
+      return;
+    }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (this.isPlaying) return;
+    this.isPlaying = true;
+    try {
+      await this.play();
+      this.playKey = randomKey();
+      this.isRecorded = true;
+      this.tell("submitted", null);
+    } catch (error) {
+      this.notPlayed(error);
+    }
+    this.isPlaying = false;
+    if (this.isRecorded) this.form.requestSubmit(event.submitter);
+    this.isRecorded = false;
+  }
+
+  async play() {
+    let opened = this.session && (await this.session);
+    if (!opened || !opened.id) {
+      this.session = openSession(this.campaign, this.token === undefined ? null : this.token);
+      opened = await this.session;
+    }
+    if (!opened.id) throw problem(opened);
+    this.sessionId = opened.id;
+    await playIn(opened, this.playKey, this.language);
+  }
+
+  notPlayed({ code, screen }) {
+    if (screen || isRejection(code)) return this.refuse(isDenial(code) ? "denied" : "rejected", code, screen);
+    this.place.append(this.busy || (this.busy = element("p", "")));
+    this.busy.setAttribute("role", "alert");
+    this.busy.textContent = this.words.busy;
+    this.tell("unavailable", code);
+  }
+
+  refuse(name, code, screen) {
+    const { title, message, return_url: url } = screen || this.words.refused[isDenial(code) ? code : "token_rejected"];
+    this.screen.replaceChildren(element("h2", title), ...message.split(/\n+/).map((text) => element("p", text)));
+    if (url) {
+      const link = element("a", this.words.back);
+      link.href = url;
+      link.rel = "noreferrer";
+      this.screen.append(link);
+    }
+    if (this.sessionId) this.screen.append(element("p", `${this.words.reference} ${this.sessionId.slice(-8)}`));
+    this.form.style.setProperty("display", "none", "important");
+    this.tell(name, code);
+  }
+
+  restore() {
+    this.screen.replaceChildren();
+    this.form.style.removeProperty("display");
+  }
+
+  tell(name, code) {
+    this.form.dataset.state = name;
+    const detail = { code: code || null, sessionId: this.sessionId || null };
+    this.form.dispatchEvent(new CustomEvent(`vestibule:${name}`, { bubbles: true, composed: true, detail }));
+  }
+}
+
+const formsIn = (node) =>
+  node.nodeType === Node.ELEMENT_NODE ? [...(node.matches(FORM) ? [node] : []), ...node.querySelectorAll(FORM)] : [];
+
+const bind = (form) =>
+  !bound.has(form) && CAMPAIGN_ID.test(form.dataset.vestibuleCampaign) && bound.set(form, new Minisite(form));
+
+const unbind = (form) => {
+  if (bound.has(form)) bound.get(form).leave();
+  bound.delete(form);
+};
+
+const start = () => {
+  queue.subscribe((campaign, token) => {
+    if (tokens.has(campaign) && tokens.get(campaign) === token) return;
+    tokens.set(campaign, token);
+    bound.forEach((minisite) => minisite.campaign === campaign && minisite.enter(token));
+  });
+  new MutationObserver((changes) => {
+    for (const { removedNodes, addedNodes } of changes) {
+      removedNodes.forEach((node) => formsIn(node).forEach((form) => form.isConnected || unbind(form)));
+      addedNodes.forEach((node) => formsIn(node).forEach((form) => form.isConnected && bind(form)));
+    }
+  }).observe(document, { childList: true, subtree: true });
+  formsIn(document.documentElement).forEach(bind);
+};
+
+if (!queue.scripts.minisite) {
+  queue.scripts.minisite = true;
+  start();
+}

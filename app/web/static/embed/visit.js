@@ -1,0 +1,52 @@
+// What can be done with an open session: look at it, and play.
+const problem = ({ code, screen }) => Object.assign(new Error(code), { code, screen });
+
+const headersFor = ({ key }, language) => ({
+  Authorization: `Bearer ${key}`,
+  ...(language ? { "Accept-Language": language } : {}),
+});
+
+// Returns the session as GET shows it, after at most so many seconds; throws with the problem's code.
+const lookAt = async (opened, seconds, language) => {
+  const path = `/v1/sessions/${opened.id}?wait=${seconds}`;
+  const { status, body } = await ask(path, { headers: headersFor(opened, language) });
+  if (status !== 200) throw problem(body);
+  return body;
+};
+
+// Records one participation, the same one however often it is asked for with `playKey`; throws with the problem's code
+// and the screen for one who may not play.
+const playIn = async (opened, playKey, language) => {
+  const NOT_SETTLED_TRIES = 5;
+  const path = `/v1/sessions/${opened.id}/participations`;
+  const headers = { ...headersFor(opened, language), "Idempotency-Key": playKey };
+  for (let tries = 1; ; tries += 1) {
+    const { status, body } = await insist(path, { method: "POST", headers });
+    if (status === 201) return;
+    if (body.code !== "not_settled" || tries === NOT_SETTLED_TRIES) throw problem(body);
+    await pause(1000);
+  }
+};
+
+// What the codes of the interface mean to a participant.
+const isRejection = (code) => /^token_/.test(code);
+const isDenial = (code) => code === "limit_reached" || code === "not_eligible";
+
+// Returns the event for a state that the prefill came to, and its code; null where it is nobody's business.
+const eventFor = (state, session) => {
+  switch (state) {
+    case "prefilled":
+    case "partial":
+      return ["prefilled", null];
+    case "unavailable":
+      return ["unavailable", (session && session.prefill && session.prefill.reason) || "deadline"];
+    case "expired":
+      return ["unavailable", "session_expired"];
+    case "rejected":
+      return ["rejected", session.token.reason];
+    case "denied":
+      return ["denied", session.participation.reason];
+    default:
+      return null;
+  }
+};

@@ -1,0 +1,155 @@
+"""The minisite script in a real Chromium: a partner's own form is filled, counted, and then sent as it always was."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.embed.stand import Stand, photograph
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+FORM = """<script async src="{service}/embed/v1/minisite.js"></script>
+<form method="post" action="/thanks" data-vestibule-campaign="{campaign}" data-vestibule-partner="ACME">
+<div data-vestibule-status></div>
+<label>First name <input name="firstname" required></label>
+<label>Last name <input name="lastname"></label>
+<label>Email <input name="email" type="email"></label>
+<label>News <input name="newsletter" type="checkbox" value="1"></label>
+<button name="way" value="in">Enter</button></form>"""
+LISTENER = """<script nonce="test">
+window.sent = [];
+document.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sent.push([new FormData(event.target, event.submitter).get("firstname"), event.submitter.value]);
+});
+</script>"""
+ONCE = {"form": {"firstname": "Ada"}, "limit": {"nb": 1}}
+
+
+async def test_form_is_filled_by_field_names_without_violation_or_trace_of_the_token(stand: Stand) -> None:
+    token = stand.token(
+        {"form": {"firstname": "Ada", "lastname": "Martin", "other": "x"}, "optin": {"newsletter": "1"}}
+    )
+
+    async with stand.hosting(stand.snippet(token, element=FORM)) as host:
+        await host.until("prefilled")
+
+        await expect(host.page.get_by_label("First name")).to_have_value("Ada")
+        await expect(host.page.get_by_label("News")).to_be_checked()
+        await expect(host.page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await host.page.locator("form").get_attribute("data-state") == "prefilled"
+        assert [event[0] for event in await host.told()] == ["ready", "prefilled"]
+        kept = await host.everything_kept()
+        assert [secret for secret in token.split(".") if secret in kept] == []
+        assert host.troubles == []
+
+
+async def test_form_that_is_sent_is_counted_once_and_then_goes_where_it_always_went(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(ONCE), element=FORM)) as host:
+        await host.until("prefilled")
+        await host.page.get_by_role("button", name="Enter").dblclick()
+
+        await host.page.wait_for_url("**/thanks")
+        plays = [request for request in host.requests if request.url.endswith("/participations")]
+        (sent,) = host.sent("POST", "/thanks")
+        assert [request.method for request in plays if request.method == "POST"] == ["POST"]
+        assert sent.post_data == "firstname=Ada&lastname=&email=&way=in"
+
+
+async def test_forms_own_listeners_hear_of_it_once_it_is_counted(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(), element=FORM + LISTENER)) as host:
+        await host.until("prefilled")
+        for _ in range(2):
+            await host.page.get_by_role("button", name="Enter").click()
+            await host.page.wait_for_timeout(500)
+
+        assert await host.page.evaluate("() => sent") == [["Ada", "in"], ["Ada", "in"]]
+        assert len(await host.told("submitted")) == 2
+        plays = [request for request in host.requests if request.url.endswith("/participations")]
+        assert len({request.headers["idempotency-key"] for request in plays if request.method == "POST"}) == 2
+
+
+async def test_form_whose_participant_has_played_meanwhile_is_not_sent(stand: Stand) -> None:
+    body = stand.snippet(stand.token(ONCE), element=FORM + LISTENER)
+
+    async with stand.hosting(body) as first, stand.hosting(body) as second:
+        for host in (first, second):
+            await host.until("prefilled")
+            await host.page.get_by_role("button", name="Enter").click()
+        await second.until("denied")
+
+        assert await second.page.evaluate("() => sent") == []
+        await expect(second.page.get_by_role("heading", name="You have already taken part")).to_be_visible()
+        await expect(second.page.locator("form")).to_be_hidden()
+
+
+async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token({"limit": {"canPlay": False}}), element=FORM)) as host:
+        await host.until("denied")
+
+        await expect(host.page.get_by_role("heading", name="This one is for members")).to_be_visible()
+        await expect(host.page.get_by_role("link", name="Go back")).to_have_attribute("href", stand.run.demo)
+        await expect(host.page.locator("form")).to_be_hidden()
+        ((_, detail, target),) = await host.told("denied")
+        assert (detail["code"], target) == ("not_eligible", "form")
+        await photograph(host.page, "minisite-denied")
+
+
+async def test_form_without_a_token_is_refused_where_one_is_required(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(None, element=FORM)) as host:
+        await host.until("rejected")
+
+        await expect(host.page.get_by_role("heading", name="We could not recognise you")).to_be_visible()
+        ((_, detail, _),) = await host.told("rejected")
+        assert detail == {"code": "token_missing", "sessionId": None}
+
+
+async def test_form_without_a_token_is_sent_where_none_is_required(stand: Stand, open_campaign: str) -> None:
+    async with stand.hosting(stand.snippet(None, open_campaign, FORM)) as host:
+        await host.until("ready")
+        await host.page.get_by_label("First name").fill("Nobody")
+        await host.page.get_by_role("button", name="Enter").click()
+
+        await host.page.wait_for_url("**/thanks")
+
+
+async def test_form_while_the_service_is_out_of_reach_stays_usable_and_is_not_sent_uncounted(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(), element=FORM + LISTENER)) as host:
+        await host.until("prefilled")
+        await host.context.route("**/participations", lambda route: route.abort())
+        await host.page.get_by_role("button", name="Enter").click()
+
+        await expect(host.page.get_by_role("alert")).to_contain_text("try again in a few seconds", timeout=15_000)
+        assert await host.page.evaluate("() => sent") == []
+        await host.context.unroute("**/participations")
+        await host.page.get_by_role("button", name="Enter").click()
+        await host.until("submitted")
+        assert await host.page.evaluate("() => sent") == [["Ada", "in"]]
+
+
+async def test_form_that_is_inserted_later_is_bound_too_and_included_twice_only_once(stand: Stand) -> None:
+    scripts = '<script src="{service}/embed/v1/minisite.js"></script>' * 2
+
+    async with stand.hosting(stand.snippet(stand.token(), element=scripts)) as host:
+        await host.page.evaluate(
+            """() => {
+              const form = document.createElement("form");
+              form.dataset.vestibuleCampaign = "demo";
+              form.append(Object.assign(document.createElement("input"), { name: "firstname" }));
+              document.querySelector("main").append(form);
+            }"""
+        )
+        await host.until("prefilled")
+
+        assert await host.page.locator("input[name=firstname]").input_value() == "Ada"
+        assert len(host.sent("POST", "/sessions")) == 1
+
+
+async def test_form_keeps_what_was_typed(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(None, element=FORM).replace(", null]", ", undefined]")) as host:
+        await host.page.get_by_label("First name").fill("Mine")
+        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", stand.token())
+        await host.until("ready")
+        await host.page.get_by_role("button", name="Fill them in").click()
+
+        await expect(host.page.get_by_label("Last name")).to_have_value("Martin")
+        assert await host.page.get_by_label("First name").input_value() == "Mine"
