@@ -37,6 +37,7 @@ _SENTENCES: Mapping[str, str] = {
     "rsa_size": "An RSA key must have 2048 to 8192 bits.",
     "rsa_exponent": "The public exponent of an RSA key must be odd, at least 65537, and at most 64 bits long.",
     "rsa_roca": "This RSA key comes from a generator whose keys can be factored (CVE-2017-15361); make a new one.",
+    "okp_low_order": "With this Ed25519 key anybody can forge signatures; make a new one.",
     "member_missing": "A member that this kind of key needs is missing.",
     "member_not_base64url": "A member of this key is not base64url without padding.",
     "member_length": "A member of this key has the wrong length.",

@@ -33,6 +33,13 @@ _RSA_PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
 _ROCA_PRIMES = (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
 _ROCA_RESIDUES = {prime: frozenset(pow(65537, power, prime) for power in range(prime)) for prime in _ROCA_PRIMES}
 
+# Points of Ed25519 whose order divides eight, by their y (RFC 8032 section 5.1): as a public key, such a point verifies
+# signatures that anybody forges.
+_FIELD_25519 = 2**255 - 19
+_ORDER_EIGHT = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_LOW_ORDER = frozenset({0, 1, _FIELD_25519 - 1, _ORDER_EIGHT, _FIELD_25519 - _ORDER_EIGHT})
+_SIGN_BIT = 2**255
+
 
 class KeyRefused(VestibuleError):
     """A key that we do not use, for a stable `reason` in snake_case; never holds any of the key."""
@@ -108,7 +115,15 @@ def _read_okp(jwk: Mapping[str, object]) -> Material:
         raise KeyRefused("curve_unsupported")
     names = ("x", "d") if "d" in jwk else ("x",)
     members = {name: _octets(jwk, name, _OKP_BYTES) for name in names}
+    if curve == "Ed25519" and _has_low_order(members["x"]):
+        raise KeyRefused("okp_low_order")
     return Material({"kty": "OKP", "crv": curve, **members}, _OKP_BYTES * 8, curve, has_private="d" in jwk)
+
+
+def _has_low_order(point: str) -> bool:
+    # The library takes a y beyond the field too, so it is reduced first.
+    y = int.from_bytes(base64url.decode(point), "little") % _SIGN_BIT
+    return y % _FIELD_25519 in _LOW_ORDER
 
 
 def _read_oct(jwk: Mapping[str, object]) -> Material:

@@ -130,6 +130,32 @@ def test_import_keys_modulus_of_the_infineon_generator_is_dropped(bits: int) -> 
     assert imported.dropped == (DroppedKey(None, "rsa_roca"),)
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("01" + "00" * 31, id="order-1"),
+        pytest.param("01" + "00" * 30 + "80", id="order-1-signed"),
+        pytest.param("ec" + "ff" * 30 + "7f", id="order-2"),
+        pytest.param("ec" + "ff" * 31, id="order-2-signed"),
+        pytest.param("00" * 32, id="order-4"),
+        pytest.param("00" * 31 + "80", id="order-4-signed"),
+        pytest.param("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", id="order-8"),
+        pytest.param("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", id="order-8-signed"),
+        pytest.param("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", id="order-8-other"),
+        pytest.param("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", id="order-8-other-signed"),
+        pytest.param("ed" + "ff" * 30 + "7f", id="order-4-beyond-the-field"),
+        pytest.param("ee" + "ff" * 30 + "7f", id="order-1-beyond-the-field"),
+        pytest.param("ee" + "ff" * 31, id="order-1-beyond-the-field-signed"),
+    ],
+)
+def test_import_keys_point_of_low_order_which_anybody_signs_for_is_dropped(point: str) -> None:
+    jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(bytes.fromhex(point))}
+
+    imported = import_keys(jwk)
+
+    assert imported.dropped == (DroppedKey(None, "okp_low_order"),)
+
+
 def test_has_roca_fingerprint_sound_moduli_have_none(keys: KeyRing) -> None:
     publics = [keys(alg).public.material.get_op_key("verify") for alg in ("RS256", "RS384", "PS256")]
 
