@@ -106,7 +106,7 @@ class Flatness:
     def _purge(self) -> list[Figure]:
         """Let everything be deleted that was filled in, while participants arrive."""
         count, first = self.scale.purged, self.scale.stored_many + 1
-        self._fill(first, first + count - 1, "-7 days -1 hour")
+        self._fill(first, first + count - 1, "-9 days")
         rate = self.first.result.ready_per_second
         with ThreadPoolExecutor(1) as threads:
             began = monotonic()
