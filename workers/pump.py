@@ -5,6 +5,7 @@ Lives on the loop of its process; the database is spoken to in threads. Knows no
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +31,7 @@ SAVE_AT_MOST = 256
 GATHER_SECONDS = 0.010
 THREADS = 3
 """One claims, one saves, one renews: none waits for another's query."""
+_AHEAD = 8
 _JITTER = 1 / 3
 _LEAST_PAUSE_SECONDS = 0.005
 """Between claims that time alone brings: a rate of thousands per second is claimed in handfuls."""
@@ -72,9 +74,10 @@ class FetchStep(Protocol):
 
 @dataclass(slots=True)
 class FetchPump:
-    """One per process; at most `capacity` sessions are in hand, each from its claim until it is saved.
+    """One per process; at most `capacity` calls are in flight, and an eighth as many sessions beside them in hand.
 
-    `owed` holds claims that nothing was done with because the database went away in between.
+    Those wait for their call, or were called and are to be saved: so a slot that becomes free is taken at once. `owed`
+    holds claims that nothing was done with: the database went away in between, or a drain began.
     """
 
     claim: ClaimStep
@@ -87,6 +90,7 @@ class FetchPump:
     pulse: Pulse = field(default_factory=Pulse)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _calls: set[asyncio.Task[None]] = field(default_factory=set)
+    _next: deque[PlannedCall] = field(default_factory=deque)
     _fetched: asyncio.Queue[Fetched] = field(default_factory=asyncio.Queue)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _saved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,6 +119,7 @@ class FetchPump:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._tasks[0])
+                self._set_aside()
                 await self._until_in_hand(0)
         for task in (*self._tasks, *self._calls):
             task.cancel()
@@ -172,9 +177,24 @@ class FetchPump:
             raise
 
     def _start(self, planned: PlannedCall) -> None:
+        if len(self._calls) >= self.capacity:
+            self._next.append(planned)
+            return
         task = asyncio.create_task(self._call(planned))
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        if self._next and not self._stopping:
+            self._start(self._next.popleft())
+
+    def _set_aside(self) -> None:
+        """Give no call any more to what still waits for one."""
+        waiting = [planned.session for planned in self._next]
+        self._next.clear()
+        self.owed.hold(waiting)
+        self.held.drop([session.id for session in waiting])
 
     async def _call(self, planned: PlannedCall) -> None:
         self._fetched.put_nowait(await self.fetch.call(planned))
@@ -244,7 +264,7 @@ class FetchPump:
         return min(seconds, max(_LEAST_PAUSE_SECONDS, again_in))
 
     def _room(self) -> int:
-        return self.capacity - len(self.held)
+        return self.capacity + max(1, self.capacity // _AHEAD) - len(self.held)
 
     def _give_back(self) -> int:
         try:

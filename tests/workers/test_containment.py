@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.doubles.http_double import Behaviour, HttpDouble, http_answer, sends,
 from tests.workers.fake_rows import TestClock
 from tests.workers.pumping import Pumping, api, pumping
 
+RATE = 50.0
 ANSWER = http_answer(b'{"form": {"firstname": "Ada"}}')
 
 
@@ -79,16 +82,26 @@ async def test_partner_is_called_at_most_as_often_at_once_as_it_allows(url: str)
     assert len(open_calls) == 100
 
 
-async def test_partner_with_a_rate_is_called_at_that_rate(url: str) -> None:
-    async with serving(ANSWER) as double:
-        work = made(url, acme=(double, 50, 5, 50.0))
-        work.wait("acme", 100)
+async def test_partner_with_a_rate_is_called_at_that_rate_by_all_processes_together(url: str) -> None:
+    called_at: list[float] = []
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        called_at.append(perf_counter())
+        await sends(ANSWER)(writer)
+
+    async with serving(behave) as double:
+        work = made(url, acme=(double, 50, 5, RATE))
+        work.wait("acme", 200)
 
         async with work.pump(), work.pump():
-            seconds = await work.until_done("acme", 100)
+            await work.until_done("acme", 200)
         work.database.dispose()
 
-    assert seconds > (100 - 5) / 50 * 0.9
+    overall = (200 - 1) / (called_at[-1] - called_at[0])
+    # A busy machine may hold everybody up for a moment, and nobody makes up for that: most of the time counts.
+    usual = 1 / median((later - earlier) / 10 for earlier, later in zip(called_at, called_at[10:], strict=False))
+    assert overall <= RATE * 1.1
+    assert RATE * 0.9 <= usual <= RATE * 1.1, f"{usual:.1f} calls a second"
 
 
 async def test_dead_partner_costs_its_sessions_no_attempt_once_the_breaker_is_open(url: str) -> None:

@@ -105,16 +105,19 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_pump_with_more_due_than_room_claims_up_to_its_capacity(fetch: ScriptedFetch, rows: FakeRows) -> None:
+async def test_pump_with_more_due_than_room_calls_up_to_its_capacity_and_claims_little_ahead(
+    fetch: ScriptedFetch, rows: FakeRows
+) -> None:
     rows.add("fetch", 50)
 
     async with running(pump_of(fetch, capacity=10, claim_rows=4)):
-        await until(lambda: fetch.in_flight == 10)
+        await until(lambda: fetch.in_flight == 10 and rows.count("lease_until IS NOT NULL") == 11)
+        await asyncio.sleep(0.05)
         leased = rows.count("lease_until IS NOT NULL")
         fetch.gate.set()
         await until(lambda: rows.count("stage = 'done'") == 50)
 
-    assert leased == 10
+    assert leased == 11
     assert fetch.most_in_flight == 10
 
 
@@ -184,14 +187,14 @@ async def test_drain_with_calls_that_end_in_time_saves_them(fetch: ScriptedFetch
     rows.add("fetch", 20)
     pump = pump_of(fetch, capacity=5)
     await pump.start()
-    await until(lambda: fetch.in_flight == 5)
+    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
 
     asyncio.get_running_loop().call_later(0.2, fetch.gate.set)
     given_back = await pump.drain(5)
 
-    assert given_back == 0
+    assert given_back == 1  # claimed ahead, and not called
     assert rows.count("stage = 'done'") == 5
-    assert rows.count("lease_until IS NOT NULL") == 0
+    assert rows.count("stage = 'fetch' AND lease_until IS NULL AND attempts = 0") == 15
 
 
 async def test_drain_with_calls_that_do_not_end_gives_them_back_untouched(fetch: ScriptedFetch, rows: FakeRows) -> None:
