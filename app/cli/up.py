@@ -108,8 +108,8 @@ class _Run:
             return
         lines = (
             f"Vestibule is up, after {seconds:.1f} s. Open in a browser:",
-            f"  the campaign, with a fresh token   {link}",
-            f"  the demo partner, with more links  {self._addresses.demo_url}/",
+            f"  the campaign, with a fresh token    {link}",
+            f"  all three ways in, with more links  {self._addresses.demo_url}/",
             f"Its data is in {self._settings.data_dir}. Ctrl-C stops everything.",
         )
         for line in lines:

@@ -1,22 +1,28 @@
 """What the minisite script says on a partner's own page, in every language that the pages have."""
 
-from app.domain.campaign import DEFAULT_SCREENS
+from collections.abc import Mapping
+from typing import Final
+
 from app.web.prefill_words import PREFILL_WORDS
 from app.web.wording import WORDS
+
+_UNRECOGNISED: Final[Mapping[str, str]] = {
+    "en": "We could not recognise you",
+    "fr": "Nous n'avons pas pu vous reconnaître",
+    "de": "Wir konnten Sie nicht erkennen",
+}
+"""Said where there is no session, and so no screen of the campaign."""
 
 
 def minisite_words() -> dict[str, dict[str, object]]:
     """Return the texts by language, under the names that the script knows them by; some hold `{partner}`."""
-    refused = {
-        reason.value: {"title": screen.title, "message": screen.message} for reason, screen in DEFAULT_SCREENS.items()
-    }
     return {
         language: {
             **PREFILL_WORDS[language].for_script(),
             "busy": words.busy_message,
             "back": words.back,
             "reference": words.reference,
-            "refused": refused,
+            "unrecognised": {"title": _UNRECOGNISED[language], "message": words.wrong_message},
         }
         for language, words in WORDS.items()
     }

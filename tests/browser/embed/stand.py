@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -17,9 +16,9 @@ from playwright.async_api import Browser, BrowserContext, Frame, Page, Request, 
 
 from app.demo.keys import DemoKeys
 from app.demo.scenarios import Scenario, mint
+from tests.browser.visits import ARTEFACTS, AXE, FINDINGS
 from tests.cli.up_run import Run
 
-ARTEFACTS: Final = Path(__file__).parents[3] / "artefacts"
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (390, 844)
 FILLED: Final = {"form": {"firstname": "Ada", "lastname": "Martin", "email": "ada@example.com"}, "optin": {}}
@@ -152,9 +151,11 @@ class Stand:
         """Let a page with this body stand on the origin, and return its address, which holds a secret."""
         address = f"{origin or self.partner}/hosted?secret=of-the-partner"
 
+        head = f'<!doctype html><html lang="{lang}"><title>ACME</title>'
+
         async def answer(route: Route) -> None:
             await route.fulfill(
-                body=f'<!doctype html><html lang="{lang}"><title>ACME</title><main>{RECORDER}{body}</main></html>',
+                body=f"{head}<main><h1>ACME</h1>{RECORDER}{body}</main></html>",
                 headers={"Content-Type": "text/html", "Content-Security-Policy": STRICT.format(service=self.service)},
             )
 
@@ -163,6 +164,14 @@ class Stand:
 
 
 async def photograph(page: Page, name: str) -> None:
-    """Keep a picture of the whole page as an artefact."""
+    """Keep a picture of the whole page as an artefact, and have axe find nothing in it or in its frames."""
     ARTEFACTS.mkdir(exist_ok=True)
-    await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+    size = page.viewport_size
+    assert size is not None
+    height = await page.evaluate("() => document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    await page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled", caret="initial")
+    await page.set_viewport_size(size)
+    for frame in page.frames:
+        await frame.evaluate(AXE)
+        assert await frame.evaluate(FINDINGS) == []

@@ -6,6 +6,7 @@ const end = document.querySelector(".exit");
 const busy = document.querySelector(".busy");
 const form = flow.querySelector("form[data-path]");
 const place = flow.querySelector(".prefill");
+const words = JSON.parse(place.dataset.words);
 const language = document.documentElement.lang;
 const allowedOrigins = JSON.parse(flow.dataset.origins);
 const rejected = JSON.parse(flow.dataset.rejected); // the screen of those who have no session
@@ -35,7 +36,7 @@ const refuse = (name, code, { title, message, return_url: url }) => {
 };
 
 const beBusy = (code) => {
-  busy.textContent = busy.dataset.text;
+  busy.textContent = isOver(code) ? words.expired : busy.dataset.text;
   tell("unavailable", code);
 };
 
@@ -59,7 +60,7 @@ const begin = (given) => {
   tell("ready", null);
   bindPrefill(form, {
     look,
-    words: JSON.parse(place.dataset.words),
+    words,
     place,
     deadlineSeconds: Number(form.dataset.deadline),
     tell: hear,

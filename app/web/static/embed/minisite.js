@@ -111,12 +111,12 @@ class Minisite {
     if (screen || isRejection(code)) return this.refuse(isDenial(code) ? "denied" : "rejected", code, screen);
     this.place.append(this.busy || (this.busy = element("p", "")));
     this.busy.setAttribute("role", "alert");
-    this.busy.textContent = this.words.busy;
+    this.busy.textContent = isOver(code) ? this.words.expired : this.words.busy;
     this.tell("unavailable", code);
   }
 
   refuse(name, code, screen) {
-    const { title, message, return_url: url } = screen || this.words.refused[isDenial(code) ? code : "token_rejected"];
+    const { title, message, return_url: url } = screen || this.words.unrecognised;
     this.screen.replaceChildren(element("h2", title), ...message.split(/\n+/).map((text) => element("p", text)));
     if (url) {
       const link = element("a", this.words.back);

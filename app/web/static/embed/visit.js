@@ -30,6 +30,7 @@ const playIn = async (opened, playKey, language) => {
 
 // What the codes of the interface mean to a participant.
 const isRejection = (code) => /^token_/.test(code);
+const isOver = (code) => /^session_/.test(code);
 const isDenial = (code) => code === "limit_reached" || code === "not_eligible";
 
 // Returns the event for a state that the prefill came to, and its code; null where it is nobody's business.
