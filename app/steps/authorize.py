@@ -34,6 +34,13 @@ _FRESH_FOR = timedelta(seconds=1)
 _BEARERS_KEPT = 1024
 
 
+class Grant(StrEnum):
+    """How an access token may be asked for; the value is its `grant_type`."""
+
+    CLIENT_CREDENTIALS = "client_credentials"  # RFC 6749 section 4.4
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 section 2.1
+
+
 class GrantError(StrEnum):
     """What may be wrong with a request for a token (RFC 6749 section 5.2)."""
 

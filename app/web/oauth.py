@@ -16,14 +16,15 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
+from app.domain.scopes import Scope
 from app.errors import RateLimited
 from app.steps.assertion_grant import IssueForAssertion
-from app.steps.authorize import GrantError, GrantRefused, IssueAccessToken, IssuedToken
+from app.steps.authorize import Grant, GrantError, GrantRefused, IssueAccessToken, IssuedToken
 from app.steps.configure import is_document_id
 from app.steps.secrets import SigningKeys
 from app.web.bodies import json_response, media_type, read_body
 from app.web.limits import TokenBuckets, address_key
-from app.web.openapi.oauth import FORM, ISSUE_TOKEN, PUBLISH_KEYS
+from app.web.openapi.oauth import FORM, ISSUE_TOKEN, PUBLISH_KEYS, SHOW_METADATA, TOKEN_PATH
 from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
 
@@ -74,10 +75,10 @@ class OauthCalls:
     async def _granted(self, request: web.Request, form: Mapping[str, str]) -> IssuedToken:
         scope = form.get("scope")
         match form.get("grant_type"):
-            case "client_credentials":
+            case Grant.CLIENT_CREDENTIALS:
                 client_id, client_secret = _credentials(request, form)
                 return await self.in_turn(partial(self.issue, client_id, client_secret, scope))
-            case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            case Grant.JWT_BEARER:
                 partner_id, assertion = _assertion(request, form)
                 return await self.threads.call(partial(self.issue_for_assertion, partner_id, assertion, scope))
             case None:
@@ -97,6 +98,23 @@ class OauthCalls:
         finally:
             self.turn.release()
 
+    async def metadata(self, _: web.Request) -> web.Response:
+        """Answer with what OAuth clients may find out by themselves (RFC 8414 section 2)."""
+        issuer = self.issue.base_url
+        return json_response(
+            {
+                "issuer": issuer,
+                "token_endpoint": issuer + TOKEN_PATH,
+                "jwks_uri": issuer + PUBLISH_KEYS.path,
+                "scopes_supported": [scope.value for scope in Scope],
+                "grant_types_supported": [grant.value for grant in Grant],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+                "response_types_supported": [],  # there is no authorization endpoint
+                "service_documentation": f"{issuer}/docs",
+            },
+            headers=_KEYS_STORED,
+        )
+
     async def jwks(self, _: web.Request) -> web.Response:
         """Answer with the public keys of our access tokens (RFC 7517)."""
         keys = await self.threads.call(self.keys.load)
@@ -112,7 +130,11 @@ def oauth_routes(
 ) -> list[OperationRoute]:
     """Return the routes of the Authorization API."""
     calls = OauthCalls(issue, issue_for_assertion, keys, threads, buckets)
-    return [OperationRoute(ISSUE_TOKEN, calls.token), OperationRoute(PUBLISH_KEYS, calls.jwks)]
+    return [
+        OperationRoute(ISSUE_TOKEN, calls.token),
+        OperationRoute(PUBLISH_KEYS, calls.jwks),
+        OperationRoute(SHOW_METADATA, calls.metadata),
+    ]
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`vestibule up` as one types it: the real processes, on a data folder of the test's own."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -13,8 +14,8 @@ import pytest
 from aiohttp import ClientSession, CookieJar
 from yarl import URL
 
-from tests.cli.up_run import VESTIBULE, Run, start
-from tests.servers.process import free_port
+from tests.cli.up_run import VESTIBULE, Run, environment, start
+from tests.servers.process import OwnProcess, free_port
 from tests.servers.tree import Member, members_of, still_running
 
 pytestmark = pytest.mark.journey
@@ -115,6 +116,22 @@ async def test_up_on_a_folder_that_is_in_use_is_refused_by_name(run: Run, tmp_pa
 
     assert second.returncode == 3
     assert f"already running on {folder} (process {run.process.pid})" in said.decode()
+
+
+async def test_up_with_json_prints_an_object_a_line_and_says_when_it_is_ready(tmp_path: Path) -> None:
+    port = free_port()
+    process = OwnProcess.start([VESTIBULE, "up", "--json"], tmp_path, environment(tmp_path, port))
+    log = tmp_path / "vestibule.log"
+    process.wait_until(lambda: '{"ready": ' in log.read_text())
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+
+    [ready] = [line["ready"] for line in lines if "ready" in line]
+    async with browser(ready["campaign"]) as client:
+        html = await visit(client, ready["campaign"], until='value="Joan"')
+    process.end(signal.SIGINT)
+
+    assert 'value="Joan"' in html
+    assert {tuple(line) for line in lines} == {("program", "line"), ("ready",)}
 
 
 async def test_up_beyond_loopback_is_refused(tmp_path: Path) -> None:

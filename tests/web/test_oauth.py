@@ -1,5 +1,6 @@
 """`/oauth/token` and our published keys: answers and refusals exactly as RFC 6749 has them."""
 
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
@@ -208,3 +209,24 @@ async def test_token_request_with_a_huge_body_is_refused_unread(management: Mana
     answer = await management.http.post("/oauth/token", data={"grant_type": "x" * 40_000})
 
     assert answer.status == 413
+
+
+async def test_metadata_leads_a_client_to_a_token_and_its_keys(management: Management) -> None:
+    shown = await management.http.get("/.well-known/oauth-authorization-server")
+
+    metadata = await shown.json()
+    token_path, jwks_path = (metadata[name].removeprefix(BASE) for name in ("token_endpoint", "jwks_uri"))
+    grant = {**CREDENTIALS, "grant_type": metadata["grant_types_supported"][0]}
+    issued = await management.http.post(token_path, data=grant)
+    keys = await management.http.get(jwks_path)
+    assert (metadata["issuer"], shown.headers["Cache-Control"]) == (BASE, "public, max-age=300")
+    assert (issued.status, keys.status) == (200, 200)
+    assert set((await issued.json())["scope"].split()) <= set(metadata["scopes_supported"])
+
+
+async def test_token_refusals_are_spelled_as_rfc_6749_allows(management: Management) -> None:
+    refused = await management.http.post("/oauth/token", data={**CREDENTIALS, "client_secret": 'x"\\'})
+
+    body = await refused.json()
+    assert set(body) == {"error", "error_description"}
+    assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", body["error_description"])

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app import errors
 from app.domain.scopes import Scope
-from app.steps.authorize import GrantError
+from app.steps.authorize import Grant, GrantError
 from app.web.openapi import parameters
 from app.web.openapi.operation import (
     Answer,
@@ -39,6 +39,19 @@ class GrantRefusalShape(Shape):
 
     error: GrantError
     error_description: str
+
+
+class MetadataShape(Shape):
+    """What OAuth clients may find out by themselves (RFC 8414 section 2)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[Scope]
+    grant_types_supported: list[Grant]
+    token_endpoint_auth_methods_supported: list[str]
+    response_types_supported: list[str] = Field(description="Empty: there is no authorization endpoint.")
+    service_documentation: str
 
 
 class JwkSetShape(Shape):
@@ -140,4 +153,32 @@ PUBLISH_KEYS: Final = Operation(
     summary="The keys of our access tokens",
     description="Public. A new key stands here for ten minutes before it signs.",
     answers=(json_answer(200, "A JWK Set.", JwkSetShape, JWK_SET_EXAMPLE, {"Cache-Control": parameters.KEPT}),),
+)
+
+SHOW_METADATA: Final = Operation(
+    method="GET",
+    path="/.well-known/oauth-authorization-server",
+    id="showAuthorizationServer",
+    tag=Tag.AUTHORIZATION,
+    summary="What the Authorization API offers",
+    description="Public. For OAuth clients that configure themselves (RFC 8414).",
+    asks_store=False,
+    answers=(
+        json_answer(
+            200,
+            "The metadata.",
+            MetadataShape,
+            {
+                "issuer": "https://vestibule.example",
+                "token_endpoint": f"https://vestibule.example{TOKEN_PATH}",
+                "jwks_uri": "https://vestibule.example/.well-known/jwks.json",
+                "scopes_supported": [scope.value for scope in Scope],
+                "grant_types_supported": [grant.value for grant in Grant],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+                "response_types_supported": [],
+                "service_documentation": "https://vestibule.example/docs",
+            },
+            {"Cache-Control": parameters.KEPT},
+        ),
+    ),
 )
