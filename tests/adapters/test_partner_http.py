@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from app.adapters.partner_http import HttpPartnerApi
+from app.adapters.partner_http import HttpPartnerApi, SinglePartnerCalls
 from app.adapters.safe_http import SafeHttp
 from app.domain.outside import OutboundPolicy
 from app.domain.prefill import PartnerAnswer, PrefillCall
@@ -214,3 +214,18 @@ async def test_fetch_from_a_partner_slower_than_its_time_fails_as_timeout(api: H
             await api.fetch(call(double.port, timeout_seconds=0.1))
 
     assert failed.value.error_class is PrefillReason.TIMEOUT
+
+
+async def test_single_call_keeps_no_connection_and_goes_through_the_guard() -> None:
+    loopback = OutboundPolicy((IPv4Network("127.0.0.0/8"),))
+    allowed = SinglePartnerCalls(lambda: SafeHttp(loopback, "vestibule/test"))
+    guarded = SinglePartnerCalls(lambda: SafeHttp(OutboundPolicy(), "vestibule/test"))
+
+    async with serving(http_answer()) as double:
+        answers = [await allowed.fetch(call(double.port)) for _ in range(2)]
+        with pytest.raises(OutsideError) as refused:
+            await guarded.fetch(call(double.port))
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len(double.requests) == 2
+    assert refused.value.error_class is PrefillReason.POLICY

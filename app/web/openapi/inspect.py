@@ -112,11 +112,11 @@ class InspectionShape(Shape):
 _INSPECTION: Final[dict[str, Any]] = {
     "checks": [
         {
-            "name": "exp",
+            "name": "claims.exp",
             "passed": False,
-            "expected": "a moment after now, with a leeway of 60 seconds",
-            "got": "2027-03-01T11:00:00.000Z",
-            "hint": "The token has expired: mint it when the participant is sent to the campaign.",
+            "expected": "a number of seconds, after 2027-03-01T11:59:00.123Z",
+            "got": "1803898800",
+            "hint": "At fault: exp. Mint tokens when the page is served, with `exp` in seconds; compare your clock.",
             "reason": "token_expired",
             "docs": "docs/reasons.md#token_expired",
         }
