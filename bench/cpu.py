@@ -15,6 +15,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(_own_seconds(member.pid) for member in members_of(pid))
 
 
+def busy_seconds() -> float:
+    """Return the CPU seconds that everybody on this machine has used since it started."""
+    user, nice, system, _, _, irq, soft_irq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + soft_irq) / _TICKS
+
+
 def spent_since(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
     """Return the CPU seconds by role between two readings."""
     return {role: now[role] - before.get(role, 0.0) for role in now}

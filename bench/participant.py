@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bench.cpu import spent_since
+from bench.cpu import busy_seconds, spent_since
 from bench.crowd import Job
 from bench.figures import Figure
 from bench.floors import Floors
@@ -21,10 +21,17 @@ _MOST_CONNECTIONS: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """What the closed loop finds: the result, and the CPU seconds of each role meanwhile."""
+    """What the closed loop finds: the result, and the CPU seconds of each role and of the machine meanwhile."""
 
     result: Result
     cpu: Mapping[str, float]
+    busy_seconds: float = 0.0
+
+    @property
+    def cores_of_others(self) -> float:
+        """Return how many cores others used meanwhile: where those are many, rates and times say little."""
+        ours = sum(self.cpu.values()) + self.result.client_cpu_seconds
+        return max(0.0, self.busy_seconds - ours) / self.result.seconds
 
     @property
     def cpu_micros(self) -> float:
@@ -40,12 +47,12 @@ def saturate(running: Running, job: Job, warm_seconds: float) -> Saturation:
     """Warm up, then play `job` as a closed loop; raise RuntimeError if a participant was lost."""
     running.wait_until_calm()
     send(replace(job, seconds=warm_seconds))
-    before = running.cpu()
+    before, busy = running.cpu(), busy_seconds()
     result = send(job)
-    spent = spent_since(before, running.cpu())
+    spent, busy = spent_since(before, running.cpu()), busy_seconds() - busy
     if result.lost or not result.ready:
         raise RuntimeError(f"{result.lost} of {result.accepted} participants were lost: {result.statuses}")
-    return Saturation(result, spent)
+    return Saturation(result, spent, busy)
 
 
 def cost_figures(saturation: Saturation, floors: Floors) -> list[Figure]:
@@ -59,6 +66,7 @@ def cost_figures(saturation: Saturation, floors: Floors) -> list[Figure]:
         *parts,
         Figure("participants per second", saturation.result.ready_per_second, "1/s"),
         Figure("CPU of the load client, per participant (not counted)", _client_micros(saturation.result), "µs CPU"),
+        Figure("used by others on this machine meanwhile", saturation.cores_of_others, "cores"),
     ]
 
 
@@ -84,6 +92,7 @@ def latency_figures(result: Result) -> list[Figure]:
         Figure("POST 202, p99, at 70 % of saturation", accepted.p99, "ms", 25, at_most=True),
         Figure("POST → ready, p50, same load", ready.p50, "ms", 30, at_most=True),
         Figure("POST → ready, p99, same load", ready.p99, "ms", 100, at_most=True),
+        Figure("arrivals that the client itself began late", result.late, "participants"),
         Figure("same load: not 202, or lost", result.arrived - result.ready, "participants", 0, at_most=True),
     ]
 
