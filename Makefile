@@ -64,8 +64,8 @@ test-needs:
 
 # What the peers need stays apart from what the service needs. Without npm the peer in Node is left out.
 bench-peers: bench/.venv/installed
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory bench/peers/node/node_modules/installed; \
-		else echo "left out: npm is missing, so the peer in Node is not measured" >&2; fi
+	@command -v npm >/dev/null && $(MAKE) --no-print-directory bench/peers/node/node_modules/installed \
+		|| echo "left out: without npm and its packages the peer in Node is not measured" >&2
 
 .PHONY: help setup run test lint format faults bench bench-peers docs lock clean test-needs
 
