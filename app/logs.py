@@ -5,7 +5,6 @@ only its type and where it was raised are told: its text may hold what a caller 
 """
 
 import asyncio
-import json
 import logging
 import os
 import re
@@ -19,6 +18,8 @@ from typing import Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.compact_json import encode
 
 REDACTED: Final = "[redacted]"
 SENSITIVE: Final = frozenset(
@@ -67,7 +68,6 @@ _LEVELS: Final[Mapping[str, int]] = {
 }
 _LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
 _clock = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=str).encode
 
 _chain: list[Processor] = []
 """One list for the life of the process, since loggers that were used keep the one they were made with."""
@@ -197,7 +197,7 @@ class _ForeignHandler(logging.Handler):
         try:
             self._out.msg(self.format(record))
         except Exception as error:  # noqa: BLE001 - a record that cannot be formatted is told of, not raised
-            self._out.msg(_encode({"event": "log.failed", **fault_fields(error)}))
+            self._out.msg(_render_json(None, "error", {"event": "log.failed", **fault_fields(error)}))
 
 
 def _name_foreign(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -208,7 +208,7 @@ def _name_foreign(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    return _encode(event)
+    return encode(event, default=str).decode()
 
 
 def _current(exc_info: object) -> BaseException | None:

@@ -4,21 +4,19 @@ Knows nothing of what the members mean.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 from aiohttp import StreamReader, web
 
+from app.compact_json import encode
 from app.domain.strict_json import NotStrictJson, parse
 from app.errors import BodyTooLarge, MediaTypeUnsupported, Mistake, RequestInvalid, RequestMalformed
 
 JSON: Final = "application/json"
 BODY_SECONDS: Final = 10
 """How long a body may take to arrive; a phone on a bad network needs two."""
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 async def read_json(request: web.Request, max_bytes: int) -> dict[str, object]:
@@ -82,7 +80,7 @@ def json_response(
 ) -> web.Response:
     """Return an answer that holds `content` as JSON."""
     merged = {"Content-Type": JSON} if headers is None else {"Content-Type": JSON, **headers}
-    return web.Response(body=_encode(content).encode(), status=status, headers=merged)
+    return web.Response(body=encode(content), status=status, headers=merged)
 
 
 @lru_cache(maxsize=256)

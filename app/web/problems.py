@@ -3,7 +3,6 @@
 Knows nothing of how a request is served. The text of an error on our own side never leaves the process.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from typing import Final
 from aiohttp import web
 
 from app import errors, play_errors
+from app.compact_json import encode
 
 PROBLEM_JSON: Final = "application/problem+json"
 DEFAULT_RETRY_AFTER_SECONDS: Final = 1.0
 """Where an error knows no better: the background probe looks for the database this often."""
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
     if isinstance(error, play_errors.PlayRefused) and error.screen is not None:
         body["screen"] = error.screen
     return web.Response(
-        body=_encode(body).encode("utf-8", "replace"),
+        body=encode(body),
         status=status.status,
         headers={"Content-Type": PROBLEM_JSON, **_headers(error, status)},
     )

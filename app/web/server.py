@@ -54,6 +54,8 @@ from app.web.sites import Site, Sites, run_until_signal
 SPARE_CONNECTIONS: Final = 2
 """Beyond one for each thread, so that the probe finds one while others are stuck."""
 HINTS_GRACE_SECONDS: Final = 1.0
+COLLECT_AFTER: Final = (20_000, 20, 20)
+"""Requests under way are many objects and no garbage: at Python's 700 a burst is looked through again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def build(settings: Settings, *, reuse_port: bool = False) -> WebProcess:
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
     process = build(settings, reuse_port=reuse_port)
     gc.freeze()  # what was imported lives for ever: no collection need look at it again
+    gc.set_threshold(*COLLECT_AFTER)
     with gathered(asyncio.get_running_loop()):
         await run_until_signal(process.sites, process.close, settings.web_grace_seconds)
 

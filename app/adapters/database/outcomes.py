@@ -7,13 +7,12 @@ import json
 from datetime import datetime
 from typing import Any
 
+from app.compact_json import encode
 from app.domain.participation import NO_TICKET, Limit, Ticket, Verdict
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillSource, PrefillStatus
 from app.domain.session import Outcome, TokenStatus
 from app.domain.token import Gift
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode_outcome(outcome: Outcome) -> bytes:
@@ -35,7 +34,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
     if outcome.ticket != NO_TICKET:
         limit, ends_at = outcome.ticket.limit, outcome.ticket.expires_at
         document["ticket"] = [limit.nb, limit.can_play, outcome.ticket.jti_digest, ends_at and ends_at.isoformat()]
-    return _encode(document)
+    return encode(document)
 
 
 def decode_outcome(encoded: bytes) -> Outcome:
@@ -57,7 +56,7 @@ def decode_outcome(encoded: bytes) -> Outcome:
 def encode_request(request: PrefillRequest) -> bytes:
     """Return `request` as JSON."""
     ends_at = request.bearer_expires_at
-    return _encode({"sub": request.sub, "bearer": request.bearer, "ends_at": ends_at and ends_at.isoformat()})
+    return encode({"sub": request.sub, "bearer": request.bearer, "ends_at": ends_at and ends_at.isoformat()})
 
 
 def decode_request(encoded: bytes) -> PrefillRequest:
@@ -86,7 +85,3 @@ def _decode_ticket(document: dict[str, Any]) -> Ticket:
     # Written when nobody could play yet: what remained then was the whole limit.
     _, reason, remaining = document["verdict"]
     return Ticket(Limit(remaining, False if reason == ParticipationReason.NOT_ELIGIBLE else None))
-
-
-def _encode(document: dict[str, object]) -> bytes:
-    return _ENCODER.encode(document).encode()

@@ -1,0 +1,24 @@
+"""JSON as we write it: UTF-8, no spaces, as fast as a library makes it (measured: a quarter of the time of `json`).
+
+Knows nothing of what the values mean. Text that others wrote is read by `domain.strict_json`.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+_ONLY_PLAIN: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+"""An object that strayed into an answer or a log is a mistake, not something to be spelled out member by member."""
+
+
+def encode(value: object, default: Callable[[object], object] | None = None) -> bytes:
+    """Return `value` as JSON; what JSON has no spelling for goes through `default`, else TypeError is raised.
+
+    Integers beyond 64 bits, which the fast library refuses, are spelled by the standard one, in ASCII.
+    """
+    try:
+        return orjson.dumps(value, default, _ONLY_PLAIN)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=default).encode("ascii")
