@@ -10,12 +10,12 @@ import click
 from app.cli.keyset_trial import remark_keys
 from app.cli.output import examples, json_option, remark, show_json, show_table
 from app.cli.wiring import opened
+from app.documents.listing import MAX_PAGE
 from app.domain.session import rfc3339
 from app.domain.strict_json import NotStrictJson, parse
 from app.errors import RequestMalformed
 from app.management_ports import DocumentKind, StoredDocument
 from app.steps.authorize import LOCAL_CALLER
-from app.steps.configure import MAX_PAGE
 
 _MAX_FILE_BYTES = 1024 * 1024
 

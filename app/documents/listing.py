@@ -2,14 +2,16 @@
 
 import re
 from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
 
 from app.documents.fields import Document, Moment, Shown
-from app.documents.mistakes import refuse_if_any
-from app.errors import Mistake
+from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.errors import Mistake, RequestInvalid
 
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
@@ -45,6 +47,30 @@ def decode_cursor(cursor: str) -> str:
         return b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
         raise ValueError(NO_CURSOR) from None
+
+
+class PageQuery(Document):
+    """The query of a list by id, all of it text."""
+
+    cursor: Annotated[str, AfterValidator(decode_cursor)] | None = None
+    limit: Limit = str(DEFAULT_PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class PageAsked:
+    """A page of a list by id: the id behind which it begins (None: the first page), how many."""
+
+    after: str | None
+    limit: int
+
+
+def parse_page_query(query: Mapping[str, str]) -> PageAsked:
+    """Return the page that a query asks for; raise RequestInvalid with every mistake."""
+    try:
+        asked = PageQuery.model_validate(dict(query))
+    except ValidationError as error:
+        raise RequestInvalid(mistakes_in(error, {})) from None
+    return PageAsked(asked.cursor, int(asked.limit))
 
 
 def to_moment(text: str | None) -> datetime | None:

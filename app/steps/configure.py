@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
 from app.documents.campaign import parse_campaign_document
+from app.documents.listing import DEFAULT_PAGE
 from app.documents.partner import parse_partner_document
 from app.documents.secrets import holds_mask, mask_document
 from app.domain.outside import OutboundPolicy
@@ -17,9 +18,6 @@ from app.errors import CampaignUnknown, Mistake, PartnerUnknown, PreconditionFai
 from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
 from app.ports import Clock
 from app.steps.authorize import Caller
-
-MAX_PAGE: Final = 200
-DEFAULT_PAGE: Final = 50
 
 DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a partner or campaign may be called."""

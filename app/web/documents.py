@@ -4,7 +4,7 @@ Thin: reads the request, calls the step in a thread, writes the answer. A versio
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from app.documents.listing import parse_page_query
 from app.domain.session import rfc3339
-from app.errors import Mistake, RequestInvalid
 from app.management_ports import DocumentKind, StoredDocument
 from app.steps.authorize import Caller
-from app.steps.configure import DEFAULT_PAGE, MAX_PAGE, ConfigureDocuments, Precondition
+from app.steps.configure import ConfigureDocuments, Precondition
 from app.web.bearer import BearerGuard
-from app.web.bodies import json_response, read_json
+from app.web.bodies import json_response, read_json, single_query
 from app.web.openapi.documents import DocumentOperations
 from app.web.openapi.operation import OperationRoute
 from app.web.store_threads import StoreThreads
@@ -75,8 +75,8 @@ class DocumentCalls:
 
     async def load_page(self, request: web.Request, caller: Caller) -> web.Response:
         """Answer with a page of the list."""
-        after, limit = _page_asked(request.query)
-        page = await self.threads.call(partial(self.configure.load_page, self.kind, caller, after, limit))
+        asked = parse_page_query(single_query(request))
+        page = await self.threads.call(partial(self.configure.load_page, self.kind, caller, asked.after, asked.limit))
         cursor = None if page.after is None else urlsafe_b64encode(page.after.encode()).decode()
         return json_response({"items": [_item(stored) for stored in page.documents], "cursor": cursor})
 
@@ -104,21 +104,3 @@ def _precondition(request: web.Request) -> Precondition:
         versions = frozenset(int(match[1]) for tag in tags if (match := _ETAG_VERSION.fullmatch(tag)))
     is_create_only = request.headers.get("If-None-Match", "").strip() == "*"
     return Precondition(must_be_absent=is_create_only, must_exist=bool(matched), versions=versions)
-
-
-def _page_asked(query: Mapping[str, str]) -> tuple[str | None, int]:
-    mistakes = []
-    after, limit = None, DEFAULT_PAGE
-    if "cursor" in query:
-        try:
-            after = urlsafe_b64decode(query["cursor"]).decode("ascii")
-        except ValueError:
-            mistakes.append(Mistake("cursor", "This is not a cursor that a list has given."))
-    if "limit" in query:
-        sent = query["limit"]
-        limit = int(sent) if re.fullmatch(r"[0-9]{1,4}", sent) else 0
-        if not 1 <= limit <= MAX_PAGE:
-            mistakes.append(Mistake("limit", f"This must be a whole number from 1 to {MAX_PAGE}."))
-    if mistakes:
-        raise RequestInvalid(tuple(mistakes))
-    return after, limit

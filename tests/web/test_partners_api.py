@@ -168,6 +168,14 @@ async def test_partner_that_is_new_obeys_preconditions(
     assert answer.status == status
 
 
+async def test_partner_that_would_be_refused_anyway_is_told_so_before_its_precondition(management: Management) -> None:
+    await management.call("PUT", ACME, json=partner_body())
+
+    answer = await management.call("PUT", ACME, json=partner_body(name=""), headers={"If-Match": '"7"'})
+
+    assert (answer.status, (await answer.json())["code"]) == (422, "request_invalid")
+
+
 async def test_partner_deleted_is_gone(management: Management) -> None:
     await management.call("PUT", ACME, json=partner_body())
 
@@ -195,13 +203,23 @@ async def test_partners_are_listed_page_by_page(management: Management) -> None:
 
 
 async def test_partners_asked_for_with_a_bad_page_are_refused(management: Management) -> None:
-    answer = await management.call("GET", "/v1/partners?limit=0&cursor=%C3%A9")
+    answer = await management.call("GET", "/v1/partners?limit=0&cursor=%C3%A9&colour=red")
 
     assert answer.status == 422
     assert (await answer.json())["errors"] == [
         {"path": "cursor", "reason": "This is not a cursor that a list has given."},
         {"path": "limit", "reason": "This must be a whole number from 1 to 200."},
+        {"path": "colour", "reason": "There is no member of this name."},
     ]
+
+
+async def test_partners_asked_for_with_a_thing_twice_are_refused(management: Management) -> None:
+    answer = await management.call("GET", "/v1/partners?limit=1&limit=2")
+
+    assert (answer.status, (await answer.json())["errors"]) == (
+        422,
+        [{"path": "limit", "reason": "This stands here twice."}],
+    )
 
 
 @pytest.mark.parametrize(

@@ -74,21 +74,25 @@ def openapi_document(routes: Iterable[web.AbstractRouteDef]) -> dict[str, Any]:
     }
 
 
-class _Plain(GenerateJsonSchema):
-    """Names nothing twice, and looks through serializers that only leave members out."""
+class PlainSchemas(GenerateJsonSchema):
+    """JSON Schemas of models as the document shows them."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
+        """Give members no title, which would only be their name again."""
         del schema
         return False
 
     def normalize_name(self, name: str) -> str:
+        """Call a model what it is of."""
         return super().normalize_name(name).removesuffix("Shape")
 
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """Allow no names but those that the pattern allows."""
         shown = super().dict_schema(schema)
         return {**shown, "additionalProperties": False} if "patternProperties" in shown else shown
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
+        """Tell of what is stored as of what is sent, where a serializer only leaves members out."""
         return None if schema["type"] == "function-wrap" else super().ser_schema(schema)
 
 
@@ -101,7 +105,7 @@ def _schemas(operations: Sequence[Operation]) -> tuple[_Schemas, dict[str, Any]]
         ]
         models |= {(content.schema, _mode(content)): None for content in contents if isinstance(content.schema, type)}
     schemas, rest = models_json_schema(
-        list(models), ref_template="#/components/schemas/{model}", schema_generator=_Plain
+        list(models), ref_template="#/components/schemas/{model}", schema_generator=PlainSchemas
     )
     definitions: dict[str, Any] = rest["$defs"]
     for definition in definitions.values():

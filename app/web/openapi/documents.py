@@ -7,12 +7,14 @@ from pydantic import BaseModel, Field, create_model
 
 from app import errors
 from app.documents.campaign import CampaignDocument
+from app.documents.listing import PageQuery
 from app.documents.partner import PartnerDocument
 from app.domain.scopes import Scope
 from app.errors import VestibuleError
 from app.web.openapi import parameters
 from app.web.openapi.examples import CAMPAIGN, CAMPAIGN_STORED, PARTNER, PARTNER_STORED
 from app.web.openapi.operation import JSON, Answer, Content, Header, ManagementOperation, Parameter, Tag
+from app.web.openapi.queries import PAGE_CURSOR, query_parameters
 from app.web.openapi.shapes import Moment, Shape
 
 _IF_MATCH: Final = Parameter(
@@ -76,7 +78,7 @@ class _Kind:
             summary=f"List {self.name.lower()}s",
             description="By id, page by page; a client that is bound to one partner sees what belongs to it.",
             scope=self.read,
-            parameters=(parameters.CURSOR, parameters.LIMIT),
+            parameters=query_parameters(PageQuery, {"cursor": (PAGE_CURSOR, "YWNtZQ==")}),
             answers=(Answer(200, "A page of the list.", {JSON: page}),),
             errors=(errors.RequestInvalid,),
         )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.steps.configure import DEFAULT_PAGE, DOCUMENT_ID, MAX_PAGE
+from app.steps.configure import DOCUMENT_ID
 from app.web.openapi.operation import Header, JsonSchema, Parameter
 
 PARTNER: Final = "acme"
@@ -48,21 +48,6 @@ SESSION_ID: Final = Parameter(
     example=SESSION,
     required=True,
 )
-CURSOR: Final = Parameter(
-    name="cursor",
-    place="query",
-    description="The `cursor` of the page before; the first page without one.",
-    schema={"type": "string"},
-    example="YWNtZQ==",
-)
-LIMIT: Final = Parameter(
-    name="limit",
-    place="query",
-    description="How many entries a page has at most.",
-    schema={"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE},
-    example=20,
-)
-
 ETAG: Final = Header("The version of the document, a strong tag.", text('"[1-9][0-9]*"'))
 LOCATION: Final = Header("Where it is found.", text("/.*"))
 REQUEST_ID: Final = Header("What the request is called in our log; taken from the request if it is sane.", text())
