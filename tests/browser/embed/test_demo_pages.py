@@ -19,6 +19,7 @@ STATES = {
     "not-eligible": "denied",
     "limit-reached": "denied",
 }
+PICTURED = {"token-data", "partner-down", "expired", "limit-reached"}
 WAYS = [pytest.param("JS tag", id="tag"), pytest.param("Minisite", id="minisite")]
 
 
@@ -32,7 +33,8 @@ async def test_each_scenario_is_one_click_away_inside_the_partners_page(stand: S
 
     shown = page.locator("[campaign], form[data-vestibule-campaign]")
     await expect(shown).to_have_attribute("data-state", STATES[slug], timeout=10_000)
-    await photograph(page, f"demo-{way.replace(' ', '-').lower()}-{slug}")
+    if slug in PICTURED:
+        await photograph(page, f"demo-{way.replace(' ', '-').lower()}-{slug}")
     assert troubles == []
     await page.context.close()
 

@@ -144,6 +144,16 @@ async def test_form_that_is_inserted_later_is_bound_too_and_included_twice_only_
         assert len(host.sent("POST", "/sessions")) == 1
 
 
+async def test_both_scripts_in_one_page_share_the_queue_whichever_comes_first(stand: Stand) -> None:
+    both = FORM + '<script async src="{service}/embed/v1/tag.js"></script><vestibule-campaign campaign="{campaign}">'
+
+    async with stand.hosting(stand.snippet(stand.token(), element=both)) as host:
+        await host.until("prefilled", 2)
+
+        assert {target for _, _, target in await host.told("prefilled")} == {"form", "vestibule-campaign"}
+        assert host.troubles == []
+
+
 async def test_form_keeps_what_was_typed(stand: Stand) -> None:
     async with stand.hosting(stand.snippet(None, element=FORM).replace(", null]", ", undefined]")) as host:
         await host.page.get_by_label("First name").fill("Mine")

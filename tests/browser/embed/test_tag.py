@@ -218,8 +218,12 @@ async def test_participant_without_a_token_is_not_recognised_where_one_is_requir
         assert detail == {"code": "token_missing" if token is None else "token_malformed", "sessionId": None}
 
 
-async def test_page_that_gives_no_token_at_all_is_taken_for_one_without(stand: Stand) -> None:
-    async with stand.hosting(SNIPPET.format(service=stand.service, campaign="demo")) as host:
+async def test_page_that_gives_no_token_but_in_an_attribute_is_taken_for_one_without(stand: Stand) -> None:
+    element = SNIPPET.format(service=stand.service, campaign="demo")
+
+    async with stand.hosting(
+        element.replace("<vestibule-campaign", f'<vestibule-campaign token="{stand.token()}"')
+    ) as host:
         await host.until("rejected")
 
         ((_, detail, _),) = await host.told("rejected")
@@ -235,6 +239,26 @@ async def test_participant_without_a_token_plays_where_none_is_required(stand: S
 
         await host.until("submitted")
         await expect(host.frame.get_by_role("heading", name="Thank you")).to_be_visible()
+
+
+async def test_campaign_whose_session_cannot_be_opened_stays_and_is_played_when_it_can(
+    stand: Stand, open_campaign: str
+) -> None:
+    async with stand.hosting("<p>Soon</p>") as host:
+        await host.context.route("**/sessions", lambda route: route.abort())
+        await stand.serve(host.context, stand.snippet(None, open_campaign))
+        await host.page.reload()
+        await host.until("unavailable")
+        ((_, detail, _),) = await host.told("unavailable")
+        await go_to_form(host.frame)
+        await host.frame.get_by_label("First name").fill("Patient")
+        await expect(host.frame.get_by_role("alert")).to_contain_text("try again in a few seconds")
+        await photograph(host.page, "tag-unreachable")
+        await host.context.unroute("**/sessions")
+        await host.frame.get_by_role("button", name="Take part").click()
+
+        await host.until("submitted")
+        assert detail == {"code": "unreachable", "sessionId": None}
 
 
 async def test_not_you_forgets_the_participant(stand: Stand, open_campaign: str) -> None:

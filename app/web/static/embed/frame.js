@@ -15,6 +15,7 @@ const playKey = randomKey(); // of this document: however often its button is pr
 let port = null;
 let opened = null;
 let isPlaying = false;
+let isWanted = false; // the form was sent before there was a session
 
 const tell = (name, code) => port.postMessage({ type: "state", name, code: code || null });
 
@@ -52,10 +53,30 @@ const look = async (seconds) => {
   return seen;
 };
 
+const play = async () => {
+  busy.textContent = "";
+  form.ariaBusy = "true";
+  try {
+    await playIn(opened, playKey, language);
+    showOnly(end);
+    end.querySelector("h1").focus();
+    tell("submitted", null);
+  } catch ({ code, screen: said }) {
+    if (said) refuse(isDenial(code) ? "denied" : "rejected", code, said);
+    else beBusy(code);
+  } finally {
+    form.ariaBusy = null;
+    isPlaying = false;
+  }
+};
+
 const begin = (given) => {
   opened = given;
   if (isRejection(opened.code)) return refuse("rejected", opened.code, rejected);
-  if (!opened.id) return beBusy(opened.code);
+  if (!opened.id) {
+    isPlaying = isWanted = false;
+    return beBusy(opened.code);
+  }
   busy.textContent = "";
   tell("ready", null);
   bindPrefill(form, {
@@ -66,35 +87,22 @@ const begin = (given) => {
     tell: hear,
     forget: () => port.postMessage({ type: "forget" }),
   });
+  if (isWanted) play();
 };
 
-const play = async () => {
-  busy.textContent = "";
-  try {
-    await playIn(opened, playKey, language);
-    showOnly(end);
-    end.querySelector("h1").focus();
-    tell("submitted", null);
-  } catch ({ code, screen }) {
-    if (!screen) return beBusy(code);
-    refuse(isDenial(code) ? "denied" : "rejected", code, screen);
-  }
-};
-
-form.addEventListener("submit", async (event) => {
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!port || isPlaying) return;
-  if (!opened || !opened.id) return port.postMessage({ type: "again" });
-  isPlaying = true;
-  await play();
-  isPlaying = false;
+  if (isPlaying) return;
+  isPlaying = isWanted = true;
+  if (opened && opened.id) play();
+  else if (opened) port.postMessage({ type: "again" });
 });
 
 const connect = (source, origin, nonce) => {
   const channel = new MessageChannel();
   port = channel.port1;
   port.onmessage = ({ data }) => {
-    if (!data || data.type !== "session") return;
+    if (!data || data.type !== "session" || (data.id && !/^ses_[0-9a-v]{26}$/.test(data.id))) return;
     // Another participant: nothing of this one stays, and the steps begin anew.
     if (opened && opened.id) window.location.replace(window.location.pathname + window.location.search);
     else begin({ id: data.id, key: data.key, code: data.code });

@@ -6,7 +6,8 @@ const ANSWER_MS = 5000;
 const MAX_HEIGHT = 20000;
 
 const visits = new Map(); // by campaign: one session, whichever elements show it
-const embeds = new Map(); // by element
+const embeds = new Map(); // by element that is in the page
+const known = new WeakMap(); // by element, also those that were taken out and may come back
 
 const visitOf = (campaign) => {
   if (!visits.has(campaign)) visits.set(campaign, { given: undefined, session: null });
@@ -37,7 +38,7 @@ class Embed {
     });
     this.accept("getToken", (getToken) => {
       this.getToken = getToken;
-      if (this.frame) this.ask();
+      if (this.frame && !visitOf(this.campaign).given) this.ask();
     });
   }
 
@@ -85,10 +86,11 @@ class Embed {
   }
 
   begin() {
+    const visit = visitOf(this.campaign);
     if (typeof this.token === "string" || this.token === null) give(this.campaign, this.token);
+    else if (visit.session) return;
     else if (this.getToken) this.ask();
-    else if (!visitOf(this.campaign).session)
-      afterGrace(() => this.frame && !visitOf(this.campaign).session && give(this.campaign, null));
+    else afterGrace(() => this.frame && !visit.session && give(this.campaign, null));
   }
 
   async ask() {
@@ -132,7 +134,7 @@ class Embed {
   hear(message) {
     if (!message || typeof message !== "object") return;
     const { type, name, code, height, title } = message;
-    if (type === "state" && STATES.includes(name)) this.tell(name, /^[a-z0-9_]{1,64}$/.test(code) ? code : null);
+    if (type === "state" && STATES.includes(name)) this.tell(name, typeof code === "string" ? code : null);
     else if (type === "height" && height > 0 && height < MAX_HEIGHT) {
       this.frame.style.height = `${Math.ceil(height)}px`;
       this.tell("resize", null);
@@ -169,7 +171,6 @@ const show = (element) => {
   embeds.set(element, embed);
   embed.show();
 };
-const known = new WeakMap(); // also those that were taken out, and may come back
 
 const hide = (element) => {
   if (embeds.has(element)) embeds.get(element).hide();

@@ -43,6 +43,8 @@ const eventFor = (state, session) => {
       return ["unavailable", (session && session.prefill && session.prefill.reason) || "deadline"];
     case "expired":
       return ["unavailable", "session_expired"];
+    case "closed":
+      return ["unavailable", "campaign_unknown"];
     case "rejected":
       return ["rejected", session.token.reason];
     case "denied":
