@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from structlog import get_logger
 
 from app.adapters.sealing import KeyRing, SessionKeys
@@ -21,6 +22,7 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    structlog.reset_defaults()
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
