@@ -72,7 +72,7 @@ def _token(file: BinaryIO) -> str:
 
 def _patiently(used: Inspector, asked: Asked) -> Inspection:
     inspection = used.inspect(asked, LOCAL_CALLER)
-    for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+    for _ in range(round(PATIENCE_SECONDS / LOOK_SECONDS)):
         if not inspection.is_fetching:
             break
         time.sleep(LOOK_SECONDS)

@@ -35,7 +35,7 @@ from app.steps.settle import decide_prefill
 from app.steps.verify import claims_policy
 from app.steps.walk_gate import WalkGate, shown
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 """Between two looks at a key set that has been asked for."""
 PATIENCE_SECONDS = 3.0
 """How long an inspection waits for it; the refresh goes on without it."""

@@ -62,7 +62,7 @@ class InspectionCalls:
 
     async def _patiently(self, asked: Asked, caller: Caller) -> Inspection:
         inspection = await self.threads.call(partial(self.inspect_token, asked, caller))
-        for _ in range(int(self.patience_seconds / LOOK_SECONDS)):
+        for _ in range(round(self.patience_seconds / LOOK_SECONDS)):
             if not inspection.is_fetching:
                 break
             await asyncio.sleep(LOOK_SECONDS)

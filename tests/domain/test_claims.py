@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.claims import ClaimsPolicy, check_claims, numeric_date
+from app.domain.claims import CLAIM_RULES, ClaimsPolicy, check_claims, numeric_date
 from app.domain.participation import Limit
 from app.domain.token import AcceptedClaims, Gift, SignedClaims
 from app.errors import TokenRejected
@@ -179,3 +179,25 @@ def test_numeric_date_of_any_number_is_aware_or_none(value: float) -> None:
     moment = numeric_date(value)
 
     assert moment is None or moment.tzinfo is UTC
+
+
+def test_claims_that_break_every_rule_are_refused_for_one_after_the_other_in_the_order_of_the_rules() -> None:
+    broken: dict[str, object] = dict.fromkeys(
+        ("sub", "campaignId", "exp", "nbf", "iat", "limit", "gift", "jti", "custom"), True
+    )
+    mended = {
+        **claims(campaignId="1", nbf=NOW, limit={}, gift={}, custom={}),
+        "campaign": "945645",  # what campaignId becomes when its type has been mended
+    }
+
+    refused: list[str] = []
+    while len(refused) < len(CLAIM_RULES):
+        try:
+            check_claims(SignedClaims(broken, None), STRICT, RECEIVED_AT)
+        except TokenRejected as rejection:
+            rule = "campaign" if rejection.reason is TokenReason.CAMPAIGN_MISMATCH else rejection.detail
+            refused.append(rule)
+            broken = {**broken, "campaignId" if rule == "campaign" else rule: mended[rule]}
+
+    assert refused == list(CLAIM_RULES)
+    assert check_claims(SignedClaims(broken, None), STRICT, RECEIVED_AT).sub == "user-1"
