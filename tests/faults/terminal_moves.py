@@ -3,6 +3,8 @@
 What the service says of itself is not asked. Knows the table of sessions and its column `stage`.
 """
 
+# ruff: noqa: S608 - what is put together here are conditions of triggers, all of ours
+
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,16 +15,21 @@ from tests.journey.deployment import Deployment
 from tests.journey.rows import Rows
 
 _TABLE = "CREATE TABLE judged_moves (session_id text NOT NULL)"
-_POSTGRES = """
+_IS_TERMINAL = "NEW.stage IN ('done', 'dead')"
+# That a participant saw the session is noted in its row too, once; it is no move.
+_IS_MOVE = f"{_IS_TERMINAL} AND NOT (OLD.stage = NEW.stage AND OLD.read_at IS NULL AND NEW.read_at IS NOT NULL)"
+_POSTGRES = f"""
     CREATE FUNCTION judge_move() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN INSERT INTO judged_moves VALUES (NEW.id); RETURN NULL; END $$;
-    CREATE TRIGGER judge_move AFTER INSERT OR UPDATE ON sessions FOR EACH ROW
-    WHEN (NEW.stage IN ('done', 'dead')) EXECUTE FUNCTION judge_move()"""
-_SQLITE_INSERT = """
-    CREATE TRIGGER judge_insert AFTER INSERT ON sessions WHEN NEW.stage IN ('done', 'dead')
+    CREATE TRIGGER judge_insert AFTER INSERT ON sessions FOR EACH ROW
+    WHEN ({_IS_TERMINAL}) EXECUTE FUNCTION judge_move();
+    CREATE TRIGGER judge_update AFTER UPDATE ON sessions FOR EACH ROW
+    WHEN ({_IS_MOVE}) EXECUTE FUNCTION judge_move()"""
+_SQLITE_INSERT = f"""
+    CREATE TRIGGER judge_insert AFTER INSERT ON sessions WHEN {_IS_TERMINAL}
     BEGIN INSERT INTO judged_moves VALUES (NEW.id); END"""
-_SQLITE_UPDATE = """
-    CREATE TRIGGER judge_update AFTER UPDATE ON sessions WHEN NEW.stage IN ('done', 'dead')
+_SQLITE_UPDATE = f"""
+    CREATE TRIGGER judge_update AFTER UPDATE ON sessions WHEN {_IS_MOVE}
     BEGIN INSERT INTO judged_moves VALUES (NEW.id); END"""
 
 

@@ -17,7 +17,7 @@ from tests.journey.scene import Stage
 from tests.journey.stacks import REDIS
 from tests.servers.leaving_out import running
 
-pytestmark = [pytest.mark.journey, pytest.mark.long]
+pytestmark = pytest.mark.journey
 
 FEW = 30
 AHEAD, BEHIND = "+1h", "-1h"
@@ -33,16 +33,16 @@ def libfaketime(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.C
 @pytest.mark.parametrize(
     ("roles", "offset"),
     [
-        pytest.param(("web",), AHEAD, id="ingress-ahead"),
-        pytest.param(("web",), BEHIND, id="ingress-behind"),
-        pytest.param(("verify",), AHEAD, id="verify-ahead"),
-        pytest.param(("verify",), BEHIND, id="verify-behind"),
-        pytest.param(("fetch",), AHEAD, id="fetch-ahead"),
-        pytest.param(("fetch",), BEHIND, id="fetch-behind"),
+        pytest.param(("web",), AHEAD, marks=pytest.mark.long, id="ingress-ahead"),
+        pytest.param(("web",), BEHIND, marks=pytest.mark.long, id="ingress-behind"),
+        pytest.param(("verify",), AHEAD, marks=pytest.mark.long, id="verify-ahead"),
+        pytest.param(("verify",), BEHIND, marks=pytest.mark.long, id="verify-behind"),
+        pytest.param(("fetch",), AHEAD, marks=pytest.mark.long, id="fetch-ahead"),
+        pytest.param(("fetch",), BEHIND, marks=pytest.mark.long, id="fetch-behind"),
         pytest.param(("verify2", "fetch2"), AHEAD, id="half-of-the-workers-ahead"),
-        pytest.param(("verify2", "fetch2"), BEHIND, id="half-of-the-workers-behind"),
-        pytest.param(("upkeep", "beat"), AHEAD, id="helpers-ahead"),
-        pytest.param(("upkeep", "beat"), BEHIND, id="helpers-behind"),
+        pytest.param(("verify2", "fetch2"), BEHIND, marks=pytest.mark.long, id="half-of-the-workers-behind"),
+        pytest.param(("upkeep", "beat"), AHEAD, marks=pytest.mark.long, id="helpers-ahead"),
+        pytest.param(("upkeep", "beat"), BEHIND, marks=pytest.mark.long, id="helpers-behind"),
     ],
 )
 def test_clock_an_hour_off_loses_nothing_and_calls_nobody_twice(

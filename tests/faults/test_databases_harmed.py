@@ -95,7 +95,10 @@ def test_session_whose_commit_was_applied_while_the_ingress_saw_a_time_out_stand
 
 @pytest.mark.parametrize(
     ("role", "pattern", "end"),
-    [pytest.param("verify", _VERIFIED, b"", id="verify"), pytest.param("fetch", _FETCHED, _COMMIT, id="fetch")],
+    [
+        pytest.param("verify", _VERIFIED, b"", marks=pytest.mark.long, id="verify"),
+        pytest.param("fetch", _FETCHED, _COMMIT, id="fetch"),
+    ],
 )
 def test_work_whose_write_was_applied_while_its_worker_saw_the_connection_break_is_done_once(
     troubled: Stage, judge: Judge, postgres: Postgres, role: str, pattern: bytes, end: bytes

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.journey
 FEW = 30
 
 
+@pytest.mark.long
 def test_verify_worker_terminated_under_load_leaves_no_lease_and_loses_nothing(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)
@@ -31,6 +32,7 @@ def test_verify_worker_terminated_under_load_leaves_no_lease_and_loses_nothing(s
     judge.close_crowd(shaken, arriving, most_calls=1)
 
 
+@pytest.mark.long
 def test_fetch_worker_terminated_with_calls_in_flight_finishes_them(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken, kinds=("fetched",), threads=2) as arriving:
         arriving.scene.endpoint.first = [Fault.LATE]
@@ -44,6 +46,7 @@ def test_fetch_worker_terminated_with_calls_in_flight_finishes_them(shaken: Stag
     judge.close_crowd(shaken, arriving, most_calls=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", [pytest.param("upkeep", id="upkeep"), pytest.param("beat", id="beat")])
 def test_helper_process_terminated_under_load_ends_well(shaken: Stage, judge: Judge, role: str) -> None:
     with crowd(shaken) as arriving:
@@ -56,6 +59,7 @@ def test_helper_process_terminated_under_load_ends_well(shaken: Stage, judge: Ju
     judge.close_crowd(shaken, arriving, most_calls=1)
 
 
+@pytest.mark.long
 def test_ingress_terminated_under_load_answers_what_it_took_in(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)

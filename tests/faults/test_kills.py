@@ -30,7 +30,7 @@ FEW = 30
     [
         pytest.param("verify", 1, id="verify"),
         pytest.param("fetch", 2, id="fetch"),
-        pytest.param("upkeep", 1, id="upkeep"),
+        pytest.param("upkeep", 1, marks=pytest.mark.long, id="upkeep"),
     ],
 )
 def test_worker_group_killed_under_load_loses_nothing(shaken: Stage, judge: Judge, role: str, most_calls: int) -> None:
@@ -45,6 +45,7 @@ def test_worker_group_killed_under_load_loses_nothing(shaken: Stage, judge: Judg
     judge.close_crowd(shaken, arriving, most_calls=most_calls)
 
 
+@pytest.mark.long
 def test_fetch_group_killed_in_the_middle_of_calls_repeats_each_once(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken, kinds=("fetched",), threads=2) as arriving:
         arriving.scene.endpoint.first = [Fault.LATE]
@@ -57,6 +58,7 @@ def test_fetch_group_killed_in_the_middle_of_calls_repeats_each_once(shaken: Sta
     judge.close_crowd(shaken, arriving, most_calls=2)
 
 
+@pytest.mark.long
 def test_verify_child_killed_under_load_loses_nothing(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         for _ in range(3):
@@ -67,6 +69,7 @@ def test_verify_child_killed_under_load_loses_nothing(shaken: Stage, judge: Judg
     judge.close_crowd(shaken, arriving, most_calls=1)
 
 
+@pytest.mark.long
 def test_verify_main_process_killed_alone_leaves_nothing_running_and_loses_nothing(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         arriving.grow(FEW)
@@ -111,6 +114,7 @@ def test_ingress_killed_in_mid_flush_keeps_what_it_answers_and_makes_no_session_
     judge.close(shaken.name, shaken.deployment, [visit.id for visit in promised], 0, 0)
 
 
+@pytest.mark.long
 def test_ingress_killed_under_load_loses_no_session_that_it_answered(shaken: Stage, judge: Judge) -> None:
     with crowd(shaken) as arriving:
         for _ in range(2):

@@ -29,6 +29,7 @@ def test_upkeep_killed_in_the_middle_of_a_replay_resumes_without_a_double_or_a_g
     assert {scene.participants.read(visit)["prefill"]["status"] for visit in visits} == {"ready"}
 
 
+@pytest.mark.long
 def test_paused_replay_survives_a_restart_and_goes_on(shaken: Stage) -> None:
     scene, _ = bury(shaken, 3 * RATE)
 

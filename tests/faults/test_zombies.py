@@ -46,9 +46,8 @@ def test_fetch_worker_frozen_past_its_lease_and_woken_changes_nothing(shaken: St
     assert _blamed(deployment, list(arriving.promised)) == []
 
 
-@pytest.mark.parametrize(
-    "stack", [pytest.param(EMBEDDED, id=EMBEDDED), pytest.param(REDIS, marks=pytest.mark.long, id=REDIS)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("stack", [EMBEDDED, REDIS])
 def test_verify_worker_frozen_past_its_lease_and_woken_changes_nothing(
     deploy: Deploy, judge: Judge, tmp_path: Path, stack: str
 ) -> None:
@@ -70,6 +69,7 @@ def test_verify_worker_frozen_past_its_lease_and_woken_changes_nothing(
         _check_late_writes(stage, judge, arriving, children, held)
 
 
+@pytest.mark.long
 def test_fetch_worker_frozen_inside_a_transaction_holds_nobody_up(deploy: Deploy, judge: Judge, tmp_path: Path) -> None:
     frozen_in = tmp_path / "frozen"
     with deploy(REDIS, prefixes={"fetch": prefix("freeze", frozen_in)}) as stage:
