@@ -99,11 +99,13 @@ async def test_page_is_played_and_sent_by_keyboard_alone(browser: Browser) -> No
 
         assert await tab(page, 1) == ["Start"]
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Scratch your card")).to_be_focused()
         assert await tab(page, 1) == ["Or show it at once"]
         await page.keyboard.press("Enter")
         assert "A spa day for two" in await page.evaluate(FOCUSED)
         assert await tab(page, 1) == ["Go on"]
         await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Where can we reach you?")).to_be_focused()
         assert await tab(page, 5) == ["Clear", "Not you?", "firstname", "lastname", "email"]
         await page.keyboard.press("Enter")
 
