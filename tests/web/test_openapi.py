@@ -61,6 +61,11 @@ def test_operation_ids_are_unique(documented: Documented) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_models_are_called_by_one_word(documented: Documented) -> None:
+    """Two of one name would be told apart by the modules that they stand in."""
+    assert [name for name in documented.document["components"]["schemas"] if "__" in name] == []
+
+
 def test_each_scope_opens_some_operation(documented: Documented) -> None:
     asked = {
         scope

@@ -17,7 +17,7 @@ from app.web.openapi.sessions import VerdictShape
 from app.web.openapi.shapes import Moment, ScreenShape, Shape
 
 
-class CheckShape(Shape):
+class TokenCheckShape(Shape):
     """One rule; `passed` is null where it could not be judged."""
 
     name: str
@@ -102,7 +102,7 @@ class DryRunShape(Shape):
 class InspectionShape(Shape):
     """Every check in the order of the journey, the verdict, and what would follow."""
 
-    checks: list[CheckShape]
+    checks: list[TokenCheckShape]
     verdict: TokenVerdictShape
     campaign: EffectShape
     clocks: ClocksShape

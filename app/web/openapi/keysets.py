@@ -47,7 +47,7 @@ class KeysetShape(Shape):
     last_error: str | None
 
 
-class KeyEventShape(Shape):
+class KeyChangeShape(Shape):
     """What happened to a key."""
 
     at: Moment
@@ -60,7 +60,7 @@ class KeyEventShape(Shape):
 class KeysetHistoryShape(Shape):
     """What became of the keys, the newest first."""
 
-    items: list[KeyEventShape]
+    items: list[KeyChangeShape]
     cursor: None
 
 
