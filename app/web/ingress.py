@@ -86,7 +86,7 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     metrics.watch("long_polls", lambda: polls.waiting)
     metrics.watch("store_down", lambda: threads.is_down)
     record = RecordParticipation(stores.ledger, stores.clock)
-    marks = ReadMarks(lambda ids: stores.read_record.mark_read(ids, stores.clock.now()), threads)
+    marks = ReadMarks(stores.read_record.mark_read, threads)
     participants = Participants(
         campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
     )

@@ -108,7 +108,7 @@ class Participants:
         now = self.clock.now()
         shown = show(visit, now, languages)
         if is_settled(visit.session, now):
-            self.marks.note(visit.session.id)
+            self.marks.note(visit.session.id, now)
         return shown
 
     async def play(self, visit: Visit, idempotency_key: str | None = None) -> Played:

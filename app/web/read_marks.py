@@ -4,8 +4,9 @@ Nobody who reads waits for this, and it may be lost: with the process, or while 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextvars import Context
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -20,24 +21,24 @@ MAX_ROWS: Final = 512
 MAX_NOTED: Final = 16_384
 """Sessions that may wait to be marked; more are not noted."""
 
-Mark = Callable[[Sequence[str]], None]
+Mark = Callable[[Mapping[str, datetime]], None]
 _log = get_logger()
 
 
 class ReadMarks:
-    """Gathers ids and hands them to `mark`, on a thread of the store."""
+    """Gathers when sessions were first shown, and hands that to `mark`, on a thread of the store."""
 
     def __init__(self, mark: Mark, threads: StoreThreads) -> None:
         self._mark = mark
         self._threads = threads
-        self._noted: dict[str, None] = {}
+        self._noted: dict[str, datetime] = {}
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
 
-    def note(self, session_id: str) -> None:
+    def note(self, session_id: str, now: datetime) -> None:
         """Note that a session was shown; returns at once."""
         if len(self._noted) < MAX_NOTED:
-            self._noted[session_id] = None
+            self._noted.setdefault(session_id, now)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._gather(), context=Context())
 
@@ -45,9 +46,7 @@ class ReadMarks:
         """Return when what was noted until now is marked, or lost."""
         async with self._writing:  # what another one has under way was noted before
             while self._noted:
-                batch = list(self._noted)[:MAX_ROWS]
-                for session_id in batch:
-                    del self._noted[session_id]
+                batch = {session_id: self._noted.pop(session_id) for session_id in list(self._noted)[:MAX_ROWS]}
                 try:
                     await self._threads.call(partial(self._mark, batch))
                 except StoreUnavailable:

@@ -14,8 +14,8 @@ def test_session_is_marked_as_read_once(stores: Stores) -> None:
     stores.intake.add([session], NOW)
 
     unread = stores.records.find_history(session.id)
-    stores.read_record.mark_read([session.id, "ses_other"], NOW + SECOND)
-    stores.read_record.mark_read([session.id], NOW + 2 * SECOND)
+    stores.read_record.mark_read({session.id: NOW + SECOND, "ses_other": NOW})
+    stores.read_record.mark_read({session.id: NOW + 2 * SECOND})
 
     read = stores.records.find_history(session.id)
     assert unread is not None

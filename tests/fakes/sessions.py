@@ -85,10 +85,10 @@ class MemorySessions:
     def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
         return {id_: session for id_, session in self.load(ids).items() if session.stage in _TERMINAL}
 
-    def mark_read(self, ids: Sequence[str], now: datetime) -> None:
-        for id_ in ids:
+    def mark_read(self, read_at: Mapping[str, datetime]) -> None:
+        for id_, moment in read_at.items():
             if id_ in self.rows:
-                self.rows[id_].read_at = self.rows[id_].read_at or now
+                self.rows[id_].read_at = self.rows[id_].read_at or moment
 
     def claim(self, claim: Claim) -> Sequence[ClaimedSession]:
         with self._lock:

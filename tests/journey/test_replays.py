@@ -25,6 +25,7 @@ def test_late_prefill_reaches_a_form_step_that_is_still_open(stage: Stage) -> No
         "received",
         "verified",
         "attempted",
+        "read",
         "replayed",
         "attempted",
         "saved",

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,37 +13,40 @@ from app.errors import StoreUnavailable
 from app.web import read_marks
 from app.web.read_marks import ReadMarks
 from app.web.store_threads import StoreThreads
+from tests.builders import NOW
 from tests.web.stage import eventually
+
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
 class _Marking:
     """Keeps what it is handed; can be held up and lost."""
 
-    batches: list[list[str]] = field(default_factory=list)
+    batches: list[Mapping[str, datetime]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     is_lost: bool = False
 
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def __call__(self, ids: Sequence[str]) -> None:
+    def __call__(self, read_at: Mapping[str, datetime]) -> None:
         self.gate.wait(30)
         if self.is_lost:
             raise StoreUnavailable("the test took the store away")
-        self.batches.append(list(ids))
+        self.batches.append(read_at)
 
 
 async def test_marks_that_gather_are_written_together_and_once() -> None:
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
 
-    for session_id in ("ses_1", "ses_2", "ses_1"):
-        marks.note(session_id)
+    for later, session_id in enumerate(("ses_1", "ses_2", "ses_1")):
+        marks.note(session_id, NOW + later * SECOND)
     noted = list(marking.batches)
     await eventually(lambda: bool(marking.batches))
 
-    assert (noted, marking.batches) == ([], [["ses_1", "ses_2"]])
+    assert (noted, marking.batches) == ([], [{"ses_1": NOW, "ses_2": NOW + SECOND}])
     await threads.close()
 
 
@@ -51,11 +55,11 @@ async def test_mark_noted_after_a_write_is_written_too(monkeypatch: pytest.Monke
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
 
-    marks.note("ses_1")
-    await eventually(lambda: marking.batches == [["ses_1"]])
+    marks.note("ses_1", NOW)
+    await eventually(lambda: marking.batches == [{"ses_1": NOW}])
     await asyncio.sleep(0.05)
-    marks.note("ses_2")
-    await eventually(lambda: marking.batches == [["ses_1"], ["ses_2"]])
+    marks.note("ses_2", NOW)
+    await eventually(lambda: marking.batches == [{"ses_1": NOW}, {"ses_2": NOW}])
 
     await threads.close()
 
@@ -65,7 +69,7 @@ async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.Mon
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
     marking.gate.clear()
-    marks.note("ses_1")
+    marks.note("ses_1", NOW)
     await asyncio.sleep(0.05)
 
     flushing = asyncio.create_task(marks.flush())
@@ -74,14 +78,14 @@ async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.Mon
     marking.gate.set()
     await flushing
 
-    assert (was_done, marking.batches) == (False, [["ses_1"]])
+    assert (was_done, marking.batches) == (False, [{"ses_1": NOW}])
     await threads.close()
 
 
 async def test_marks_are_lost_with_the_store_and_told_by_their_number() -> None:
     marking, threads = _Marking(is_lost=True), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
-    marks.note("ses_secret")
+    marks.note("ses_secret", NOW)
 
     with capture_logs() as told:
         await marks.flush()
@@ -95,9 +99,9 @@ async def test_close_writes_what_has_gathered(monkeypatch: pytest.MonkeyPatch) -
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
     for number in range(3):
-        marks.note(f"ses_{number}")
+        marks.note(f"ses_{number}", NOW)
 
     await marks.close()
 
-    assert marking.batches == [["ses_0", "ses_1"]]
+    assert marking.batches == [{"ses_0": NOW, "ses_1": NOW}]
     await threads.close()

@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
-
 from app.adapters.database.engine import Database
-from app.adapters.database.schema import SessionRow
 from app.adapters.database.session_rows import SessionRows, open_each
 from app.adapters.database.session_statements import statements_for
 from app.domain.session import StoredSession
@@ -29,15 +26,10 @@ class SqlSessionReads:
         """Return those of `ids` that are in a terminal stage."""
         return self._load(ids, settled=True)
 
-    def mark_read(self, ids: Sequence[str], now: datetime) -> None:
-        """Note that these sessions were shown, unless that is noted; one that is locked just now is passed over."""
-        unread = (
-            select(SessionRow.id)
-            .where(SessionRow.id.in_(ids), SessionRow.read_at.is_(None))
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        mark = update(SessionRow).where(SessionRow.id.in_(unread.scalar_subquery())).values(read_at=now)
-        self.database.write_one(lambda connection: connection.execute(mark))
+    def mark_read(self, read_at: Mapping[str, datetime]) -> None:
+        """Note when these sessions were shown, unless that is noted; one that is locked just now is passed over."""
+        statements = statements_for(self.database)
+        self.database.write_one(lambda connection: statements.mark_read(connection, list(read_at.items())))
 
     def _load(self, ids: Sequence[str], *, settled: bool) -> Mapping[str, StoredSession]:
         if not ids:

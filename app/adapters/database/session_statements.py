@@ -49,6 +49,10 @@ class SessionStatements(Protocol):
         """Undo claims, given as (id, lease token)."""
         ...
 
+    def mark_read(self, connection: Connection, reads: Sequence[Row]) -> None:
+        """Note reads, given as (id, moment), of those sessions that have none."""
+        ...
+
     def load(self, connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
         """Return the rows of STORED_COLUMNS that exist, or only those that are settled."""
         ...

@@ -117,6 +117,13 @@ _RELEASE = f"""
         due_at = least(due_at, %(now)b)
     WHERE id IN ({_HELD})"""
 
+_MARK_READ = """
+    WITH unread AS (
+        SELECT s.id, m.read_at FROM unnest(%(ids)b::text[], %(moments)b::timestamptz[]) AS m (id, read_at)
+        JOIN sessions s ON s.id = m.id WHERE s.read_at IS NULL FOR NO KEY UPDATE OF s SKIP LOCKED
+    )
+    UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.id = unread.id"""
+
 _LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id = ANY(%(ids)b)"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
@@ -168,6 +175,12 @@ def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) 
 def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:
     """Undo claims, given as (id, lease token)."""
     connection.exec_driver_sql(_RELEASE, {**_named(_LEASE_COLUMNS, leases), "now": now})
+
+
+def mark_read(connection: Connection, reads: Sequence[Row]) -> None:
+    """Note reads, given as (id, moment), of those sessions that have none and are not locked just now."""
+    ids, moments = zip(*reads, strict=True)
+    connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)})
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:

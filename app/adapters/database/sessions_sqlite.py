@@ -96,6 +96,8 @@ _RELEASE = f"""
     UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = max(attempts - 1, 0), due_at = min(due_at, ?)
     WHERE id IN ({_HELD})"""
 
+_MARK_READ = "UPDATE sessions SET read_at = ? WHERE id = ? AND read_at IS NULL"
+
 _LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
@@ -159,6 +161,11 @@ def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) 
 def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:
     """Undo claims, given as (id, lease token)."""
     connection.exec_driver_sql(_RELEASE, (to_micros(now), _as_json(leases)))
+
+
+def mark_read(connection: Connection, reads: Sequence[Row]) -> None:
+    """Note reads, given as (id, moment), of those sessions that have none."""
+    connection.exec_driver_sql(_MARK_READ, [(to_micros(moment), id_) for id_, moment in reads])
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
