@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.visits import Visit, visiting
+from tests.browser.visits import AXE, FINDINGS, Visit, visiting
 from tests.cli.up_run import VESTIBULE, Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -124,12 +124,16 @@ async def test_inspector_page_shows_what_is_wrong_with_a_hint_and_a_link_that_le
         await expect(page.locator('[data-check="claims.sub"]')).to_have_class("passed")
         await expect(page.locator('[data-check="prefill"]')).to_have_class("open")
         await visit.photograph("inspector-rejected")
+        await page.emulate_media(color_scheme="dark")
+        await visit.photograph("inspector-rejected-dark")
 
         async with page.context.expect_page() as opening:
             await failed.get_by_role("link", name="docs/reasons.md#signature_invalid").click()
         guide = await opening.value
 
         await expect(guide.locator("#signature_invalid")).to_be_in_viewport()
+        await guide.evaluate(AXE)
+        assert await guide.evaluate(FINDINGS) == []
 
 
 async def test_inspector_page_by_keyboard_alone(run: Run, browser: Browser, client: Client) -> None:

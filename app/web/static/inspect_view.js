@@ -51,7 +51,8 @@
     const title = check.name.startsWith("claims.")
       ? el("code", { class: "title" }, check.name.slice("claims.".length))
       : el("span", { class: "title" }, TITLES[check.name] || check.name);
-    const got = check.got === null ? el("span", { class: "got none" }, "—") : el("span", { class: "got" }, check.got);
+    const nothing = check.passed === null ? words.toLowerCase() : "—";
+    const got = el("span", { class: "got" }, check.got === null ? nothing : check.got);
     const entries = [["Expected", check.expected], ["Got", check.got === null ? "nothing" : el("code", {}, check.got)]];
     if (check.reason) entries.push(["Reason", el("code", {}, check.reason), " ", guide(check.docs)]);
     if (check.hint) entries.push(["Hint", ...rich(check.hint)]);
