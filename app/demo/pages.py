@@ -54,14 +54,14 @@ class DemoPages:
         nonce = secrets.token_urlsafe(16)
         html = self.templates.get_template(template).render(**context, nonce=nonce)
         headers = {
-            "Content-Security-Policy": _policy(self.service_url, nonce),
+            "Content-Security-Policy": policy_for(self.service_url, nonce),
             "Cache-Control": "no-store",
             "Referrer-Policy": "no-referrer",
         }
         return web.Response(text=html, content_type="text/html", headers=headers)
 
 
-def _policy(service_url: str, nonce: str) -> str:
+def policy_for(service_url: str, nonce: str) -> str:
     """Return what docs/embed.md tells partners to allow, and nothing else."""
     return "; ".join(
         (

@@ -42,6 +42,7 @@ for (const name of ["ready", "prefilled", "unavailable", "denied", "rejected", "
   document.addEventListener(`vestibule:${name}`, ({ type, target, detail }) =>
     told.push([type.slice(10), detail, target.localName]));
 </script>"""
+PAINTED: Final = "() => new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(resume)))"
 KEPT: Final = """() => JSON.stringify([
   {...localStorage}, {...sessionStorage}, document.cookie, document.referrer, history.state, window.name, location.href,
   performance.getEntries().map((entry) => entry.name), document.documentElement.outerHTML,
@@ -170,6 +171,8 @@ async def photograph(page: Page, name: str) -> None:
     assert size is not None
     height = await page.evaluate("() => document.documentElement.scrollHeight")
     await page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    for frame in page.frames:
+        await frame.evaluate(PAINTED)
     await page.screenshot(path=ARTEFACTS / f"{name}.png", animations="disabled", caret="initial")
     await page.set_viewport_size(size)
     for frame in page.frames:

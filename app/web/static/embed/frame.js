@@ -1,5 +1,6 @@
 // The campaign inside a partner's page: no cookie, no token; the session comes over a port from the page around it, which
 // must be the parent and of an origin that the campaign allows. Its origin is read from its greeting, never guessed.
+const main = document.querySelector("main");
 const flow = document.querySelector(".flow");
 const screen = document.querySelector(".screen");
 const end = document.querySelector(".exit");
@@ -21,6 +22,8 @@ const tell = (name, code) => port.postMessage({ type: "state", name, code: code 
 
 const showOnly = (part) => {
   for (const each of [flow, screen, end]) each.hidden = each !== part;
+  main.classList.toggle("steps", part === flow); // the two looks of our pages
+  main.classList.toggle("says", part !== flow);
 };
 
 const refuse = (name, code, { title, message, return_url: url }) => {
@@ -75,6 +78,7 @@ const begin = (given) => {
   if (isRejection(opened.code)) return refuse("rejected", opened.code, rejected);
   if (!opened.id) {
     isPlaying = isWanted = false;
+    place.dataset.state = "none";
     return beBusy(opened.code);
   }
   busy.textContent = "";
