@@ -1,0 +1,63 @@
+"""Upkeep as it is composed: one purge finishes what was to be deleted, and deletes what is kept no longer."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from app.adapters.database.audit import SqlAuditLog
+from app.adapters.database.engine import Database
+from app.adapters.database.erasures import SqlErasures
+from app.adapters.database.migrate import migrate
+from app.adapters.database.schema import AuditRow, Base, ErasureRow, SessionRow
+from app.domain.erasure import Erasure
+from app.management_ports import AuditEntry
+from app.ports import Work
+from app.settings import load_settings
+from workers.runtime import _Parts
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[_Parts]:
+    settings = load_settings({"VESTIBULE_DATA_DIR": str(tmp_path), "VESTIBULE_AUDIT_DAYS": "30"})
+    composed = _Parts(settings, frozenset({Work.UPKEEP}))
+    migrate(composed.database)
+    yield composed
+    composed.close()
+
+
+def settled(id_: str, digest: str, now: datetime) -> dict[str, object]:
+    return {
+        "id": id_,
+        "campaign_id": "945645",
+        "partner_id": "acme",
+        "stage": "done",
+        "encrypted": False,
+        "received_at": now - timedelta(minutes=5),
+        "deadline_at": now,
+        "expires_at": now + DAY,
+        "participant_digest": digest,
+    }
+
+
+def count(database: Database, model: type[Base]) -> int:
+    counted = select(func.count()).select_from(model)
+    return database.read(lambda connection: connection.scalar(counted)) or 0
+
+
+def test_purge_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts) -> None:
+    now, database = datetime.now(UTC), parts.database
+    rows = [settled("ses_1", "ada", now), settled("ses_2", "bob", now)]
+    database.write(lambda connection: connection.execute(insert(SessionRow), rows))
+    SqlErasures(database).add(Erasure("acme", "ada", now - timedelta(minutes=1)))
+    for age in (29, 31):
+        SqlAuditLog(database).add(AuditEntry(now - age * DAY, "admin", "partner.paused", "acme"))
+
+    parts.purge()
+
+    assert database.read(lambda connection: connection.scalars(select(SessionRow.id)).all()) == ["ses_2"]
+    assert (count(database, ErasureRow), count(database, AuditRow)) == (0, 1)
