@@ -20,7 +20,7 @@ from app.jose.gate import UnverifiedToken, open_token, read_header
 from app.jose.signature import key_fits, verify
 from app.reasons import TokenReason
 from app.steps.judge import ChosenKeys, JudgeToken, Waiting, asks_for_decryption, check_algorithm, signed_claims
-from app.steps.signature_advice import signature_advice
+from app.steps.key_advice import decryption_advice, signature_advice
 
 _JWS_PARTS = 3
 _SHOWN_CHARACTERS = 500
@@ -71,7 +71,12 @@ class WalkGate:
             return None
         if not is_to_open:
             return token
-        plaintext = ask("decryption", lambda: self.judge.decrypt(token, partner, received_at), lambda _: kind)
+        plaintext = ask(
+            "decryption",
+            lambda: self.judge.decrypt(token, partner, received_at),
+            lambda _: kind,
+            lambda: decryption_advice(token, partner, self.judge.keyring, received_at),
+        )
         if plaintext is None:
             return None
         return ask(
@@ -92,7 +97,7 @@ class WalkGate:
             "signature",
             lambda: verify(token, chosen.keys, partner.signature.algorithms),
             lambda key: f"{len(token.signature)} bytes, {'verified' if key else 'not verified'}",
-            lambda: signature_advice(token, partner, self.judge.keyring, self.now),
+            lambda: signature_advice(token, partner, self.judge.keyring, self.question.received_at),
         )
         if key is None:
             return Walked(self._read(token))

@@ -297,7 +297,7 @@ def by_hmac(encoding: Any) -> str:
         pytest.param(
             pinned_partner(signature=replace(pinned_partner().signature, keys=(OLD,))),
             mint(),
-            "A key signed that is no longer used: its not_after has passed.",
+            "A key was used that is no longer: its not_after has passed.",
             id="retired",
         ),
         pytest.param(
@@ -312,6 +312,45 @@ def test_inspection_of_a_signature_that_does_not_hold_finds_the_likely_cause(
     partner: Partner, token: str, advice: str | None
 ) -> None:
     assert check(agree(Bench.of(partner), token), "signature").advice == advice
+
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def sharing(**material: Any) -> Partner:
+    return pinned_partner(encryption=replace(SHARED, keys=(KeyMaterial(**material),)))
+
+
+@pytest.mark.parametrize(
+    ("partner", "token", "advice"),
+    [
+        pytest.param(
+            sharing(secret=KEY, encoding="hex"),
+            nested(mint()),
+            "It holds if the secret is read as text: say so in the key's encoding.",
+            id="encoding",
+        ),
+        pytest.param(
+            sharing(secret=KEY, encoding="text", not_after=NOW),
+            nested(mint()),
+            "A key was used that is no longer: its not_after has passed.",
+            id="retired",
+        ),
+        pytest.param(
+            sharing(secret=KEY[:16], encoding="text"),
+            nested(mint()),
+            "None of the configured keys has the type, curve or size that dir with A256GCM asks for.",
+            id="size",
+        ),
+        pytest.param(sharing(secret=KEY[::-1], encoding="text"), nested(mint()), None, id="another-secret"),
+    ],
+)
+def test_inspection_of_what_does_not_open_finds_the_likely_cause(
+    partner: Partner, token: str, advice: str | None
+) -> None:
+    found = check(agree(Bench.of(partner), token), "decryption")
+
+    assert (found.passed, found.reason, found.advice) == (False, TokenReason.DECRYPTION_FAILED, advice)
 
 
 def test_inspection_of_an_ecdsa_signature_in_der_says_so() -> None:
