@@ -18,6 +18,7 @@ from bench.plots import draw
 from bench.scale import FULL, QUICK
 from bench.sections import (
     Bench,
+    measure_crypto_api,
     measure_first_session,
     measure_flatness,
     measure_growth,
@@ -33,6 +34,7 @@ SECTIONS: Final[Mapping[str, Callable[[Bench], list[Figure]]]] = {
     "tokens": measure_tokens,
     "participant": measure_participant,
     "peers": measure_peers,
+    "crypto-api": measure_crypto_api,
     "prefill": measure_prefill,
     "flatness": measure_flatness,
     "growth": measure_growth,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bench.crowd import Job
+from bench.crypto_api import crypto_api_figures
 from bench.figures import Figure
 from bench.first_session import first_session_figures
 from bench.floors import Floors, measure_floors
@@ -48,10 +49,12 @@ class Bench:
         posts = post_requests(signer.tokens(CAMPAIGN_ID), CAMPAIGN_ID)
         return cls(servers, scale, signer, posts, measure_floors(servers, scale, signer, posts))
 
-    def install(self, **settings: str) -> Installation:
-        """Return a new installation whose partner signs with our key."""
+    def install(self, encryption: str | None = None, **settings: str) -> Installation:
+        """Return a new installation whose partner signs with our key, and encrypts by that method."""
         signature = {"method": "public_key", "keys": [{"jwk": self.signer.public}], "algorithms": ["RS256"]}
-        return install(self.servers, {"name": "ACME", "signature": signature}, self.numbers.pop(0), **settings)
+        encrypting = None if encryption is None else {"method": encryption}
+        partner = {"name": "ACME", "signature": signature, "encryption": encrypting}
+        return install(self.servers, partner, self.numbers.pop(0), **settings)
 
     def job(self, port: int) -> Job:
         """Return the closed loop of participants at `port`."""
@@ -77,6 +80,11 @@ def measure_tokens(bench: Bench) -> list[Figure]:
     """Measure one token in process."""
     token = bench.signer.tokens(CAMPAIGN_ID, count=1)[0]
     return one_token_figures(bench.signer, token, bench.scale.verifications)
+
+
+def measure_crypto_api(bench: Bench) -> list[Figure]:
+    """Measure the Crypto API, on an installation of its own."""
+    return crypto_api_figures(bench.install("crypto_api"), bench.scale, bench.signer.tokens(CAMPAIGN_ID))
 
 
 def measure_prefill(bench: Bench) -> list[Figure]:
