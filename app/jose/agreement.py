@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 from app.jose import base64url
 from app.jose.encryption_rules import POINT_BYTES
 from app.jose.keys import UsableKey
+from app.jose.material import padded_coordinate
 
 _EC_CURVES = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
 _KEY_WRAP_BITS = {"ECDH-ES+A128KW": 128, "ECDH-ES+A192KW": 192, "ECDH-ES+A256KW": 256}
@@ -70,20 +71,16 @@ def _shared_secret(key: UsableKey, header: Mapping[str, object]) -> bytes:
     epk = header.get("epk")
     if not isinstance(epk, Mapping) or epk.get("kty") != key.kty or epk.get("crv") != key.curve or key.curve is None:
         raise ValueError("another curve")
-    x = _coordinate(epk, "x", key.curve)
-    if key.kty == "OKP":
-        return bytes(private.exchange(X25519PublicKey.from_public_bytes(x)))
-    point = _UNCOMPRESSED + x + _coordinate(epk, "y", key.curve)
+    if key.kty == "OKP":  # the library takes 32 octets and no others, and no point that agrees on zero
+        return bytes(private.exchange(X25519PublicKey.from_public_bytes(base64url.decode(epk.get("x")))))
+    point = _UNCOMPRESSED + _coordinate(epk, "x", key.curve) + _coordinate(epk, "y", key.curve)
     # It refuses a point off the curve, which would give our private key away bit by bit (RFC 8725 section 2.4).
     public = ec.EllipticCurvePublicKey.from_encoded_point(_EC_CURVES[key.curve], point)
     return bytes(private.exchange(ec.ECDH(), public))
 
 
 def _coordinate(epk: Mapping[str, object], name: str, curve: str) -> bytes:
-    raw = base64url.decode(epk.get(name))
-    if len(raw) != POINT_BYTES[curve]:
-        raise ValueError("a coordinate of another length")
-    return raw
+    return padded_coordinate(base64url.decode(epk.get(name)), POINT_BYTES[curve])
 
 
 def _derive(secret: bytes, header: Mapping[str, object], algorithm: str, bits: int) -> bytes:

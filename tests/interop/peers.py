@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc import jwe, jws
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, KeySet, OctKey, OKPKey, RSAKey
 
 from tests.interop.node_libraries import NodeLibraries
 
@@ -26,6 +27,13 @@ class Signing(Protocol):
 
     def verify(self, token: str, key: Jwk, alg: str) -> str:
         """Return the payload; raise whatever the library raises."""
+
+
+class Publishing(Protocol):
+    """A library that makes keys and writes them as a JWK Set."""
+
+    def publish(self, claims: str, alg: str, kid: str) -> tuple[dict[str, Any], str]:
+        """Return a JWK Set of one new public key, and a JWS of the claims that it verifies."""
 
 
 class Encrypting(Protocol):
@@ -50,6 +58,12 @@ class PyJwt:
     def verify(self, token: str, key: Jwk, alg: str) -> str:
         return json.dumps(jwt.decode(token, jwt.PyJWK(dict(key), alg).key, [alg], audience=self.audience))
 
+    def publish(self, claims: str, alg: str, kid: str) -> tuple[dict[str, Any], str]:
+        private: Any = _new_key(alg)
+        public = jwt.get_algorithm_by_name(alg).to_jwk(private.public_key(), as_dict=True)
+        token = jwt.encode(json.loads(claims), private, alg, {"kid": kid})
+        return {"keys": [{**public, "kid": kid}]}, token
+
 
 class Joserfc:
     """The successor of Authlib's JOSE."""
@@ -59,6 +73,12 @@ class Joserfc:
 
     def verify(self, token: str, key: Jwk, alg: str) -> str:
         return jws.deserialize_compact(token, _joserfc(key), algorithms=[alg]).payload.decode()
+
+    def publish(self, claims: str, alg: str, kid: str) -> tuple[dict[str, Any], str]:
+        kty, size = _kind(alg)
+        keys = KeySet([JWKRegistry.generate_key(kty, size, {"kid": kid, "use": "sig"})])
+        token = jws.serialize_compact({"alg": alg, "kid": kid}, claims, keys, algorithms=[alg])
+        return dict(keys.as_dict(private=False)), token
 
     def encrypt(self, text: str, key: Jwk, alg: str, enc: str, kid: str) -> str:
         header = {"alg": alg, "enc": enc, "cty": "JWT", "kid": kid}
@@ -79,6 +99,12 @@ class Authlib:
 
     def verify(self, token: str, key: Jwk, alg: str) -> str:
         return str(JsonWebSignature([alg]).deserialize_compact(token, _authlib(key))["payload"].decode())
+
+    def publish(self, claims: str, alg: str, kid: str) -> tuple[dict[str, Any], str]:
+        kty, size = _kind(alg)
+        key = JsonWebKey.generate_key(kty, size, {"kid": kid, "use": "sig"}, is_private=True)
+        token = JsonWebSignature([alg]).serialize_compact({"alg": alg, "kid": kid}, claims, key)
+        return {"keys": [key.as_dict(is_private=False)]}, str(token.decode())
 
     def encrypt(self, text: str, key: Jwk, alg: str, enc: str, kid: str) -> str:
         header = {"alg": alg, "enc": enc, "cty": "JWT", "kid": kid}
@@ -101,6 +127,10 @@ class Npm:
     def verify(self, token: str, key: Jwk, alg: str) -> str:
         return self.node.ask(self.library, "verify", text=token, key=key, alg=alg)
 
+    def publish(self, claims: str, alg: str, kid: str) -> tuple[dict[str, Any], str]:
+        made = json.loads(self.node.ask(self.library, "publish", text=claims, alg=alg, kid=kid))
+        return {"keys": made["keys"]}, made["token"]
+
     def encrypt(self, text: str, key: Jwk, alg: str, enc: str, kid: str) -> str:
         return self.node.ask(self.library, "encrypt", text=text, key=key, alg=alg, enc=enc, kid=kid)
 
@@ -109,6 +139,22 @@ class Npm:
 
 
 PYTHON: Mapping[str, Callable[[], Any]] = {"pyjwt": PyJwt, "joserfc": Joserfc, "authlib": Authlib}
+
+
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+
+
+def _kind(alg: str) -> tuple[Any, Any]:
+    if alg == "EdDSA":
+        return "OKP", "Ed25519"
+    return ("EC", _CURVES[alg]) if alg in _CURVES else ("RSA", 2048)
+
+
+def _new_key(alg: str) -> Any:
+    if alg == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
+    return ec.generate_private_key(curves[alg]) if alg in curves else rsa.generate_private_key(65537, 2048)
 
 
 def _joserfc(jwk: Jwk) -> Any:

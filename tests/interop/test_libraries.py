@@ -10,9 +10,10 @@ from joserfc.jwk import ECKey
 from app.jose import base64url
 from app.jose.encryption import CONTENT_ENCODINGS, KEY_ALGORITHMS, decrypt_payload, encrypt
 from app.jose.encryption_rules import ENCODING_RULES
+from app.jose.keys import KeyPolicy, import_keys
 from app.jose.signature import SIGNATURE_ALGORITHMS, verify_payload
 from app.jose.signing import sign
-from tests.interop.peers import Encrypting, Signing
+from tests.interop.peers import Encrypting, Publishing, Signing
 from tests.jose.tokens import CLAIMS, KeyRing, Pair, hand_signed, only_key
 
 # joserfc urges RFC 9864's names; partners sign by this one.
@@ -30,6 +31,12 @@ SIGNATURES = [
     pytest.param(library, alg, id=f"{library}-{alg}")
     for library in SIGNERS
     for alg in sorted(SIGNATURE_ALGORITHMS)
+    if alg != "EdDSA" or library not in WITHOUT_EDWARDS_CURVES
+]
+KEY_SETS = [
+    pytest.param(library, alg, id=f"{library}-{alg}")
+    for library in ("pyjwt", "joserfc", "authlib", "jose", "node-jose")
+    for alg in ("RS256", "ES256", "ES384", "ES512", "EdDSA")
     if alg != "EdDSA" or library not in WITHOUT_EDWARDS_CURVES
 ]
 ENCRYPTIONS = [
@@ -63,6 +70,18 @@ def test_signature_of_ours_is_verified_by_another_library(
     payload = peer(library).verify(token, pair.public_jwk or pair.private_jwk, alg)
 
     assert json.loads(payload) == json.loads(CLAIMS)
+
+
+@pytest.mark.parametrize(("library", "alg"), KEY_SETS)
+def test_key_set_that_another_library_writes_verifies_what_it_signs(
+    peer: Callable[[str], Publishing], library: str, alg: str
+) -> None:
+    document, token = peer(library).publish(CLAIMS.decode(), alg, "2027-03")
+
+    imported = import_keys(document, KeyPolicy.remote())
+
+    assert ([key.kid for key in imported.keys], imported.dropped) == (["2027-03"], ())
+    assert json.loads(verify_payload(token, imported, {alg})) == json.loads(CLAIMS)
 
 
 @pytest.mark.parametrize(("library", "kind", "enc"), ENCRYPTIONS)

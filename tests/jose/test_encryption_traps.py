@@ -35,6 +35,17 @@ def test_decrypt_payload_epk_that_names_another_curve_than_its_own_fails(keys: K
     _assert_fails(token, keys("ECDH-ES").private)
 
 
+def test_decrypt_payload_epk_without_its_leading_zeros_opens(keys: KeyRing) -> None:
+    # As Authlib writes it: one token in 64 would otherwise be refused.
+    key, agreed = keys("ECDH-ES"), _agreement_with_leading_zeros(keys)
+    epk = agreed["header"]["epk"]
+    short = {**epk, "x": base64url.encode(base64url.decode(epk["x"]).lstrip(b"\0"))}
+
+    token = hand_encrypted({**_said("ECDH-ES"), "epk": short}, agreed["cek"], "A256GCM", PLAINTEXT)
+
+    assert decrypt_payload(token, [key.private], KEY_ALGORITHMS, CONTENT_ENCODINGS) == PLAINTEXT
+
+
 def test_decrypt_payload_epk_cut_elsewhere_fails(keys: KeyRing) -> None:
     point = KEY_RULES["ECDH-ES"].engine.wrap(keys("ECDH-ES").public.material, 256, None, _said("ECDH-ES"))
     epk = point["header"]["epk"]
@@ -114,6 +125,15 @@ def test_encryption_key_fits_public_half_encrypts_and_does_not_decrypt(keys: Key
 
     assert encryption_key_fits(keys(kind).public, alg, "A128GCM", "encrypt")
     assert not encryption_key_fits(keys(kind).public, alg, "A128GCM", "decrypt")
+
+
+def _agreement_with_leading_zeros(keys: KeyRing) -> dict[str, Any]:
+    while True:
+        agreed: dict[str, Any] = KEY_RULES["ECDH-ES"].engine.wrap(
+            keys("ECDH-ES").public.material, 256, None, _said("ECDH-ES")
+        )
+        if base64url.decode(agreed["header"]["epk"]["x"])[0] == 0:
+            return agreed
 
 
 def _said(alg: str) -> dict[str, Any]:

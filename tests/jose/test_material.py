@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from app.jose import base64url
 from app.jose.keys import DroppedKey, import_keys
 from app.jose.material import RSA_MAX_BITS, has_roca_fingerprint
+from app.jose.signing import generate_key
 from tests.jose.tokens import KeyRing
 
 
@@ -52,7 +53,7 @@ def test_import_keys_same_key_written_otherwise_has_the_same_thumbprint(keys: Ke
         pytest.param("EdDSA", {"crv": "Ed448"}, "curve_unsupported", id="crv-ed448"),
         pytest.param("ES256", {"x": "A" * 43}, "key_invalid", id="point-off-the-curve"),
         pytest.param("ES256", {"x": "_" * 42 + "8"}, "key_invalid", id="coordinate-over-the-field"),
-        pytest.param("ES256", {"x": "A" * 42}, "member_length", id="coordinate-short"),
+        pytest.param("ES256", {"x": "A" * 36}, "member_length", id="coordinate-short"),
         pytest.param("ES256", {"y": 5}, "member_not_base64url", id="coordinate-number"),
         pytest.param("ES256", {"x": "A" * 43 + "="}, "member_not_base64url", id="coordinate-padded"),
         pytest.param("ES256", {"x": "+" * 43}, "member_not_base64url", id="coordinate-in-base64"),
@@ -130,6 +131,17 @@ def test_import_keys_modulus_of_the_infineon_generator_is_dropped(bits: int) -> 
     assert imported.dropped == (DroppedKey(None, "rsa_roca"),)
 
 
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512"])
+def test_import_keys_coordinate_without_its_leading_zeros_is_of_the_same_key(alg: str) -> None:
+    whole = _with_leading_zeros(alg)
+    short = {**whole, "x": base64url.encode(base64url.decode(whole["x"]).lstrip(b"\0"))}
+
+    imported = [import_keys(jwk).keys[0] for jwk in (whole, short)]
+
+    assert len(short["x"]) < len(whole["x"])
+    assert imported[0].thumbprint == imported[1].thumbprint
+
+
 @pytest.mark.parametrize(
     "point",
     [
@@ -161,3 +173,10 @@ def test_has_roca_fingerprint_sound_moduli_have_none(keys: KeyRing) -> None:
 
     assert all(isinstance(public, rsa.RSAPublicKey) for public in publics)
     assert not any(has_roca_fingerprint(public.public_numbers().n) for public in publics)
+
+
+def _with_leading_zeros(alg: str) -> dict[str, str]:
+    while True:
+        _, jwk = generate_key(alg, "k1")
+        if base64url.decode(jwk["x"])[0] == 0:
+            return jwk

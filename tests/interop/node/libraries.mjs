@@ -1,5 +1,6 @@
 // Signs, verifies, encrypts and decrypts with the npm libraries: one job (JSON) a line comes in, one answer a line goes out.
 // A job: {library, act, alg, enc, kid, key, text}, `key` being a JWK, or {library: "jose", act: "verify_remote", …}.
+// `publish` makes a key, signs the text with it and answers with both, as JSON: {keys, token}.
 
 import { createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,11 @@ const withJose = {
   async verify({ alg, key, text }) {
     const { payload } = await jose.jwtVerify(text, await jose.importJWK(key, alg), { algorithms: [alg] });
     return JSON.stringify(payload);
+  },
+  async publish({ alg, kid, text }) {
+    const { privateKey, publicKey } = await jose.generateKeyPair(alg);
+    const token = await new jose.SignJWT(JSON.parse(text)).setProtectedHeader({ alg, kid }).sign(privateKey);
+    return JSON.stringify({ keys: [{ ...await jose.exportJWK(publicKey), kid, alg, use: 'sig' }], token });
   },
   async verify_remote({ alg, url, issuer, audience, typ, text }) {
     const keys = jose.createRemoteJWKSet(new URL(url));
@@ -46,10 +52,19 @@ const withJsonwebtoken = {
   verify: ({ alg, key, text }) => JSON.stringify(jsonwebtoken.verify(text, keyObject(key), { algorithms: [alg] })),
 };
 
+const curves = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
+
 const withNodeJose = {
   async sign({ alg, kid, key, text }) {
     const own = await nodeJose.JWK.asKey({ ...key, kid });
     return nodeJose.JWS.createSign({ format: 'compact', fields: { alg } }, { key: own, alg }).update(text).final();
+  },
+  async publish({ alg, kid, text }) {
+    const store = nodeJose.JWK.createKeyStore();
+    const [kty, size] = alg.startsWith('ES') ? ['EC', curves[alg]] : ['RSA', 2048];
+    const key = await store.generate(kty, size, { kid, alg, use: 'sig' });
+    const token = await nodeJose.JWS.createSign({ format: 'compact' }, key).update(text).final();
+    return JSON.stringify({ ...store.toJSON(), token });
   },
   async verify({ alg, key, text }) {
     const verifier = nodeJose.JWS.createVerify(await nodeJose.JWK.asKey(key), { algorithms: [alg] });
