@@ -29,7 +29,8 @@ NODE_FOLDER: Final = Path("bench/peers/node").absolute()
 _POLL_SECONDS: Final = 0.5
 _FIRST_LOOK_SECONDS: Final = 2.0
 _FIRST_LOOK_USERS: Final = 256
-_SPARE: Final = 1.5
+_LEAST_USERS: Final = 128
+_SPARE: Final = 2.0
 _CORES: Final = os.cpu_count() or 1
 
 
@@ -114,8 +115,9 @@ def measure_peer(servers: Servers, peer: Peer, public: Mapping[str, str], job: J
     with _running(servers, peer, environment) as (running, port):
         poll = replace(job, port=port, wait_seconds=0, poll_seconds=0.0 if peer.is_inline else _POLL_SECONDS)
         if not peer.is_inline:
+            running.wait_until_calm()
             look = send(replace(poll, seconds=_FIRST_LOOK_SECONDS, users=_FIRST_LOOK_USERS))
-            poll = replace(poll, users=max(64, int(look.ready_per_second * _POLL_SECONDS * _SPARE)))
+            poll = replace(poll, users=max(_LEAST_USERS, int(look.ready_per_second * _POLL_SECONDS * _SPARE)))
         saturation = saturate(running, poll, 1.0)
     servers.postgres.drop_database(url)
     return saturation

@@ -89,11 +89,11 @@ def measure_crypto_api(bench: Bench) -> list[Figure]:
 
 def measure_prefill(bench: Bench) -> list[Figure]:
     """Measure the calls to partners, on an installation of its own."""
-    patient = bench.install(FETCH_CONCURRENCY=str(CONCURRENCY), DRAIN_SECONDS="1")
+    installation = bench.install(FETCH_CONCURRENCY=str(CONCURRENCY), DRAIN_SECONDS="1")
     with double(bench.servers) as partner:
         return [
-            *in_flight_figures(patient, bench.scale, bench.signer, partner),
-            *slow_partner_figures(bench.install(DRAIN_SECONDS="1"), bench.scale, bench.signer, partner),
+            *in_flight_figures(installation, bench.scale, bench.signer, partner),
+            *slow_partner_figures(installation, bench.scale, bench.signer, partner),
         ]
 
 

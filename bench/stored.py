@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Final, LiteralString
 
 from bench.crowd import Job
@@ -45,6 +44,8 @@ _COPY_CAMPAIGNS: Final[LiteralString] = """
         sealed_secrets, created_at, updated_at
     FROM campaigns, generate_series(1, %s::int) AS n WHERE id = %s"""
 
+_SIZE: Final[LiteralString] = "SELECT pg_total_relation_size('sessions')::float8 / count(*) FROM sessions"
+
 
 @dataclass(frozen=True, slots=True)
 class Flatness:
@@ -58,41 +59,33 @@ class Flatness:
     first: Saturation
 
     def figures(self) -> list[Figure]:
-        """Measure each beside the first time; sessions that pile up meanwhile are a few thousand."""
-        partners, many = self.scale.partners, self.scale.stored_many
+        """Measure each between two of the plain kind; sessions that pile up meanwhile are a few thousand."""
+        scale = self.scale
+        partners = self._with_partners()
+        between = self._again()
+        polls = self._beside_long_polls()
+        few, many = self._at(scale.stored_few), self._at(scale.stored_many)
         return [
-            self._partners(f"cost with {partners:,} partners ÷ cost with 1"),
-            self._long_polls(f"cost beside {self.scale.long_polls:,} long polls that wait ÷ cost beside none"),
-            *self._sessions(f"cost at {many:,} stored sessions ÷ cost at {self.scale.stored_few:,}"),
+            _flat(f"cost with {scale.partners:,} partners ÷ cost with 1", partners, self.first, between),
+            _flat(f"cost beside {scale.long_polls:,} long polls that wait ÷ cost beside none", polls, between, few),
+            _flat(f"cost at {scale.stored_many:,} stored sessions ÷ cost at {scale.stored_few:,}", many, few),
+            Figure("bytes on disk for one stored session, indexes included", self.installation.query(_SIZE), "bytes"),
             *self._purge(),
         ]
 
     def _again(self, posts: Sequence[str] | None = None) -> Saturation:
         return saturate(self.running, replace(self.job, firsts=posts or self.job.firsts), self.scale.warm_seconds / 2)
 
-    def _partners(self, name: str) -> Figure:
+    def _with_partners(self) -> Saturation:
         count = self.scale.partners
         self.installation.query(_COPY_PARTNERS, count, PARTNER_ID)
         self.installation.query(_COPY_CAMPAIGNS, count, CAMPAIGN_ID)
         campaigns = [f"{CAMPAIGN_ID}-{number}" for number in range(1, count + 1)]
-        posts = [post_requests(self.signer.tokens(id_, count=1), id_)[0] for id_ in campaigns]
-        return _flat(name, self._again(posts), self.first)
+        return self._again([post_requests(self.signer.tokens(id_, count=1), id_)[0] for id_ in campaigns])
 
-    def _long_polls(self, name: str) -> Figure:
-        before = self._again()
+    def _beside_long_polls(self) -> Saturation:
         with _waiting(self.installation, self.signer, self.scale):
-            return _flat(name, self._again(), before)
-
-    def _sessions(self, name: str) -> list[Figure]:
-        began = monotonic()
-        few = self._at(self.scale.stored_few)
-        many = self._at(self.scale.stored_many)
-        size = self.installation.query("SELECT pg_total_relation_size('sessions')::float8 / count(*) FROM sessions")
-        return [
-            _flat(name, many, few),
-            Figure("bytes on disk for one stored session, indexes included", size, "bytes"),
-            Figure("filling and measuring that", monotonic() - began, "s"),
-        ]
+            return self._again()
 
     def _at(self, count: int) -> Saturation:
         self._fill(1, count, "0")
@@ -109,11 +102,9 @@ class Flatness:
         self._fill(first, first + count - 1, "-9 days")
         rate = self.first.result.ready_per_second
         with ThreadPoolExecutor(1) as threads:
-            began = monotonic()
             purged = threads.submit(self.installation.command, "purge")
             result = open_loop(self.installation.port, self.scale, self.job, rate)
             purged.result()
-        del began
         left = self.installation.query("SELECT count(*) FROM sessions WHERE expires_at < now()")
         return [
             Figure("POST 202, p99, while rows are purged", result.accepted_ms.p99, "ms"),
@@ -128,7 +119,7 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
     configure(installation, _HELD, partner_with_api(signer, _NOBODY, 50))
     posts = post_requests(signer.tokens(_HELD, with_form=False), _HELD)
     seconds, count = 3.0, scale.long_polls
-    lasting = scale.warm_seconds + scale.saturation_seconds + 2
+    lasting = scale.warm_seconds + scale.flat_seconds + 2
     job = Job(installation.port, posts, count * 2, seconds, rate=count / seconds, most=count, grace_seconds=lasting)
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(send, job)
@@ -138,5 +129,7 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
         raise RuntimeError(f"{result.accepted} participants waited, {result.ready} did not: {result.statuses}")
 
 
-def _flat(name: str, now: Saturation, before: Saturation) -> Figure:
-    return Figure(name, now.cpu_micros / before.cpu_micros, "ratio", _FLAT, at_most=True)
+def _flat(name: str, now: Saturation, *plain: Saturation) -> Figure:
+    spent = sum(sum(one.cpu.values()) for one in plain)
+    before = spent / sum(one.result.ready for one in plain) * 1e6
+    return Figure(name, now.cpu_micros / before, "ratio", _FLAT, at_most=True)
