@@ -88,10 +88,11 @@ class WaitingRows:
 
 @dataclass(frozen=True, slots=True)
 class PartnerFigures:
-    """How a partner is, and what waits for it by class."""
+    """How a partner is, what it allows, and what waits for it by class."""
 
     partner_id: str
     health: PartnerHealth
+    limits: PartnerLimits
     waiting: Mapping[Priority, WaitingRows]
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 
-from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.cli.output import examples, json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import opened
 from app.steps.authorize import LOCAL_CALLER
@@ -18,7 +17,7 @@ _COLUMNS = ("partner", "breaker", "paused", "in_flight", "fresh", "retry", "repl
 def stats() -> None:
     """Show what waits where, and how each partner is."""
     with opened() as wiring:
-        body: dict[str, Any] = ShowStats(SqlDeliveryFigures(wiring.database), wiring.clock)(LOCAL_CALLER)
+        body: dict[str, Any] = ShowStats(wiring.figures, wiring.clock)(LOCAL_CALLER)
     if wants_json():
         show_json(body)
         return
@@ -33,7 +32,7 @@ def _row(partner: dict[str, Any]) -> dict[str, object]:
         "partner": partner["partner_id"],
         "breaker": partner["breaker"]["state"],
         "paused": (partner["paused_until"] or "until resumed") if partner["paused"] else "",
-        "in_flight": partner["in_flight"],
+        "in_flight": f"{partner['in_flight']} of {partner['max_concurrency']}",
         **partner["due"],
         "later": sum(partner["later"].values()),
         "bank": partner["retry_bank"],

@@ -8,6 +8,7 @@ from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.clients import SqlClients
 from app.adapters.database.clock import DatabaseClock
+from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
@@ -19,9 +20,12 @@ from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.digests import load_digests
 from app.adapters.master_keys import load_master_keys
 from app.adapters.sealing import AesSealing, KeyRing
+from app.documents.campaign import to_campaign
+from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets, split_secrets
 from app.domain.outside import OutboundPolicy
 from app.errors import ConfigurationError
+from app.fetch_ports import DeliveryFigures
 from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
 from app.ports import Clock, Work
 from app.settings import PREFIX, Settings, load_settings
@@ -53,6 +57,7 @@ class Wiring:
     manage_keysets: ManageKeysets
     revoke_key: RevokeKey
     try_keyset: TryKeyset
+    figures: DeliveryFigures
     contain: ContainPartner
     erase: EraseParticipant
 
@@ -88,6 +93,7 @@ def wire(settings: Settings) -> Wiring:
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
     keyed, outbound = DocumentsWithKeyPairs(documents, make_keys), OutboundPolicy(settings.private_url_cidrs)
     desk, hints = SqlKeysetDesk(database), SweptHints()
+    figures = SqlDeliveryFigures(database, SqlConfiguration(database, sealing, join_secrets, to_partner, to_campaign))
     return Wiring(
         settings=settings,
         database=database,
@@ -102,9 +108,8 @@ def wire(settings: Settings) -> Wiring:
         manage_keysets=ManageKeysets(documents, desk, audit, hints, clock),
         revoke_key=RevokeKey(documents, desk, desk, SqlAcceptedSessions(database, sealing), audit, hints, clock),
         try_keyset=TryKeyset(desk, hints, clock),
-        contain=ContainPartner(
-            documents, SqlPartnerHealth(database), SqlDeliveryFigures(database), audit, hints, clock
-        ),
+        figures=figures,
+        contain=ContainPartner(documents, SqlPartnerHealth(database), figures, audit, hints, clock),
         erase=EraseParticipant(
             documents, SqlErasures(database), lambda: load_digests(secrets, clock.now()), audit, clock
         ),

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.health import PartnerHealth, PartnerLimits, after_grant, demand_of, next_look_at
+from app.domain.partner import Partner
 from app.domain.session import Priority
 from app.domain.sharing import Grant, share_out
 
 UNKNOWN_LIMITS = PartnerLimits(max_concurrency=50)
 """Of a partner whose document is gone: its rows are claimed to be ended, no call is made."""
+
+
+def limits_of(partner: Partner | None) -> PartnerLimits:
+    """Return what a partner's document allows."""
+    if partner is None or partner.prefill is None:
+        return UNKNOWN_LIMITS
+    return PartnerLimits(partner.prefill.max_concurrency, partner.prefill.rate_per_second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.domain.admission import UNKNOWN_LIMITS
+from app.domain.admission import limits_of
 from app.domain.health import PartnerLimits
-from app.domain.partner import Partner
 from app.domain.session import ClaimedSession
 from app.fetch_ports import FetchClaim, FetchQueue
 from app.ports import Clock, ConfigurationSource
@@ -66,7 +65,7 @@ class ClaimFetches:
 
     def _limits(self, partner_ids: Sequence[str]) -> Mapping[str, PartnerLimits]:
         partners = self.configuration.load(frozenset(), frozenset(partner_ids)).partners
-        return {partner_id: _limits_of(partners.get(partner_id)) for partner_id in partner_ids}
+        return {partner_id: limits_of(partners.get(partner_id)) for partner_id in partner_ids}
 
 
 def _in_turn(partner_ids: Sequence[str], turn: float) -> Sequence[str]:
@@ -74,9 +73,3 @@ def _in_turn(partner_ids: Sequence[str], turn: float) -> Sequence[str]:
         return partner_ids
     first = int(turn * len(partner_ids))
     return [*partner_ids[first:], *partner_ids[:first]][:MAX_PARTNERS]
-
-
-def _limits_of(partner: Partner | None) -> PartnerLimits:
-    if partner is None or partner.prefill is None:
-        return UNKNOWN_LIMITS
-    return PartnerLimits(partner.prefill.max_concurrency, partner.prefill.rate_per_second)

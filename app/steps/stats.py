@@ -40,6 +40,8 @@ def partner_view(partner: PartnerFigures, now: datetime) -> dict[str, object]:
     return {
         "partner_id": partner.partner_id,
         "in_flight": sum(rows.in_flight for rows in waiting.values()),
+        "max_concurrency": partner.limits.max_concurrency,
+        "rate_per_second": partner.limits.rate_per_second,
         "due": {_name(priority): rows.due for priority, rows in sorted(waiting.items())},
         "later": {_name(priority): rows.later for priority, rows in sorted(waiting.items())},
         "breaker": {

@@ -118,7 +118,7 @@ class _Wiring:
         self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
         self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
         self.keyset_desk = SqlKeysetDesk(self.database)
-        self.figures = SqlDeliveryFigures(self.database)
+        self.figures = SqlDeliveryFigures(self.database, self.configuration)
         self.metrics = WebMetrics()
         self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)

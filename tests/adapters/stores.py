@@ -29,7 +29,7 @@ from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.database.session_records import SqlSessionRecords
 from app.adapters.sealing import AesSealing, KeyRing
 from app.domain.campaign import Campaign
-from app.domain.partner import Partner
+from app.domain.partner import Authorization, AuthorizationSource, Partner, PrefillConfig
 from app.domain.retention import Retention
 from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
 from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers
@@ -64,6 +64,7 @@ from tests.fakes import (
     MemoryAcceptedSessions,
     MemoryAudit,
     MemoryClients,
+    MemoryConfiguration,
     MemoryDeliveryFigures,
     MemoryDocuments,
     MemoryErasures,
@@ -80,6 +81,19 @@ from tests.fakes import (
 )
 
 MASTER_KEY = bytes(range(32))
+CONFIGURED = MemoryConfiguration.of(
+    partner(
+        prefill=PrefillConfig(
+            url="https://api.acme.example/{sub}",
+            method="GET",
+            authorization=Authorization(AuthorizationSource.NONE),
+            timeout=timedelta(seconds=5),
+            max_concurrency=7,
+            rate_per_second=20.0,
+        )
+    )
+)
+"""The partner that tells what it allows; of the others nothing is known."""
 KEPT = Retention(participations=timedelta(days=100))
 SEALING = AesSealing(KeyRing.of((MASTER_KEY,)))
 
@@ -132,7 +146,7 @@ def memory_stores(retention: Retention = KEPT) -> Stores:
         queue=sessions,
         fetches=MemoryFetchQueue(sessions),
         health=MemoryPartnerHealth(sessions.healths),
-        figures=MemoryDeliveryFigures(sessions),
+        figures=MemoryDeliveryFigures(sessions, CONFIGURED),
         keysets=keysets,
         keyset_queue=keysets,
         ledger=ledger,
@@ -167,7 +181,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retent
         queue=SqlSessionQueue(database, sealing),
         fetches=SqlFetchQueue(database, sealing),
         health=SqlPartnerHealth(database),
-        figures=SqlDeliveryFigures(database),
+        figures=SqlDeliveryFigures(database, CONFIGURED),
         keysets=keysets,
         keyset_queue=keysets,
         ledger=SqlParticipationLedger(database),

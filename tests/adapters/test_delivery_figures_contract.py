@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from app.domain.admission import UNKNOWN_LIMITS
 from app.domain.health import PartnerLimits
 from app.domain.session import Priority, Stage
 from app.fetch_ports import WaitingRows
@@ -27,6 +28,8 @@ def test_partners_are_shown_with_what_waits_for_them(stores: Stores) -> None:
             Priority.REPLAY: WaitingRows(later=2),
         },
     )
+    assert acme.limits == PartnerLimits(max_concurrency=7, rate_per_second=20.0)
+    assert globex.limits == UNKNOWN_LIMITS
     assert globex.waiting[Priority.RETRY] == WaitingRows(due=1)
     assert initech.health.breaker.openings == 1
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-from app.domain.admission import PartnerQueue, admit
+from app.domain.admission import PartnerQueue, admit, limits_of
 from app.domain.health import PartnerHealth
 from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage
 from app.fetch_ports import FetchClaim, FetchClaimed, HealthChange, PartnerFigures, WaitingRows
 from app.ports import Claim
+from tests.fakes.configuration import MemoryConfiguration
 from tests.fakes.sessions import MemorySession, MemorySessions
 
 
@@ -74,6 +75,7 @@ class MemoryDeliveryFigures:
     """The twin of DeliveryFigures."""
 
     sessions: MemorySessions
+    configuration: MemoryConfiguration = field(default_factory=MemoryConfiguration)
 
     def count_stages(self) -> Mapping[Stage, Mapping[Priority, int]]:
         counts: dict[Stage, dict[Priority, int]] = {stage: {} for stage in Stage}
@@ -89,8 +91,15 @@ class MemoryDeliveryFigures:
         waiting = {row.made.partner_id for row in self.sessions.rows.values() if row.stage is Stage.FETCH}
         ids = [partner_id] if partner_id else sorted({*waiting, *self.sessions.healths})
         healths = MemoryPartnerHealth(self.sessions.healths).load(ids)
+        partners = self.configuration.partners
         return [
-            PartnerFigures(id_, healths[id_], {each: self._count(id_, each, now) for each in Priority}) for id_ in ids
+            PartnerFigures(
+                id_,
+                healths[id_],
+                limits_of(partners.get(id_)),
+                {each: self._count(id_, each, now) for each in Priority},
+            )
+            for id_ in ids
         ]
 
     def _count(self, partner_id: str, priority: Priority, now: datetime) -> WaitingRows:

@@ -101,7 +101,7 @@ class _Killer:
             self.deployment.restart(role)
 
     def start_who_ended(self) -> None:
-        """Start again who ended by itself, as the platform does: a pool whose child dies at its start ends so."""
+        """Start again who ended by itself, as the platform does."""
         for role in filter(self.deployment.has_ended, ROLES):
             self.deployment.restart(role)
 

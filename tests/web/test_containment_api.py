@@ -14,6 +14,8 @@ from tests.web.management import Management
 HEALTHY: dict[str, Any] = {
     "partner_id": "acme",
     "in_flight": 0,
+    "max_concurrency": 50,
+    "rate_per_second": None,
     "due": {"fresh": 0, "retry": 0, "replay": 0},
     "later": {"fresh": 0, "retry": 0, "replay": 0},
     "breaker": {"state": "closed", "opened_until": None, "openings": 0},

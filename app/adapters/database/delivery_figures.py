@@ -11,8 +11,10 @@ from app.adapters.database import fetch_postgres, fetch_sqlite
 from app.adapters.database.engine import Database
 from app.adapters.database.health_rows import load_healths
 from app.adapters.database.schema import PartnerHealthRow, SessionRow
+from app.domain.admission import limits_of
 from app.domain.session import Priority, Stage
 from app.fetch_ports import COUNTED_AT_MOST, PartnerFigures, WaitingRows
+from app.ports import ConfigurationSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class SqlDeliveryFigures:
     """Implements `fetch_ports.DeliveryFigures`."""
 
     database: Database
+    configuration: ConfigurationSource
 
     def count_stages(self) -> Mapping[Stage, Mapping[Priority, int]]:
         """Return how many sessions are in each stage, by class."""
@@ -29,14 +32,20 @@ class SqlDeliveryFigures:
         """Return the figures of one partner or of all that have any, by id."""
         statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
 
-        def load(connection: Connection) -> Sequence[PartnerFigures]:
+        def load_ids(connection: Connection) -> Sequence[str]:
             known = connection.scalars(select(PartnerHealthRow.partner_id)).all()
-            ids = [partner_id] if partner_id else sorted({*known, *statements.list_waiting(connection)})
+            return sorted({*known, *statements.list_waiting(connection)})
+
+        ids = [partner_id] if partner_id else self.database.read(load_ids)
+        partners = self.configuration.load(frozenset(), frozenset(ids)).partners
+
+        def load(connection: Connection) -> Sequence[PartnerFigures]:
             healths = load_healths(connection, ids)
             return [
                 PartnerFigures(
                     id_,
                     healths[id_],
+                    limits_of(partners.get(id_)),
                     {
                         Priority(priority): WaitingRows(in_flight, due, later)
                         for priority, in_flight, due, later in statements.count_waiting(

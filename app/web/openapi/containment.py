@@ -41,6 +41,8 @@ class PartnerHealthShape(Shape):
 
     partner_id: str
     in_flight: Count
+    max_concurrency: Count
+    rate_per_second: float | None
     due: ByPriorityShape
     later: ByPriorityShape
     breaker: BreakerShape
@@ -64,6 +66,8 @@ _NONE: Final = {"fresh": 0, "retry": 0, "replay": 0}
 _HEALTH: Final = {
     "partner_id": parameters.PARTNER,
     "in_flight": 3,
+    "max_concurrency": 50,
+    "rate_per_second": None,
     "due": _NONE,
     "later": {**_NONE, "retry": 1},
     "breaker": {"state": "closed", "opened_until": None, "openings": 0},
