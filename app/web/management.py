@@ -150,7 +150,7 @@ class ManagementWiring:
     def _crypto_calls(self) -> CryptoCalls:
         publish = PublishKeyPairs(self._shared.configuration, self._make_keys)
         encrypt = EncryptToken(self._partners, publish, self._vouch, self._keyring, self._shared.clock)
-        return CryptoCalls(encrypt, publish, self._shared.threads)
+        return CryptoCalls.around(encrypt, publish, self._shared.threads)
 
     def _inspection_calls(self) -> InspectionCalls:
         shared, clock, database = self._shared, self._shared.clock, self._shared.database

@@ -166,7 +166,7 @@ class Management:
     def _crypto_calls(self, threads: StoreThreads) -> CryptoCalls:
         publish = PublishKeyPairs(self.configuration, self.make_keys)
         encrypt = EncryptToken(self.configuration, publish, self.vouch, self.keyring, self.clock)
-        return CryptoCalls(encrypt, publish, threads)
+        return CryptoCalls.around(encrypt, publish, threads)
 
     def _inspection_calls(self, threads: StoreThreads) -> InspectionCalls:
         judge = JudgeToken(self.keyring, KeysetPolicy())

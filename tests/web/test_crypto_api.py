@@ -1,5 +1,6 @@
 """The Crypto API and the keys behind it, over HTTP: bodies compared whole."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -250,3 +251,14 @@ async def test_encryption_keys_that_there_are_not_are_unknown_whether_the_partne
     detail = "There are no key pairs of ours for this partner."
     assert answer.status == 404
     assert await answer.json() == problem(404, "Unknown encryption keys", "encryption_keys_unknown", detail, path)
+
+
+async def test_encrypt_of_tokens_that_come_together_answers_each_by_itself(management: Management) -> None:
+    await put(management)
+    good, bad = [mint(jti=str(number)) for number in range(12)], [mint("k2"), "x"]
+
+    answers = await asyncio.gather(*(encrypt(management, {"token": token}) for token in [*good, *bad]))
+
+    assert [status for status, _ in answers] == [200] * 12 + [422] * 2
+    assert [judged(management, body["token"]).compact for _, body in answers[:12]] == good
+    assert [body["reason"] for _, body in answers[12:]] == ["signature_invalid", "token_malformed"]

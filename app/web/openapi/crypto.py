@@ -48,5 +48,5 @@ ENCRYPT_TOKEN: Final = ManagementOperation(
     scope=Scope.CRYPTO_ENCRYPT,
     body=json_content(EncryptionOrder, {"token": parameters.JWS, "partner_id": parameters.PARTNER}),
     answers=(json_answer(200, "The encrypted token.", EncryptedShape, {"token": parameters.JWE}),),
-    errors=(errors.PartnerUnknown, errors.EncryptionKeysUnknown, errors.TokenRejected),
+    errors=(errors.PartnerUnknown, errors.EncryptionKeysUnknown, errors.TokenRejected, errors.Overloaded),
 )
