@@ -43,6 +43,7 @@ def campaign_document(return_url: str, origins: Sequence[str]) -> dict[str, Any]
         "languages": ["en", "fr"],
         "screens": {"en": _english_screens(return_url), "fr": _french_screens(return_url)},
         "form": form_fields(),
+        "colours": {"accent": "#743a5a"},
     }
 
 

@@ -16,7 +16,6 @@ from app.web.openapi.embed import SERVE_FRAME_SCRIPT, SERVE_MINISITE, SERVE_TAG,
 from app.web.openapi.operation import OperationRoute
 from app.web.page_templates import Look, PageTemplates
 from app.web.participants import Participants
-from app.web.wording import choose_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,7 @@ class Embed:
         """Answer the campaign for a frame, in the language of `lang` if the campaign has it."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         wanted = (request.query.get("lang", ""), *preferred_languages(request))
-        look = Look(
-            language=choose_language(wanted, campaign.languages),
-            brand=await self.find_partner_name(campaign.partner_id),
-            frame_ancestors=campaign.allowed_origins,
-        )
+        look = Look.of(campaign, await self.find_partner_name(campaign.partner_id), wanted)
         return self.templates.frame(look, campaign)
 
 
