@@ -180,8 +180,8 @@ class ErasureStore(Protocol):
         """Delete what the participant played and used up, or keep of it no more than that it counts."""
         ...
 
-    def erase_stretch(self, erasure: Erasure, after: str | None) -> ErasedStretch:
-        """Delete the participant's among the next stretch of sessions by id, and their attempts."""
+    def erase_stretch(self, erasures: Sequence[Erasure], after: str | None) -> ErasedStretch:
+        """Delete these participants' among the next stretch of sessions by id, and their attempts."""
         ...
 
     def end(self, erasure: Erasure) -> None:

@@ -11,7 +11,7 @@ from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.partner_probe import HttpPartnerProbe
 from app.adapters.safe_http import SafeHttp
 from app.cli.exits import Exit
-from app.cli.output import show_json, show_table, wants_json
+from app.cli.output import remark, show_json, show_table, wants_json
 from app.cli.wiring import Wiring, opened
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
@@ -34,6 +34,7 @@ def examine(partner_id: str, sub: str | None) -> Exit:
     else:
         rows = [{name: getattr(check, name) for name in _COLUMNS} for check in checks]
         show_table(_COLUMNS, rows)
+        remark(f"partner {partner_id}: {verdict(checks)}")
     return Exit.FAILED if verdict(checks) is CheckStatus.FAIL else Exit.OK
 
 

@@ -4,7 +4,7 @@ Sessions that are not judged yet cannot be told to be whose. So an erasure is re
 every session from before it is judged (`FinishErasures`). Whoever comes again afterwards is a new participant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -47,7 +47,7 @@ class EraseParticipant:
 
     def go_on(self, erasing: Erasing) -> Erasing:
         """Delete what is found in the next stretch of sessions."""
-        return after_stretch(erasing, self.erasures.erase_stretch(erasing.erasure, erasing.found.after))
+        return after_stretch(erasing, self.erasures.erase_stretch([erasing.erasure], erasing.found.after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +60,27 @@ class FinishErasures:
     clock: Clock
 
     def __call__(self) -> int:
-        """Return how many erasures ended; one of which something was locked is tried again at the next call."""
+        """Return how many erasures ended; where something was locked, all are tried again at the next call.
+
+        One search serves all of them, however many there are.
+        """
         now = self.clock.now()
         if not self.leases.take("erasures", now, now + _LEASE):
             return 0
-        ended = sum(map(self._finish, self.ripe.load_ripe(now - _GRACE, _AT_ONCE)))
-        if ended:
-            _log.info("erasures.finished", erasures=ended)
-        return ended
+        ripe = self.ripe.load_ripe(now - _GRACE, _AT_ONCE)
+        if not ripe or self._erase(ripe):
+            return 0
+        for erasure in ripe:
+            self.erasures.end(erasure)
+        _log.info("erasures.finished", erasures=len(ripe))
+        return len(ripe)
 
-    def _finish(self, erasure: Erasure) -> bool:
-        erasing = Erasing(erasure, 0, self.erasures.erase_plays(erasure))
-        while not erasing.is_over:
-            erasing = after_stretch(erasing, self.erasures.erase_stretch(erasure, erasing.found.after))
-        if erasing.found.left:
-            return False
-        self.erasures.end(erasure)
-        return True
+    def _erase(self, ripe: Sequence[Erasure]) -> int:
+        """Delete what is found of all these, and return how much was left."""
+        for erasure in ripe:
+            self.erasures.erase_plays(erasure)
+        left, after, is_over = 0, None, False
+        while not is_over:
+            stretch = self.erasures.erase_stretch(ripe, after)
+            left, after, is_over = left + stretch.left, stretch.after, stretch.after is None
+        return left

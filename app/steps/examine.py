@@ -34,6 +34,7 @@ from app.steps.partners import find_partner
 
 MAX_CAMPAIGNS: Final = 50
 """Of one partner, by id, that are looked at."""
+_LOOK_YOURSELF = "hold the others to what is said of these"
 _NO_CAMPAIGN = "checkup"
 """Stands for the campaign in a URL template, where the partner has none."""
 
@@ -44,6 +45,7 @@ class Examination:
 
     partner: Partner
     campaigns: tuple[Campaign, ...]
+    has_more_campaigns: bool
     keyset: Keyset | None
     is_paused: bool
     sub: str | None = field(default=None, repr=False)
@@ -64,8 +66,9 @@ class ExaminePartner:
     def begin(self, partner_id: str, sub: str | None, caller: Caller) -> Examination:
         """Return what is to be examined; raise PartnerUnknown."""
         find_partner(self.documents, partner_id, caller)
-        listed = self.documents.load_page(DocumentKind.CAMPAIGN, None, MAX_CAMPAIGNS, partner_id)
-        loaded = self.configuration.load(frozenset(one.id for one in listed), frozenset({partner_id}))
+        listed = self.documents.load_page(DocumentKind.CAMPAIGN, None, MAX_CAMPAIGNS + 1, partner_id)
+        looked_at = frozenset(one.id for one in listed[:MAX_CAMPAIGNS])
+        loaded = self.configuration.load(looked_at, frozenset({partner_id}))
         partner = loaded.partners.get(partner_id)
         if partner is None:  # it was deleted since we looked
             raise PartnerUnknown
@@ -74,7 +77,8 @@ class ExaminePartner:
         self.audit.add(caller.did("partner.examined", partner_id, now, {"with_sample": sub is not None}, partner_id))
         campaigns = tuple(campaign for _, campaign in sorted(loaded.campaigns.items()))
         paused = is_paused(self.health.load({partner_id})[partner_id], now)
-        return Examination(partner, campaigns, None if stored is None else stored.keyset, paused, sub)
+        keyset = None if stored is None else stored.keyset
+        return Examination(partner, campaigns, len(listed) > MAX_CAMPAIGNS, keyset, paused, sub)
 
     async def __call__(self, examination: Examination) -> list[Check]:
         """Return the checks; asks each endpoint once, and raises nothing that the partner's side causes."""
@@ -85,7 +89,10 @@ class ExaminePartner:
             checks.append(check_cached_keys(examination.keyset, self.clock.now()))
         if partner.prefill is not None:
             checks += await self._ask_for_sample(examination)
-        return [*checks, *check_campaigns(examination.campaigns, partner)]
+        checks += check_campaigns(examination.campaigns, partner)
+        if examination.has_more_campaigns:
+            checks.append(doubtful("campaigns", f"only the first {MAX_CAMPAIGNS} were looked at", _LOOK_YOURSELF))
+        return checks
 
     async def _ask_for_keys(self, partner: Partner, url: str) -> list[Check]:
         try:

@@ -35,11 +35,11 @@ def judge(stores: Stores, digest: str, stage: Stage = Stage.DONE, **changes: Any
     return session.id
 
 
-def erase(stores: Stores, erasure: Erasure = ADA) -> ErasedStretch:
+def erase(stores: Stores, *erasures: Erasure) -> ErasedStretch:
     """Go through all sessions and return what went in sum."""
     found, is_over = ErasedStretch(), False
     while not is_over:
-        stretch = stores.erasures.erase_stretch(erasure, found.after)
+        stretch = stores.erasures.erase_stretch(erasures or [ADA], found.after)
         is_over = stretch.after is None
         found = ErasedStretch(
             found.sessions + stretch.sessions,
@@ -81,6 +81,16 @@ def test_erasure_reaches_beyond_one_stretch(stores: Stores, monkeypatch: pytest.
 
     assert erased.sessions == 3
     assert sorted(stores.reads.load(ids)) == sorted(ids[1::2])
+
+
+def test_erasures_of_several_share_a_search_each_by_its_own_time(stores: Stores) -> None:
+    bob = Erasure("globex", "bob", NOW - SECOND)
+    gone = [judge(stores, "ada"), judge(stores, "bob", partner_id="globex", received_at=NOW - SECOND)]
+    kept = [judge(stores, "bob"), judge(stores, "bob", partner_id="globex")]
+
+    erased = erase(stores, ADA, bob)
+
+    assert (erased.sessions, sorted(stores.reads.load([*gone, *kept]))) == (2, sorted(kept))
 
 
 def test_erasure_leaves_who_came_after_it(stores: Stores) -> None:

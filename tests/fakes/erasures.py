@@ -47,11 +47,11 @@ class MemoryErasures:
                 self.ledger.plays[id_] = replace(play, session_id="", repeat_digest=None), told
         return ErasedPlays(len(linked), len(uses))
 
-    def erase_stretch(self, erasure: Erasure, after: str | None) -> ErasedStretch:
+    def erase_stretch(self, erasures: Sequence[Erasure], after: str | None) -> ErasedStretch:
         ids = sorted(id_ for id_ in self.sessions.rows if id_ > (after or ""))[: self.stretch]
         if not ids:
             return ErasedStretch()
-        theirs = [id_ for id_ in ids if self._is_theirs(id_, erasure)]
+        theirs = [id_ for id_ in ids if any(self._is_theirs(id_, erasure) for erasure in erasures)]
         for id_ in theirs:
             del self.sessions.rows[id_]
         attempts = [attempt for attempt in self.sessions.attempts if attempt.session_id in theirs]

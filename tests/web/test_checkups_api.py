@@ -12,6 +12,7 @@ from app.domain.health import paused
 from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.errors import OutsideError
 from app.reasons import PrefillReason
+from app.steps import examine
 from tests.builders import NOW
 from tests.documents.examples import CREDENTIAL, campaign_body, partner_body
 from tests.steps.verifying import SIGNING, key_pair
@@ -95,6 +96,18 @@ async def test_checkup_of_endpoints_that_fail_fails_by_their_class(management: M
         "jwks_reachable": "tls: handshake_failed",
         "prefill_reachable": "http_4xx, status 404: status_404",
     }
+
+
+async def test_checkup_says_that_it_looked_at_no_more_campaigns(
+    management: Management, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine, "MAX_CAMPAIGNS", 1)
+    await management.call("PUT", "/v1/campaigns/winter", json=campaign_body())
+
+    checks = await examined(management)
+
+    assert checks["campaigns"] == ("warn", "only the first 1 were looked at")
+    assert [name for name in checks if name.startswith("campaign winter")] == []
 
 
 @pytest.mark.parametrize(

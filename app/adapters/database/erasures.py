@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select, tuple_, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_into
@@ -64,9 +64,9 @@ class SqlErasures:
         """Delete what the participant played and used up, or keep of it no more than that it counts."""
         return self.database.write(lambda connection: _erase_plays(connection, erasure))
 
-    def erase_stretch(self, erasure: Erasure, after: str | None) -> ErasedStretch:
-        """Delete the participant's among the next stretch of sessions by id, and their attempts."""
-        found, last = self.database.read(lambda connection: _find(connection, erasure, after))
+    def erase_stretch(self, erasures: Sequence[Erasure], after: str | None) -> ErasedStretch:
+        """Delete these participants' among the next stretch of sessions by id, and their attempts."""
+        found, last = self.database.read(lambda connection: _find(connection, erasures, after))
         if not found:
             return ErasedStretch(after=last)
         sessions, attempts = self.database.write(lambda connection: _delete(connection, found))
@@ -99,20 +99,21 @@ def _unjudged(partner_id: Any, asked_at: Any) -> tuple[ColumnElement[bool], ...]
     )
 
 
-def _find(connection: Connection, erasure: Erasure, after: str | None) -> tuple[Sequence[str], str | None]:
-    """Return the participant's sessions among the next stretch, and where that ends (None: there is none)."""
+def _find(connection: Connection, erasures: Sequence[Erasure], after: str | None) -> tuple[Sequence[str], str | None]:
+    """Return these participants' sessions among the next stretch, and where that ends (None: there is none)."""
+    asked_at: dict[tuple[str | None, ...], datetime] = {
+        (erasure.partner_id, erasure.digest): erasure.asked_at for erasure in erasures
+    }
+    whose = (SessionRow.partner_id, SessionRow.participant_digest)
     ids = select(SessionRow.id).where(SessionRow.id > (after or "")).order_by(SessionRow.id).limit(STRETCH)
     last = connection.scalar(select(func.max(ids.subquery().c.id)))
     if last is None:
         return (), None
-    theirs = select(SessionRow.id).where(
-        SessionRow.id > (after or ""),
-        SessionRow.id <= last,
-        SessionRow.partner_id == erasure.partner_id,
-        SessionRow.participant_digest == erasure.digest,
-        SessionRow.received_at <= erasure.asked_at,
+    theirs = select(SessionRow.id, SessionRow.received_at, *whose).where(
+        SessionRow.id > (after or ""), SessionRow.id <= last, tuple_(*whose).in_(list(asked_at))
     )
-    return connection.scalars(theirs).all(), last
+    rows = connection.execute(theirs).all()
+    return [id_ for id_, received_at, *who in rows if received_at <= asked_at[tuple(who)]], last
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> tuple[int, int]:
