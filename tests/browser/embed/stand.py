@@ -24,7 +24,8 @@ PHONE: Final = (390, 844)
 FILLED: Final = {"form": {"firstname": "Ada", "lastname": "Martin", "email": "ada@example.com"}, "optin": {}}
 STRICT: Final = (
     "default-src 'none'; script-src 'nonce-test' {service}/embed/v1/; connect-src {service}; frame-src {service}; "
-    "style-src 'none'; img-src data:; form-action 'self'; base-uri 'none'; object-src 'none'"
+    "style-src 'none'; img-src data:; form-action 'self'; base-uri 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'"
 )
 """What docs/embed.md tells partners to allow."""
 SNIPPET: Final = """

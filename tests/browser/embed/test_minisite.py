@@ -83,11 +83,13 @@ async def test_form_whose_participant_has_played_meanwhile_is_not_sent(stand: St
 
 
 async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form(stand: Stand) -> None:
-    async with stand.hosting(stand.snippet(stand.token({"limit": {"canPlay": False}}), element=FORM)) as host:
+    body = stand.snippet(stand.token({"limit": {"canPlay": False}}), element=FORM)
+
+    async with stand.hosting(body, lang="fr-FR") as host:
         await host.until("denied")
 
-        await expect(host.page.get_by_role("heading", name="This one is for members")).to_be_visible()
-        await expect(host.page.get_by_role("link", name="Go back")).to_have_attribute("href", stand.run.demo)
+        await expect(host.page.get_by_role("heading", name="Réservé aux membres")).to_be_visible()
+        await expect(host.page.get_by_role("link", name="Retour")).to_have_attribute("href", stand.run.demo)
         await expect(host.page.locator("form")).to_be_hidden()
         ((_, detail, target),) = await host.told("denied")
         assert (detail["code"], target) == ("not_eligible", "form")
@@ -95,10 +97,10 @@ async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form
 
 
 async def test_form_without_a_token_is_refused_where_one_is_required(stand: Stand) -> None:
-    async with stand.hosting(stand.snippet(None, element=FORM)) as host:
+    async with stand.hosting(stand.snippet(None, element=FORM), lang="fr_FR") as host:
         await host.until("rejected")
 
-        await expect(host.page.get_by_role("heading", name="We could not recognise you")).to_be_visible()
+        await expect(host.page.get_by_role("heading", name="Nous n'avons pas pu vous reconnaître")).to_be_visible()
         ((_, detail, _),) = await host.told("rejected")
         assert detail == {"code": "token_missing", "sessionId": None}
 

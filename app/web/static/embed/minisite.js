@@ -22,7 +22,7 @@ class Minisite {
     this.form = form;
     this.campaign = form.dataset.vestibuleCampaign;
     const speaking = form.closest("[lang]");
-    this.language = speaking ? speaking.lang : navigator.language;
+    this.language = (speaking ? speaking.lang : navigator.language).replace(/[^\w-]|_/g, "-"); // else a preflight fails
     this.words = wordsFor(this.language, form.dataset.vestibulePartner || location.hostname);
     this.place = form.querySelector("[data-vestibule-status]") || form.insertBefore(element("div", ""), form.firstChild);
     this.screen = element("section", ""); // in the page from the start, so that what it comes to say is read out

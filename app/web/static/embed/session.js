@@ -1,6 +1,7 @@
 // A participant's session, from afar: opened with a token (which leaves the page here alone, in the body of a POST), read
 // and played with the key that came for it. No cookie, no address with a secret in it, nothing kept.
-const HOST = new URL(document.currentScript.src).origin;
+const script = document.currentScript || document.querySelector('script[src*="/embed/v1/"]'); // a module has none
+const HOST = new URL(script.src).origin;
 
 const randomKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
