@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from app.domain.scopes import Scope
 from app.errors import BearerRefused, ScopeMissing, Unauthenticated
 from app.steps.authorize import AuthorizeRequest, Caller
 from app.web.middleware import REQUEST_ID
@@ -31,22 +29,18 @@ class BearerGuard:
     threads: StoreThreads
 
     def serves(self, operation: ManagementOperation, handler: ManagementHandler) -> OperationRoute:
-        """Return the route of `operation`: `handler` is called for whoever has its scope."""
-        return OperationRoute(operation, self.requires(operation.scope, handler))
+        """Return the route of `operation`: `handler` is called for whoever has its scope.
 
-    def requires(self, scope: Scope, handler: ManagementHandler) -> Handler:
-        """Return a handler that calls `handler` with the caller.
-
-        It raises Unauthenticated (of which BearerRefused is a kind) or ScopeMissing.
+        Others are told Unauthenticated (of which BearerRefused is a kind) or ScopeMissing.
         """
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             caller = await self.caller_of(request)
-            if scope not in caller.scopes:
-                raise ScopeMissing(f"This call needs the scope {scope}.")
+            if operation.scope not in caller.scopes:
+                raise ScopeMissing(f"This call needs the scope {operation.scope}.")
             return await handler(request, caller)
 
-        return guarded
+        return OperationRoute(operation, guarded)
 
     async def caller_of(self, request: web.Request) -> Caller:
         """Return who calls; raise Unauthenticated, or BearerRefused if there is a bearer."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from app.domain.scopes import Scope
 from app.errors import VestibuleError
+from app.web.problems import PROBLEM_JSON
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
@@ -109,7 +110,7 @@ class Operation:
     body_required: bool = True
     errors: Sequence[type[VestibuleError]] = ()
     security: Security = Security.NOTHING
-    error_type: str = "application/problem+json"
+    error_type: str = PROBLEM_JSON
     asks_store: bool = True
     pattern: str = ""
 
