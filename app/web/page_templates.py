@@ -101,12 +101,22 @@ class PageTemplates:
         message: str,
         *,
         return_url: str | None = None,
+        can_try_again: bool = False,
         reference: str = "",
         status: int = 200,
     ) -> web.Response:
-        """Return a page that only says something; `reference` is a code that support can be told."""
+        """Return a page that only says something; `reference` is a code that support can be told.
+
+        Trying again is asking for the same address, which the page does not say: it may have a token in it.
+        """
         page = self._page(
-            "message.html", look, title=title, message=message, return_url=return_url, reference=reference
+            "message.html",
+            look,
+            title=title,
+            message=message,
+            return_url=return_url,
+            can_try_again=can_try_again,
+            reference=reference,
         )
         page.set_status(status)
         return page

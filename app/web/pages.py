@@ -142,7 +142,8 @@ class CampaignPages:
                 title, message = words.busy_title, words.busy_message
             case _:
                 title, message = words.wrong_title, words.wrong_message
-        page = self.templates.message(look, title, message, status=plain.status)
+        is_busy = title == words.busy_title
+        page = self.templates.message(look, title, message, can_try_again=is_busy, status=plain.status)
         if "Retry-After" in plain.headers:
             page.headers["Retry-After"] = plain.headers["Retry-After"]
         return page

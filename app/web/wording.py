@@ -26,6 +26,7 @@ class Words:
     optional: str
     submit: str
     back: str
+    again: str
     reference: str
     thanks_title: str
     thanks_message: str
@@ -56,6 +57,7 @@ WORDS: Final[Mapping[str, Words]] = {
         optional="(optional)",
         submit="Take part",
         back="Go back",
+        again="Try again",
         reference="Reference",
         thanks_title="Thank you!",
         thanks_message="You have taken part. Good luck!",
@@ -84,6 +86,7 @@ WORDS: Final[Mapping[str, Words]] = {
         optional="(facultatif)",
         submit="Participer",
         back="Retour",
+        again="Réessayer",
         reference="Référence",
         thanks_title="Merci !",
         thanks_message="Votre participation est enregistrée. Bonne chance !",
@@ -112,6 +115,7 @@ WORDS: Final[Mapping[str, Words]] = {
         optional="(freiwillig)",
         submit="Teilnehmen",
         back="Zurück",
+        again="Noch einmal versuchen",
         reference="Referenz",
         thanks_title="Vielen Dank!",
         thanks_message="Sie haben teilgenommen. Viel Glück!",

@@ -162,14 +162,16 @@ async def test_page_of_an_unknown_campaign_is_a_page_that_says_so() -> None:
     assert "Cette campagne n'est pas ouverte" in page.text
 
 
-async def test_page_while_the_store_is_gone_is_a_page_that_says_when_to_come_again() -> None:
+async def test_page_while_the_store_is_gone_is_a_page_that_says_when_to_come_again_and_keeps_the_token_out() -> None:
     async with serving(Stand(trouble=StoreUnavailable("gone"))) as client:
-        answer = await client.get("/c/spring")
-        page = await page_of(answer)
+        answer = await client.get(f"/c/spring?token={TOKEN}")
+        html = await answer.text()
 
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "1"
-    assert "One moment, please" in page.text
+    assert "One moment, please" in Page(html).text
+    assert Page(html).links == [""]  # the same address again
+    assert TOKEN.split(".")[1] not in html
 
 
 async def test_page_that_fails_for_no_known_reason_is_a_page_that_tells_nothing_of_it() -> None:
