@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.campaign import Campaign
-from app.domain.checkup import Check, doubtful, failed
+from app.domain.checkup import Check, doubtful
 from app.domain.checkup_endpoints import (
     PublishedKey,
     PublishedKeys,
@@ -20,7 +20,7 @@ from app.domain.checkup_list import check_cached_keys, check_campaigns, check_pa
 from app.domain.health import is_paused
 from app.domain.keyset import DroppedKey, Keyset
 from app.domain.partner import Partner
-from app.domain.prefill import PrefillRequest, prefill_from_answer
+from app.domain.prefill import PrefillCall, PrefillRequest, prefill_from_answer
 from app.errors import OutsideError, PartnerUnknown
 from app.fetch_ports import HealthStore, PartnerProbe
 from app.jose.keys import KeyPolicy, UsableKey, import_keys
@@ -87,8 +87,9 @@ class ExaminePartner:
         if partner.signature.jwks_url is not None:
             checks += await self._ask_for_keys(partner, partner.signature.jwks_url)
             checks.append(check_cached_keys(examination.keyset, self.clock.now()))
-        if partner.prefill is not None:
-            checks += await self._ask_for_sample(examination)
+        call = _sample_call(examination)
+        if call is not None:
+            checks += await self._ask_for_sample(examination, call)
         checks += check_campaigns(examination.campaigns, partner)
         if examination.has_more_campaigns:
             checks.append(doubtful("campaigns", f"only the first {MAX_CAMPAIGNS} were looked at", _LOOK_YOURSELF))
@@ -101,21 +102,23 @@ class ExaminePartner:
             return [check_keys_failure(error)]
         return list(check_keys_answer(reached, _published(document, partner), partner, self.clock.now()))
 
-    async def _ask_for_sample(self, examination: Examination) -> list[Check]:
+    async def _ask_for_sample(self, examination: Examination, call: PrefillCall) -> list[Check]:
         partner = examination.partner
         if examination.is_paused:
             return [doubtful("prefill_reachable", "not asked: it is paused", "`partner resume` calls it again")]
         if examination.sub is None:
             return [doubtful("prefill_reachable", "not asked", "give the sub of a participant who may be asked for")]
-        campaign_id = examination.campaigns[0].id if examination.campaigns else _NO_CAMPAIGN
-        call = prefill_call(partner, PrefillRequest(examination.sub), campaign_id)
-        if call is None:
-            return [failed("prefill_reachable", "there is no API to call", "set prefill")]
         try:
             reached, answer = await self.probe.ask_for_participant(call)
         except OutsideError as error:
             return [check_api_failure(error, partner)]
         return list(check_api_answer(reached, prefill_from_answer(answer), partner, self.clock.now()))
+
+
+def _sample_call(examination: Examination) -> PrefillCall | None:
+    """Return the call for the sample, as the first campaign would make it; None where there is no API to call."""
+    campaign_id = examination.campaigns[0].id if examination.campaigns else _NO_CAMPAIGN
+    return prefill_call(examination.partner, PrefillRequest(examination.sub or ""), campaign_id)
 
 
 def _published(document: object, partner: Partner) -> PublishedKeys:
