@@ -1,5 +1,8 @@
 """`vestibule keys rotate-master`: from an old key to a new one, and what a lost key means."""
 
+import os
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -33,3 +36,24 @@ def test_rotate_master_without_the_old_key_fails_and_says_so(tmp_path: Path) -> 
 
     assert lost.exit_code == 1
     assert "do not open" in lost.stderr
+
+
+def test_rotate_master_on_a_terminal_says_how_far_it_is_and_elsewhere_not(tmp_path: Path) -> None:
+    commands = Commands.at(tmp_path, MASTER_KEYS=NEW)
+    assert commands.run("migrate").exit_code == 0
+    ours, theirs = os.openpty()
+
+    subprocess.run(
+        [sys.executable, "-m", "app", "keys", "rotate-master"],
+        env={**os.environ, **commands.environment, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=True,
+        timeout=30,
+    )
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    assert "sessions.result: 0 rows, 0 sealed anew" in drawn
+    assert commands.run("keys", "rotate-master").stderr == ""
