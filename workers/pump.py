@@ -98,6 +98,7 @@ class FetchPump:
     _last: FetchBatch = field(default_factory=FetchBatch)
     _stopping: bool = False
     _renewed_at: float = field(default_factory=monotonic)
+    _claimed_late: bool = False
 
     async def start(self) -> None:
         """Begin to claim, call, save and renew."""
@@ -157,11 +158,14 @@ class FetchPump:
             await self._until_in_hand(0)
 
     def _claim(self, limit: int) -> tuple[FetchBatch, Sequence[PlannedCall]]:
-        if monotonic() - self._renewed_at > self.lease.total_seconds() / 2:
+        began, half_a_lease = monotonic(), self.lease.total_seconds() / 2
+        if self._claimed_late or began - self._renewed_at > half_a_lease:
             self._renew()  # the database was away, or we were frozen: do not claim what is in hand
         self.owed.give_back()
         batch = self.claim(limit)
-        return batch, self._planned(batch.sessions)
+        planned = self._planned(batch.sessions)
+        self._claimed_late = monotonic() - began > half_a_lease  # it waited for locks: its leases are as old
+        return batch, planned
 
     def _claim_alone(self) -> Sequence[PlannedCall]:
         return self._planned(self.claim.alone())
@@ -241,8 +245,9 @@ class FetchPump:
             await self._guarded(lambda: self._in_thread(self._renew))
 
     def _renew(self) -> None:
+        began = monotonic()
         self.held.renew(self.lease)
-        self._renewed_at = monotonic()
+        self._renewed_at = began
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -14,10 +14,11 @@ import pytest
 from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.errors import StoreUnavailable
 from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import FetchBatch
 from app.steps.fetch import Fetched, PlannedCall
 from tests.workers.fake_rows import ClaimAnyPartner, FakeRows, TestClock
 from workers.leases import HeldLeases
-from workers.pump import FetchPump
+from workers.pump import ClaimStep, FetchPump
 
 CLOCK = TestClock()
 NEVER = 600.0
@@ -57,6 +58,26 @@ class ScriptedFetch:
             raise ValueError("cannot be stored")
         self.saved.append(len(fetched))
         return self.rows.finish([one.move for one in fetched], CLOCK.now())
+
+
+@dataclass(slots=True)
+class LateClaim:
+    """A claim whose answer comes late, as from a database where everybody waits for a lock."""
+
+    claim: ClaimStep
+    seconds: float
+
+    @property
+    def limit(self) -> int:
+        return self.claim.limit
+
+    def __call__(self, limit: int) -> FetchBatch:
+        claimed = self.claim(limit)
+        time.sleep(self.seconds)
+        return claimed
+
+    def alone(self) -> Sequence[ClaimedSession]:
+        return ()
 
 
 @pytest.fixture
@@ -176,6 +197,24 @@ async def test_pump_that_was_frozen_past_its_lease_does_not_claim_what_it_has_in
         time.sleep(0.5)  # noqa: ASYNC251 - stands for a process that is frozen
         pump.wake()
         await asyncio.sleep(0.2)
+        fetch.gate.set()
+        await until(lambda: rows.count("finished = 1") == 1)
+
+    assert rows.count("attempts = 1 AND crashes = 0") == 1
+    assert fetch.most_in_flight == 1
+
+
+async def test_pump_whose_claim_waited_past_its_lease_does_not_claim_it_again(
+    fetch: ScriptedFetch, rows: FakeRows
+) -> None:
+    pump = pump_of(fetch, lease=timedelta(seconds=0.3))
+    pump.claim = LateClaim(pump.claim, seconds=0.35)
+    rows.add("fetch", 1)
+
+    async with running(pump):
+        await until(lambda: fetch.in_flight == 1)
+        pump.wake()
+        await asyncio.sleep(0.5)
         fetch.gate.set()
         await until(lambda: rows.count("finished = 1") == 1)
 
