@@ -33,8 +33,8 @@ class Embed {
     this.place = root;
     root.append(this.fallback);
     this.accept("token", (token) => {
-      this.token = token;
-      if (this.frame && (token === null || typeof token === "string")) give(this.campaign, token);
+      this.token = token === null || typeof token === "string" ? token : undefined;
+      if (this.frame) this.begin();
     });
     this.accept("getToken", (getToken) => {
       this.getToken = getToken;
@@ -60,6 +60,7 @@ class Embed {
     const frame = (this.frame = document.createElement("iframe"));
     frame.title = this.option("title") || this.campaign;
     frame.referrerPolicy = "no-referrer";
+    if (getComputedStyle(this.element).display === "inline") this.element.style.display = "block";
     Object.assign(frame.style, { display: "block", width: "100%", border: "0" });
     frame.style.minHeight = `${parseInt(this.option("min-height"), 10) || 320}px`;
     frame.src = `${HOST}/embed/v1/frame/${this.campaign}${speaking ? `?lang=${encodeURIComponent(speaking.lang)}` : ""}`;
@@ -86,11 +87,13 @@ class Embed {
   }
 
   begin() {
-    const visit = visitOf(this.campaign);
-    if (typeof this.token === "string" || this.token === null) give(this.campaign, this.token);
-    else if (visit.session) return;
+    const { campaign, token } = this;
+    const isOpen = () => visitOf(campaign).session;
+    this.token = undefined; // given once
+    if (token !== undefined) give(campaign, token);
+    else if (isOpen()) return;
     else if (this.getToken) this.ask();
-    else afterGrace(() => this.frame && !visit.session && give(this.campaign, null));
+    else afterGrace(() => this.frame && this.campaign === campaign && !isOpen() && give(campaign, null));
   }
 
   async ask() {
