@@ -135,3 +135,43 @@ async def test_exit_without_a_session_leads_to_the_beginning() -> None:
         answer = await client.get("/c/spring/thanks", allow_redirects=False)
 
     assert (answer.status, answer.headers["Location"]) == (303, "/c/spring")
+
+
+async def test_form_made_for_another_session_of_the_browser_is_not_played_for_this_one() -> None:
+    stand = stand_with(Limit(nb=3))
+
+    async with serving(stand) as client:
+        answer = await client.post("/c/spring?play=1&of=zzzzzzzz", headers=cookie())
+        page = await page_of(answer)
+
+    assert answer.status == 409
+    assert "You went on elsewhere" in page.text
+    assert "/c/spring" in page.links
+    assert stand.ledger.plays == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        pytest.param(ANONYMOUS, 303, id="sent-again"),
+        pytest.param(accepted(READY), 409, id="recognised-meanwhile"),
+    ],
+)
+async def test_form_made_for_nobody_is_played_in_a_session_of_nobody_alone(outcome: Outcome, status: int) -> None:
+    stand = Stand({"spring": replace(CAMPAIGN, mode=Mode.OPTIONAL)}, session=session_with(outcome))
+
+    async with serving(stand) as client:
+        answer = await client.post("/c/spring?play=1&of=", headers=cookie(), allow_redirects=False)
+
+    assert answer.status == status
+    assert len(stand.ledger.plays) == (status == 303)
+
+
+async def test_session_that_is_not_the_one_the_page_was_made_for_is_unknown_to_its_script() -> None:
+    async with serving(stand_with(Limit())) as client:
+        statuses = [
+            (await client.get(f"/c/spring/session?of={of}", headers=cookie())).status
+            for of in (SESSION_ID[-8:], "zzzzzzzz", "")
+        ]
+
+    assert statuses == [200, 404, 404]

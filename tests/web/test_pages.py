@@ -9,6 +9,7 @@ from app.domain.campaign import Mode
 from app.domain.participation import Verdict
 from app.domain.prefill import unavailable
 from app.domain.session import Stage
+from app.domain.token import Gift
 from app.errors import StoreUnavailable
 from app.reasons import ParticipationReason, PrefillReason
 from app.web.session_cookie import NAME
@@ -301,3 +302,44 @@ async def test_static_files_are_kept_for_ever_under_an_address_of_their_content(
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert other.status == 404
+
+
+@pytest.mark.parametrize(
+    ("gift", "said"),
+    [
+        pytest.param(Gift("A spa day", can_win=True), "A spa day", id="can-be-won"),
+        pytest.param(Gift("A spa day"), "A spa day", id="not-said"),
+        pytest.param(Gift("A spa day", can_win=False), "Your ticket for the draw", id="cannot-be-won"),
+        pytest.param(None, "Your ticket for the draw", id="none"),
+    ],
+)
+async def test_page_has_on_its_card_what_the_token_promises(gift: Gift | None, said: str) -> None:
+    stand = Stand(session=session_with(replace(accepted(READY), gift=gift)))
+
+    async with serving(stand) as client:
+        page = await page_of(await client.get("/c/spring", headers=cookie()))
+
+    assert said in page.text
+    assert ("A spa day" in page.text) is (said == "A spa day")
+
+
+async def test_page_in_the_campaigns_colour_has_it_in_a_style_with_a_nonce() -> None:
+    stand = Stand({"spring": replace(CAMPAIGN, accent="#ffd400")}, session=session_with(accepted(READY)))
+
+    async with serving(stand) as client:
+        html = await (await client.get("/c/spring", headers=cookie())).text()
+
+    (style,) = re.findall(r'<style nonce="[A-Za-z0-9_-]{20,}">(.*?)</style>', html)
+    assert style == ":root { --accent: #ffd400; --accent-ink: #000000; --accent-text: #7d6700; }"
+
+
+async def test_style_sheet_names_the_font_by_its_content() -> None:
+    async with serving(Stand(session=session_with(accepted(READY)))) as client:
+        html = await (await client.get("/c/spring", headers=cookie())).text()
+        (style,) = re.findall(r"/static/campaign\.[0-9a-f]{12}\.css", html)
+        css = await (await client.get(style)).text()
+        (font,) = re.findall(r'url\("(figtree\.[0-9a-f]{12}\.woff2)"\)', css)
+        answer = await client.get(f"/static/{font}")
+
+    assert f"/static/{font}" in html
+    assert (answer.status, answer.content_type) == (200, "font/woff2")
