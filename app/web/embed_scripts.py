@@ -33,7 +33,6 @@ _HEADERS: Final = {
 class EmbedScript:
     """One script, plain and compressed; `digest` names its content."""
 
-    text: str
     plain: bytes = field(repr=False)
     gzipped: bytes = field(repr=False)
     digest: str
@@ -42,7 +41,7 @@ class EmbedScript:
     def of(cls, text: str) -> Self:
         """Return the script of this text."""
         plain = text.encode()
-        return cls(text, plain, gzip.compress(plain, 9, mtime=0), hashlib.sha256(plain).hexdigest()[:16])
+        return cls(plain, gzip.compress(plain, 9, mtime=0), hashlib.sha256(plain).hexdigest()[:16])
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer the script, or that the browser has it."""

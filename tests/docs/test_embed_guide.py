@@ -12,14 +12,14 @@ SERVICE = "https://HOST"
 
 
 def test_embed_guide_names_the_events_that_the_tag_tells_and_no_other() -> None:
-    (states,) = re.findall(r"^const STATES = \[(.*)\];$", load_tag().text, re.MULTILINE)
+    (states,) = re.findall(r"^const STATES = \[(.*)\];$", load_tag().plain.decode(), re.MULTILINE)
     told = {*re.findall(r'"(\w+)"', states), "resize"}
 
     assert set(re.findall(r"^\| `vestibule:(\w+)`", GUIDE, re.MULTILINE)) == told
 
 
 def test_embed_guide_names_the_attributes_that_the_minisite_script_reads() -> None:
-    read = {name.lower() for name in re.findall(r"dataset\.vestibule([A-Z]\w+)", load_minisite().text)}
+    read = {name.lower() for name in re.findall(r"dataset\.vestibule([A-Z]\w+)", load_minisite().plain.decode())}
 
     assert read == set(re.findall(r"^\| `data-vestibule-(\w+)`", GUIDE, re.MULTILINE))
 

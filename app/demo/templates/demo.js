@@ -18,8 +18,12 @@ for (const form of document.querySelectorAll(".mend")) {
     const [button, output] = [form.querySelector("button"), form.querySelector("output")];
     button.disabled = true;
     output.textContent = "Mending the API, starting a replay…";
-    const answer = await fetch(form.action, { method: "POST" });
-    output.textContent = await answer.text();
+    try {
+      const answer = await fetch(form.action, { method: "POST" });
+      output.textContent = await answer.text();
+    } catch {
+      output.textContent = "The demo partner does not answer. Is `vestibule up` still running?";
+    }
     button.disabled = false;
   });
 }
