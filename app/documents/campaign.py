@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from app.documents.fields import (
     UNIQUE,
+    WHOLE,
     Document,
     Identifier,
     Language,
@@ -21,7 +22,6 @@ from app.documents.fields import (
     Page,
     Shown,
     Variable,
-    Whole,
     integral,
     repeated,
 )
@@ -124,9 +124,9 @@ class CampaignDocument(Document):
     """Whether a token must be accepted to play, may be, or is only reported on."""
     single_use: bool = False
     """Whether a token counts once, by its `jti`."""
-    session_ttl_seconds: Annotated[Whole, Field(ge=1, le=_MAX_TTL_SECONDS)] = 86400
+    session_ttl_seconds: Annotated[int, Field(ge=1, le=_MAX_TTL_SECONDS), WHOLE] = 86400
     """How long a session can be read and played with."""
-    prefill_deadline_seconds: Annotated[Whole, Field(ge=1, le=300)] = 10
+    prefill_deadline_seconds: Annotated[int, Field(ge=1, le=300), WHOLE] = 10
     """How long a participant waits for the prefill."""
     allowed_origins: Annotated[list[Origin], Field(max_length=_MAX_ENTRIES), UNIQUE] = Field(default_factory=list)
     """Which pages may call from a browser, and frame the campaign page."""

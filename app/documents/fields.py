@@ -27,6 +27,7 @@ _ORIGIN = re.compile(
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
 _NAMED = re.compile(r"\(\?P<[a-z]+>")
+WEB_SCHEME = "[Hh][Tt][Tt][Pp][Ss]?://"
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
 _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"]")
 _VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -135,7 +136,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=256), *_PLAIN]
 Issuer = Annotated[str, Field(min_length=1, max_length=1024), *_PLAIN]
 Message = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_lines), Shown.pattern(_LINES)]
 Short = AfterValidator(_plain)
-Whole = Annotated[int, BeforeValidator(integral)]
+WHOLE = BeforeValidator(integral)
 Language = Annotated[str, Field(max_length=35), AfterValidator(_language), Shown.pattern(_LANGUAGE.pattern)]
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment), Shown({"format": "date-time"})]
 Origin = Annotated[
@@ -148,7 +149,7 @@ Page = Annotated[
     str,
     Field(min_length=1, max_length=2048),
     AfterValidator(_page),
-    Shown.pattern(r"https?://[^\x00-\x20\x7f-\xa0\\<>\"]+"),
+    Shown.pattern(WEB_SCHEME + r"[^\x00-\x20\x7f-\xa0\\<>\"]+"),
 ]
 Variable = Annotated[str, AfterValidator(_variable), Shown.pattern(_VARIABLE.pattern)]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from app.documents.fields import Document, Issuer, Name, Whole
+from app.documents.fields import WHOLE, Document, Issuer, Name
 from app.documents.mistakes import mistakes_in
 from app.documents.prefill import UNIONS as PREFILL_UNIONS
 from app.documents.prefill import PrefillDocument, prefill_config
@@ -36,9 +36,9 @@ class PartnerDocument(Document):
     """How tokens are decrypted; null: they come signed alone."""
     require_exp: bool = True
     """Whether a token without `exp` is refused."""
-    leeway_seconds: Annotated[Whole, Field(ge=0, le=int(MAX_LEEWAY.total_seconds()))] = 60
+    leeway_seconds: Annotated[int, Field(ge=0, le=int(MAX_LEEWAY.total_seconds())), WHOLE] = 60
     """How far the clocks may differ."""
-    max_age_seconds: Annotated[Whole, Field(ge=1, le=_YEAR_SECONDS)] | None = None
+    max_age_seconds: Annotated[int, Field(ge=1, le=_YEAR_SECONDS), WHOLE] | None = None
     """How old a token may be by its `iat`; null: that is not looked at."""
     prefill: PrefillDocument | None = None
     """How the participant's data is fetched where the token does not carry it; null: it never is."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.documents.fields import Document, Identifier, Short, Shown, Variable, Whole
+from app.documents.fields import WHOLE, Document, Identifier, Short, Shown, Variable
 from app.documents.mapping import MAX_EXPRESSION_CHARACTERS, MappingRefused, check_expression
 from app.documents.urls import OutsideTemplate
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
@@ -99,7 +99,7 @@ class PrefillDocument(Document):
     """Which members of the answer fill the form; null: its members `form` and `optin` as they are."""
     timeout_seconds: Annotated[float, Field(ge=0.1, le=30), Short] = 5
     """How long one call may take."""
-    max_concurrency: Annotated[Whole, Field(ge=1, le=10000)] = 50
+    max_concurrency: Annotated[int, Field(ge=1, le=10000), WHOLE] = 50
     """How many calls may be under way at once, over all processes."""
     rate_per_second: Annotated[float, Field(ge=0.01, le=100000), Short] | None = None
     """How many calls may begin in a second, over all processes; null: any number."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from app.documents.fields import Shown
+from app.documents.fields import WEB_SCHEME, Shown
 from app.domain.outside import (
     MAX_TEMPLATE_CHARACTERS,
     OutboundPolicy,
@@ -56,7 +56,7 @@ def _template(url: str, info: ValidationInfo) -> str:
     return _checked(url, info, check_url_template)
 
 
-_WEB = Shown.pattern("https?://.*")
+_WEB = Shown.pattern(WEB_SCHEME + ".*")
 OutsideAddress = Annotated[str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_url), _WEB]
 OutsideTemplate = Annotated[
     str, Field(min_length=1, max_length=MAX_TEMPLATE_CHARACTERS), AfterValidator(_template), _WEB
