@@ -21,7 +21,6 @@ class Words:
     prize: str
     go_on: str
     form_title: str
-    form_hint: str
     look_again: str
     optional: str
     submit: str
@@ -52,7 +51,6 @@ WORDS: Final[Mapping[str, Words]] = {
         prize="Your ticket for the draw",
         go_on="Go on",
         form_title="Where can we reach you?",
-        form_hint="Please check that everything is right.",
         look_again="Look again for my details",
         optional="(optional)",
         submit="Take part",
@@ -81,7 +79,6 @@ WORDS: Final[Mapping[str, Words]] = {
         prize="Votre billet pour le tirage au sort",
         go_on="Continuer",
         form_title="Où pouvons-nous vous joindre ?",
-        form_hint="Merci de vérifier que tout est juste.",
         look_again="Chercher à nouveau mes informations",
         optional="(facultatif)",
         submit="Participer",
@@ -110,7 +107,6 @@ WORDS: Final[Mapping[str, Words]] = {
         prize="Ihr Los für die Verlosung",
         go_on="Weiter",
         form_title="Wo erreichen wir Sie?",
-        form_hint="Bitte prüfen Sie, ob alles stimmt.",
         look_again="Noch einmal nach meinen Angaben suchen",
         optional="(freiwillig)",
         submit="Teilnehmen",

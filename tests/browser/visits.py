@@ -37,13 +37,14 @@ class Visit:
     async def photograph(self, name: str) -> None:
         """Leave a picture at each size, and have axe find nothing: where scripts run, since it is one."""
         ARTEFACTS.mkdir(exist_ok=True)
+        if self.with_scripts:
+            await self.page.evaluate(AXE)
         for size, viewport in SIZES.items():
             await self.page.set_viewport_size(viewport)
             await self.page.screenshot(
                 path=ARTEFACTS / f"{name}-{size}.png", full_page=True, animations="disabled", caret="initial"
             )
             if self.with_scripts:
-                await self.page.evaluate(AXE)
                 assert await self.page.evaluate(FINDINGS) == []
 
     def _watched(self, page: Page) -> Page:
