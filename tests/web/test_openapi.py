@@ -1,10 +1,13 @@
 """`/openapi.json`: valid, one operation for each route that is served, examples that are what they are examples of."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.documents.campaign import parse_campaign_document
@@ -13,6 +16,7 @@ from app.documents.partner import parse_partner_document
 from app.documents.replay import parse_replay_order
 from app.domain.outside import OutboundPolicy
 from app.domain.scopes import Scope
+from tests.web.conforming import ConformingClient
 from tests.web.documented import Described, Documented, document_of, public_app, served_routes
 
 FOLLOWING: Final = {"HEAD", "OPTIONS"}
@@ -53,6 +57,23 @@ def test_document_has_an_operation_for_each_route_that_is_served(app: web.Applic
     without = sorted(served - described)
     assert without == [], "serve each as an OperationRoute, or through BearerGuard.serves: see app/web/openapi"
     assert described - served == set()
+
+
+async def test_address_tells_of_a_method_that_it_does_not_know_those_that_are_described(
+    tmp_path: Path, documented: Documented
+) -> None:
+    async with ConformingClient(TestServer(public_app(tmp_path))) as http:
+        for path in documented.document["paths"]:
+            described = {operation.method for operation in documented.operations() if operation.path == path}
+            place = re.sub(r"\{[a-z_]+\}", "x", path)
+
+            for method in {"GET", "PUT", "POST", "PATCH", "DELETE"} - described:
+                answer = await http.request(method, place, allow_redirects=False)
+                allowed = set(answer.headers["Allow"].split(","))
+
+                assert answer.status == 405, (method, path)
+                assert allowed - FOLLOWING == described, (method, path)
+                assert ("HEAD" in allowed) is ("GET" in described), (method, path)
 
 
 def test_operation_ids_are_unique(documented: Documented) -> None:
