@@ -35,9 +35,9 @@ class PageView:
         return cls(reference, shown["screen"], Known(state, values, label, reference), _told(shown, campaign))
 
 
-def reference_of(session_id: str) -> str:
-    """Return what support and the page's own form call a session: it opens nothing."""
-    return session_id[-_REFERENCE_CHARACTERS:]
+def reference_of(id_: str) -> str:
+    """Return what support and the page's own form call a session, or a request that has none: it opens nothing."""
+    return id_[-_REFERENCE_CHARACTERS:]
 
 
 def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from app.steps.read import Visit
 from app.web.assets import Assets
 from app.web.bodies import json_response
 from app.web.languages import preferred_languages
-from app.web.middleware import API_POLICY, RoutePolicy
+from app.web.middleware import API_POLICY, REQUEST_ID, RoutePolicy
 from app.web.openapi.operation import OperationRoute
 from app.web.openapi.pages import (
     FORGET_SESSION,
@@ -67,7 +67,7 @@ class CampaignPages:
             return await self._take_in(campaign, token)
         look = await self._look(request, campaign)
         view = await self._view(request, campaign, PAGE_WAIT_SECONDS)
-        refusal = self._refusal(view, campaign, look)
+        refusal = self._refusal(request, view, campaign, look)
         if refusal is not None:
             return refusal
         known = Known() if view is None else view.known
@@ -84,7 +84,7 @@ class CampaignPages:
         visit = await self._visit(request, campaign)
         if visit is None:
             if campaign.mode is Mode.REQUIRED:
-                return self._unrecognised(campaign, look)
+                return self._unrecognised(request, campaign, look)
             taken = await self.participants.take_in(campaign, None, key)
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
             visit = await self.participants.visit(taken.id)
@@ -143,7 +143,10 @@ class CampaignPages:
             case _:
                 title, message = words.wrong_title, words.wrong_message
         is_busy = title == words.busy_title
-        page = self.templates.message(look, title, message, can_try_again=is_busy, status=plain.status)
+        reference = reference_of(request[REQUEST_ID])
+        page = self.templates.message(
+            look, title, message, can_try_again=is_busy, reference=reference, status=plain.status
+        )
         if "Retry-After" in plain.headers:
             page.headers["Retry-After"] = plain.headers["Retry-After"]
         return page
@@ -181,17 +184,24 @@ class CampaignPages:
             return None
         return PageView.of(shown, campaign)
 
-    def _refusal(self, view: PageView | None, campaign: Campaign, look: Look) -> web.Response | None:
+    def _refusal(
+        self, request: web.Request, view: PageView | None, campaign: Campaign, look: Look
+    ) -> web.Response | None:
         if view is not None:
             if view.screen is None:
                 return None
             return self.templates.message(look, **view.screen, reference=view.reference)
-        return self._unrecognised(campaign, look) if campaign.mode is Mode.REQUIRED else None
+        return self._unrecognised(request, campaign, look) if campaign.mode is Mode.REQUIRED else None
 
-    def _unrecognised(self, campaign: Campaign, look: Look) -> web.Response:
+    def _unrecognised(self, request: web.Request, campaign: Campaign, look: Look) -> web.Response:
         screen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
         return self.templates.message(
-            look, screen.title, screen.message, return_url=screen.return_url, status=_FORBIDDEN
+            look,
+            screen.title,
+            screen.message,
+            return_url=screen.return_url,
+            reference=reference_of(request[REQUEST_ID]),
+            status=_FORBIDDEN,
         )
 
     def _refused(self, refusal: PlayRefused, visit: Visit, look: Look) -> web.Response:

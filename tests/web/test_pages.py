@@ -73,6 +73,7 @@ async def test_page_with_a_token_of_no_shape_leads_to_the_clean_one_which_refuse
     assert answer.status == 403
     assert str(answer.url.relative()) == "/c/spring"
     assert "We could not recognise you" in page.text
+    assert f"Reference {answer.headers['X-Request-ID'][-8:]}" in page.text
     assert stand.arrivals == []
     assert "form" not in page.tags
 
@@ -182,6 +183,7 @@ async def test_page_that_fails_for_no_known_reason_is_a_page_that_tells_nothing_
 
     assert answer.status == 500
     assert "Something went wrong" in Page(html).text
+    assert f"Reference {answer.headers['X-Request-ID'][-8:]}" in Page(html).text
     assert "canary" not in html
     assert "Traceback" not in html
 
