@@ -14,7 +14,21 @@ _VALUES: Final = 110
 _ROW: Final = 34
 _TOP: Final = 48
 _LEGEND: Final = 36
-_COLOURS: Final = ("#2f6f9f", "#e08a3c", "#4f9d69", "#b5527a", "#8a7cc2", "#8c8c8c", "#c2b23c", "#5bb0b5")
+_COLOURS: Final = (
+    "#2f6f9f",
+    "#e08a3c",
+    "#4f9d69",
+    "#b5527a",
+    "#8a7cc2",
+    "#8c8c8c",
+    "#c2b23c",
+    "#5bb0b5",
+    "#1f3a5f",
+    "#7a4a1d",
+    "#a8d08d",
+    "#d96c6c",
+    "#3d3d3d",
+)
 _FONT: Final = "font-family='system-ui, sans-serif' font-size='13'"
 
 
@@ -114,7 +128,7 @@ def _row(bar: Bar, top: int, scale: float, unit: str, colours: Mapping[str, str]
         x += width
     if bar.mark is not None:
         at = _LABELS + bar.mark * scale
-        drawn.append(f"<line x1='{at:.1f}' x2='{at:.1f}' y1='{top - 4}' y2='{top + _ROW - 6}' stroke='#c00000'/>")
+        drawn.append(f"<rect x='{at - 1:.1f}' y='{top - 4}' width='2' height='{_ROW - 2}' fill='#c00000'/>")
     label = f"<text x='{_LABELS - 10}' y='{top + 17}' text-anchor='end'>{escape(bar.label)}</text>"
     number = f"<text x='{max(x, 0) + 8:.1f}' y='{top + 17}'>{bar.total:,.4g} {unit}</text>"
     return "".join((label, *drawn, number))
