@@ -16,6 +16,8 @@ USERS: Final = 512
 """Participants under way in the closed loop: enough to fill the batches, and no more."""
 _OPEN_SHARE: Final = 0.7
 _OVERLOAD: Final = 10
+_OVERLOAD_GRACE_SECONDS: Final = 180.0
+"""Until everybody has an answer: what is still under way then counts as lost."""
 _MOST_CONNECTIONS: Final = 4_000
 
 
@@ -107,6 +109,7 @@ def overload(installation: Installation, scale: Scale, job: Job, rate: float) ->
             rate=rate * _OVERLOAD,
             warm_seconds=0.0,
             seconds=scale.overload_seconds,
+            grace_seconds=_OVERLOAD_GRACE_SECONDS,
         )
     )
 
