@@ -144,6 +144,8 @@ def _error_bodies(stage: Stage, scene: Scene, canaries: Canaries, visit: Visit) 
         scene.participants.post(scene.campaign_id, {"token": "a.b.c"}, {"Idempotency-Key": f"{secret} {secret}"}),
         call("POST", scene.participants.sessions_url(scene.campaign_id), {"Content-Type": secret}, b"{}"),
         call("POST", f"{url}/v1/inspect", bearer, json.dumps({"token": secret}).encode()),
+        call("DELETE", f"{url}/v1/partners/nobody/participants/{secret}", stage.management.headers()),
+        call("DELETE", f"{url}/v1/partners/nobody/participants/{secret}", bearer),
         stage.management.put("partners", "canary-partner", document),
     ]
     assert [answer.status for answer in answers if answer.status >= 500] == []
