@@ -83,7 +83,7 @@ async def test_up_on_an_empty_folder_is_ready_within_ten_seconds_and_its_link_le
         pytest.param("partner-data", 'value="Ada"', id="data-by-the-partner"),
         pytest.param("encrypted", 'value="Joan"', id="encrypted"),
         pytest.param("slow-partner", 'value="Grace"', id="slow-partner"),
-        pytest.param("partner-down", "<span>We could not fill this in for you", id="partner-down"),
+        pytest.param("partner-down", '<p role="status">We could not fill this in for you', id="partner-down"),
         pytest.param("expired", "This link is no longer valid", id="expired"),
         pytest.param("wrong-key", "This link is no longer valid", id="wrong-key"),
         pytest.param("not-eligible", "This one is for members", id="not-eligible"),
