@@ -25,7 +25,8 @@ _LOOK_SECONDS: Final = 0.25
 _CALM_LOOKS: Final = 4
 _MOST_LOOKS: Final = 120
 _CALM_SHARE: Final = 0.1
-WORKERS: Final = ("verify", "fetch", "upkeep", "beat")
+WORKERS: Final = ("beat", "verify", "fetch", "upkeep")
+"""Beat first: its first tick, five seconds later, imports what it sends with, and should be over by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,14 @@ class Installation:
         """Run `web` web processes that share the port, and the named ones of the Procfile, all of them by default."""
         with ExitStack() as stack:
             pids = {role: [pid] for role, pid in self.servers.pids().items()}
+            for role in workers or WORKERS:
+                pids[role] = [self._start(stack, role, [sys.executable, "-m", *_procfile(role)])]
             for number in range(web):
                 admin_port = free_port()
                 options = ["--admin-port", str(admin_port), "--reuse-port"]
                 pid = self._start(stack, f"web-{number}", [sys.executable, "-m", "app", "web", *options])
                 pids.setdefault("web", []).append(pid)
                 wait_until_it_answers(f"http://127.0.0.1:{admin_port}/health/live")
-            for role in workers or WORKERS:
-                pids[role] = [self._start(stack, role, [sys.executable, "-m", *_procfile(role)])]
             yield Running(pids)
 
     def _start(self, stack: ExitStack, name: str, command: Sequence[str]) -> int:
