@@ -47,7 +47,7 @@ _DEATHS = (
 @pytest.mark.parametrize(
     ("stack", "sessions", "kills", "rate"),
     [
-        pytest.param(EMBEDDED, 900, 5, 60.0, id="small-embedded"),
+        pytest.param(EMBEDDED, 480, 4, 60.0, id="small-embedded"),
         pytest.param(
             REDIS, SESSIONS, KILLS, RATE, marks=[pytest.mark.long, pytest.mark.timeout(1500)], id="long-redis"
         ),
