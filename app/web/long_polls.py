@@ -17,8 +17,8 @@ from app.web.store_threads import StoreThreads
 SHORTEST_TICK_SECONDS: Final = 0.010
 LONGEST_TICK_SECONDS: Final = 0.100
 BACKOFF: Final = 1.5
-MAX_SHARE: Final = 3
-"""A tick is at least this many times as long as its query took, so that polling never fills the store."""
+MAX_SHARE: Final = 8
+"""A tick is at least this many times as long as its query took: a waiting crowd takes a ninth of the store."""
 
 LoadSettled = Callable[[Sequence[str]], Mapping[str, StoredSession]]
 _Waiter = asyncio.Future[StoredSession | None]
