@@ -34,7 +34,7 @@ _COMMIT = b"COMMIT"
 @pytest.fixture(scope="module")
 def postgres(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[Postgres]:
     """Give a server to these tests alone, since it is harmed."""
-    with running(Postgres.start, servers_folder / "postgres-in-trouble", pytestconfig.stash) as server:
+    with running(Postgres.start, servers_folder / "postgres-harmed", pytestconfig.stash) as server:
         yield server
 
 
