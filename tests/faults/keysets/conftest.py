@@ -59,7 +59,7 @@ def delivered_stage(
         yield stage
 
 
-@pytest.fixture(scope="session", params=(EMBEDDED, REDIS))
+@pytest.fixture(scope="session", params=(EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long)))
 def brisk_stage(
     request: pytest.FixtureRequest, _authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
