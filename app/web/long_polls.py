@@ -19,6 +19,8 @@ LONGEST_TICK_SECONDS: Final = 0.100
 BACKOFF: Final = 1.5
 MAX_SHARE: Final = 8
 """A tick is at least this many times as long as its query took: a waiting crowd takes a ninth of the store."""
+SLOWEST_TICK_SECONDS: Final = 0.5
+"""However slow the store is, nobody who is settled waits much longer than this."""
 
 LoadSettled = Callable[[Sequence[str]], Mapping[str, StoredSession]]
 _Waiter = asyncio.Future[StoredSession | None]
@@ -78,8 +80,7 @@ class LongPolls:
                 began_at = loop.time()
                 found = await self._look()
                 took = loop.time() - began_at
-                calmer = min(self._tick * BACKOFF, LONGEST_TICK_SECONDS)
-                self._tick = max(SHORTEST_TICK_SECONDS if found else calmer, took * MAX_SHARE)
+                self._tick = next_tick(self._tick, took, is_busy=found)
         finally:
             self._poller = None
 
@@ -108,3 +109,9 @@ class LongPolls:
         waiters.discard(waiter)
         if not waiters:
             del self._waiters[session_id]
+
+
+def next_tick(tick: float, took: float, *, is_busy: bool) -> float:
+    """Return the seconds until the next look, after one of `took` seconds; `is_busy` when it found somebody settled."""
+    calm = SHORTEST_TICK_SECONDS if is_busy else min(tick * BACKOFF, LONGEST_TICK_SECONDS)
+    return max(calm, min(took * MAX_SHARE, SLOWEST_TICK_SECONDS))
