@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FloatRect, Page, expect
 
 from app.domain.campaign import Mode
 from app.domain.participation import ALLOWED, Limit
@@ -15,6 +15,8 @@ from tests.web.page_stand import session_with
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 FOCUSED = "() => document.activeElement.name || document.activeElement.textContent.trim()"
+ARRIVED = "() => Promise.all([document.fonts.ready, ...document.getAnimations().map(({ finished }) => finished)])"
+"""Passes once the letters are there and the step has stopped moving: a place taken before is not where touches land."""
 
 
 async def start(page: Page) -> None:
@@ -25,6 +27,13 @@ async def start(page: Page) -> None:
 async def go_on(page: Page) -> None:
     await page.get_by_role("link", name="Go on").click()
     await expect(page.get_by_role("heading", name="Where can we reach you?")).to_be_focused()
+
+
+async def at_rest(page: Page, selector: str) -> FloatRect:
+    await page.evaluate(ARRIVED)
+    box = await page.locator(selector).bounding_box()
+    assert box is not None
+    return box
 
 
 async def tab(page: Page, times: int) -> list[str]:
@@ -117,8 +126,7 @@ async def test_card_is_scratched_with_the_mouse(browser: Browser) -> None:
     async with spa(settled()) as (_, address), visiting(browser) as visit:
         page = visit.page
         await page.goto(f"{address}#game")
-        box = await page.locator(".foil").bounding_box()
-        assert box is not None
+        box = await at_rest(page, ".foil")
         await page.mouse.move(box["x"] + 5, box["y"] + 5)
         await page.mouse.down()
         for row, right in product((0.2, 0.4, 0.6, 0.8), (0.95, 0.05)):
@@ -137,8 +145,7 @@ async def test_card_is_scratched_with_a_finger_and_the_page_stays_where_it_is(br
     async with spa(settled()) as (_, address), visiting(browser, PHONE) as visit:
         page = visit.page
         await page.goto(f"{address}#game")
-        box = await page.locator(".foil").bounding_box()
-        assert box is not None
+        box = await at_rest(page, ".foil")
         touch = await visit.context.new_cdp_session(page)
 
         async def put(kind: str, right: float, down: float) -> None:
