@@ -8,6 +8,7 @@ from app.domain.session import ClaimedSession
 from app.errors import StoreUnavailable
 from app.steps.claim import ClaimSessions
 from workers.leases import HeldLeases
+from workers.sweeper import Found
 
 
 @dataclass(slots=True)
@@ -20,8 +21,8 @@ class VerifyBatch:
     alone_every_seconds: float
     _alone_at: float = 0.0
 
-    def __call__(self) -> bool:
-        """Do one batch and tell whether it was a full one, so that there may be more."""
+    def __call__(self) -> Found:
+        """Do one batch and tell what it found."""
         self.held.give_back()  # what an unreachable database made us keep
         sessions = self.claim()
         self._verify(sessions)
@@ -29,7 +30,9 @@ class VerifyBatch:
             self._alone_at = monotonic() + self.alone_every_seconds
             while alone := self.claim(1, alone=True):
                 self._verify(alone)
-        return len(sessions) == self.claim.limit
+        if not sessions:
+            return Found.NOTHING
+        return Found.FULL if len(sessions) == self.claim.limit else Found.SOME
 
     def _verify(self, sessions: Sequence[ClaimedSession]) -> None:
         if not sessions:

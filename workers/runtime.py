@@ -54,7 +54,7 @@ from workers.loop import Pulse, Watch
 from workers.outside import Outside
 from workers.process import WorkerProcess
 from workers.pump import FetchPump
-from workers.sweeper import Sweeper
+from workers.sweeper import Found, Sweeper
 
 PURGE_SECONDS = 60.0
 REPLAY_SECONDS = 1.0
@@ -151,20 +151,20 @@ class _Parts:
             self._watch if Work.REFRESH in self.roles else None,
         )
 
-    def sweep(self) -> bool:
+    def sweep(self) -> Found:
         SweepDue(self.housekeeping, self.hints, self.clock)()
-        return False
+        return Found.NOTHING
 
-    def purge(self) -> bool:
+    def purge(self) -> Found:
         leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
         FinishErasures(erasures, erasures, leases, self.clock)()
         PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk)()
         RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
-        return False
+        return Found.NOTHING
 
-    def replay(self) -> bool:
+    def replay(self) -> Found:
         AdvanceReplays(SqlReplays(self.database), SqlLeases(self.database), self.hints, self.clock)()
-        return False
+        return Found.NOTHING
 
     def close(self) -> None:
         self.hints.close(_CLOSE_SECONDS)

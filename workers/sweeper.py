@@ -1,5 +1,8 @@
 """A thread that does one kind of work: when a task asks for it, and every second or two by itself.
 
+After work it lingers: it looks again every few milliseconds for a while, so that what keeps coming needs no hint each:
+a hint costs its sender, the broker and the worker's processes more than a look.
+
 All work of its kind in this process is done on this thread, so that a signal which ends the process's main thread never
 falls into the middle of a batch. Knows nothing of the work but whether there may be more of it.
 """
@@ -7,6 +10,8 @@ falls into the middle of a batch. Knows nothing of the work but whether there ma
 import random
 import threading
 from collections.abc import Callable
+from enum import Enum, auto
+from time import monotonic
 
 import structlog
 
@@ -14,15 +19,27 @@ from app.errors import InsideError
 
 _log = structlog.get_logger()
 
+LINGER_PAUSE_SECONDS = 0.005
+"""Between two looks while there is work: what came meanwhile is done together."""
+LINGER_SECONDS = 0.1
+"""How long to go on looking after the last work: longer than hints of work that keeps coming are apart."""
 _JITTER = 1 / 3
 """Sweeps of many processes drift apart."""
 
 
+class Found(Enum):
+    """What a round found: there may be more at once, there may be more soon, or there is none."""
+
+    NOTHING = auto()
+    SOME = auto()
+    FULL = auto()
+
+
 class Sweeper:
-    """Calls `work` in rounds; `work` does a batch and tells whether there may be more, then the next comes at once."""
+    """Calls `work` in rounds; `work` does a batch and tells what it found, which decides when the next comes."""
 
     def __init__(
-        self, name: str, work: Callable[[], bool], every_seconds: float, is_told_to_stop: Callable[[], bool] = bool
+        self, name: str, work: Callable[[], Found], every_seconds: float, is_told_to_stop: Callable[[], bool] = bool
     ) -> None:
         self._name = name
         self._work = work
@@ -63,28 +80,32 @@ class Sweeper:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        lingers_until = 0.0
         while not self._stopping:
             self._begin()
-            has_more = not self._is_told_to_stop() and self._round()
+            found = Found.NOTHING if self._is_told_to_stop() else self._round()
+            if found is not Found.NOTHING:
+                lingers_until = monotonic() + LINGER_SECONDS
             with self._changed:
                 self._ended = self._begun
                 self._changed.notify_all()
-                if not has_more:
-                    self._changed.wait_for(lambda: self._is_asked or self._stopping, self._interval())
+                if found is not Found.FULL:
+                    pause = LINGER_PAUSE_SECONDS if monotonic() < lingers_until else self._interval()
+                    self._changed.wait_for(lambda: self._is_asked or self._stopping, pause)
 
     def _begin(self) -> None:
         with self._changed:
             self._is_asked = False
             self._begun += 1
 
-    def _round(self) -> bool:
+    def _round(self) -> Found:
         try:
             return self._work()
         except InsideError as error:
             _log.warning("sweep.failed", sweeper=self._name, error=error.code)
         except Exception:  # noqa: BLE001 - logged; the next round must come, whatever this one hit
             _log.exception("sweep.crashed", sweeper=self._name)
-        return False
+        return Found.NOTHING
 
     def _interval(self) -> float:
         return self._every_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads, hides nothing

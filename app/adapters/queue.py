@@ -23,8 +23,8 @@ from app.ports import Work
 
 _log = structlog.get_logger()
 
-LEAST_PAUSE_SECONDS = 0.010
-"""Between two bursts; what is rung meanwhile goes out together."""
+LEAST_PAUSE_SECONDS = 0.050
+"""Between two bursts; what is rung meanwhile goes out together. Whoever was woken lingers longer than this."""
 MOST_WAITING = 32
 """Hints in a queue: with so many waiting, every worker will look anyway. Keeps a broker without workers small."""
 FIRST_BACKOFF_SECONDS = 0.2

@@ -1,12 +1,14 @@
 """Requests that wait for their session to settle: one poller for all of them, so that queries do not grow with waiters.
 
-The poller looks often while sessions settle and seldom while nothing happens. It knows terminal stages only; whoever
-waits says until when.
+A young session is looked for often, an old one seldom, in proportion: most settle within milliseconds, and a thousand
+that wait for a slow partner cost next to nothing. The poller knows terminal stages only; whoever waits says until when.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final
 
 from app.domain.session import StoredSession
@@ -14,16 +16,22 @@ from app.errors import StoreUnavailable
 from app.web.batching import apart, settle
 from app.web.store_threads import StoreThreads
 
-SHORTEST_TICK_SECONDS: Final = 0.010
-LONGEST_TICK_SECONDS: Final = 0.100
-BACKOFF: Final = 1.5
-MAX_SHARE: Final = 8
-"""A tick is at least this many times as long as its query took: a waiting crowd takes a ninth of the store."""
-SLOWEST_TICK_SECONDS: Final = 0.5
-"""However slow the store is, nobody who is settled waits much longer than this."""
+SHORTEST_PAUSE_SECONDS: Final = 0.010
+LONGEST_PAUSE_SECONDS: Final = 0.5
+SHARE_OF_AGE: Final = 1 / 8
+"""What looking seldom may add to the time that a session took to settle."""
 
 LoadSettled = Callable[[Sequence[str]], Mapping[str, StoredSession]]
 _Waiter = asyncio.Future[StoredSession | None]
+
+
+@dataclass(slots=True)
+class _Wait:
+    """Who waits for one session, of age 0 at `born_at`; moments are the loop's."""
+
+    born_at: float
+    look_at: float = 0.0
+    waiters: set[_Waiter] = field(default_factory=set)
 
 
 class LongPolls:
@@ -32,30 +40,31 @@ class LongPolls:
     def __init__(self, load_settled: LoadSettled, threads: StoreThreads) -> None:
         self._load_settled = load_settled
         self._threads = threads
-        self._waiters: dict[str, set[_Waiter]] = {}
+        self._waits: dict[str, _Wait] = {}
+        self._looks: list[tuple[float, str]] = []
+        """A heap of when to look for which session; an entry counts if its wait says the same."""
         self._poller: asyncio.Task[None] | None = None
-        self._tick = SHORTEST_TICK_SECONDS
         self._closing = False
 
     @property
     def waiting(self) -> int:
         """Return how many requests wait."""
-        return sum(map(len, self._waiters.values()))
+        return sum(len(wait.waiters) for wait in self._waits.values())
 
     @property
     def is_closing(self) -> bool:
         """Tell whether nobody may wait any more."""
         return self._closing
 
-    async def wait(self, session_id: str, seconds: float) -> StoredSession | None:
-        """Return the session as soon as it is in a terminal stage, or None after `seconds`; raise StoreUnavailable."""
+    async def wait(self, session_id: str, seconds: float, age_seconds: float) -> StoredSession | None:
+        """Return the session as soon as it is in a terminal stage, or None after `seconds`; raise StoreUnavailable.
+
+        Until then it is looked for the less often, the older it is.
+        """
         if self._closing or seconds <= 0:
             return None
         waiter: _Waiter = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(session_id, set()).add(waiter)
-        self._tick = SHORTEST_TICK_SECONDS
-        if self._poller is None:
-            self._poller = asyncio.get_running_loop().create_task(self._poll(), context=Context())
+        self._join(session_id, waiter, age_seconds)
         try:
             async with asyncio.timeout(seconds):
                 return await waiter
@@ -72,46 +81,70 @@ class LongPolls:
         if self._poller is not None:
             self._poller.cancel()
 
+    def _join(self, session_id: str, waiter: _Waiter, age_seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if session_id not in self._waits:
+            self._waits[session_id] = _Wait(loop.time() - age_seconds)
+            self._look_again(session_id, loop.time() + SHORTEST_PAUSE_SECONDS)
+        self._waits[session_id].waiters.add(waiter)
+        if self._poller is None:
+            self._poller = loop.create_task(self._poll(), context=Context())
+
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
+        took = 0.0
         try:
-            while self._waiters:
-                await asyncio.sleep(self._tick)
+            while self._waits:
+                await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, took))  # a slow store has half of the time to itself
                 began_at = loop.time()
-                found = await self._look()
+                if due := self._take_due(began_at):
+                    await self._look(due)
                 took = loop.time() - began_at
-                self._tick = next_tick(self._tick, took, is_busy=found)
         finally:
             self._poller = None
 
-    async def _look(self) -> bool:
-        ids = list(self._waiters)
+    def _take_due(self, now: float) -> Sequence[str]:
+        """Return who is to be looked for now, and note when to do so again."""
+        due = []
+        while self._looks and self._looks[0][0] <= now:
+            look_at, session_id = heappop(self._looks)
+            wait = self._waits.get(session_id)
+            if wait is not None and wait.look_at == look_at:
+                due.append(session_id)
+        for session_id in due:
+            self._look_again(session_id, now + pause(now - self._waits[session_id].born_at))
+        return due
+
+    def _look_again(self, session_id: str, look_at: float) -> None:
+        self._waits[session_id].look_at = look_at
+        heappush(self._looks, (look_at, session_id))
+
+    async def _look(self, ids: Sequence[str]) -> None:
         try:
             settled = await self._threads.call(lambda: apart(self._load_each, ids))
         except StoreUnavailable as error:
             for waiter in self._everybody():
                 waiter.set_exception(StoreUnavailable(str(error)))
-            return False
+            return
         for id_, session in zip(ids, settled, strict=True):
-            for waiter in self._waiters.get(id_, ()) if session is not None else ():
+            wait = self._waits.get(id_)
+            for waiter in wait.waiters if wait is not None and session is not None else ():
                 settle(waiter, session)
-        return any(session is not None for session in settled)
 
     def _load_each(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
         settled = self._load_settled(ids)
         return [settled.get(id_) for id_ in ids]
 
     def _everybody(self) -> Sequence[_Waiter]:
-        return [waiter for waiters in self._waiters.values() for waiter in waiters if not waiter.done()]
+        return [waiter for wait in self._waits.values() for waiter in wait.waiters if not waiter.done()]
 
     def _leave(self, session_id: str, waiter: _Waiter) -> None:
-        waiters = self._waiters[session_id]
-        waiters.discard(waiter)
-        if not waiters:
-            del self._waiters[session_id]
+        wait = self._waits[session_id]
+        wait.waiters.discard(waiter)
+        if not wait.waiters:
+            del self._waits[session_id]
 
 
-def next_tick(tick: float, took: float, *, is_busy: bool) -> float:
-    """Return the seconds until the next look, after one of `took` seconds; `is_busy` when it found somebody settled."""
-    calm = SHORTEST_TICK_SECONDS if is_busy else min(tick * BACKOFF, LONGEST_TICK_SECONDS)
-    return max(calm, min(took * MAX_SHARE, SLOWEST_TICK_SECONDS))
+def pause(age_seconds: float) -> float:
+    """Return the seconds between two looks for a session of this age."""
+    return min(max(SHORTEST_PAUSE_SECONDS, age_seconds * SHARE_OF_AGE), LONGEST_PAUSE_SECONDS)

@@ -97,7 +97,8 @@ class Participants:
                 break
             to_deadline = (visit.session.deadline_at - now).total_seconds()
             look_in = to_deadline if to_deadline > 0 else _RECHECK_SECONDS
-            session = await self.polls.wait(visit.session.id, min(left, look_in))
+            age = (now - visit.session.received_at).total_seconds()
+            session = await self.polls.wait(visit.session.id, min(left, look_in), age)
             if session is not None:
                 return replace(visit, session=session)
             visit = await self._looked_again(visit)

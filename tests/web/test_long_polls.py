@@ -1,21 +1,84 @@
 """How often those who wait are looked for."""
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from app.web.long_polls import LONGEST_TICK_SECONDS, SHORTEST_TICK_SECONDS, SLOWEST_TICK_SECONDS, next_tick
+import pytest
+import pytest_asyncio
+
+from app.domain.session import Stage, StoredSession
+from app.web.long_polls import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, LongPolls, pause
+from app.web.store_threads import StoreThreads
+from tests.web.page_stand import session_with
+
+
+@dataclass
+class Store:
+    settled: dict[str, StoredSession] = field(default_factory=dict)
+    looks: list[Sequence[str]] = field(default_factory=list)
+
+    def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
+        self.looks.append(ids)
+        return {id_: self.settled[id_] for id_ in ids if id_ in self.settled}
+
+    def looked_for(self, session_id: str) -> int:
+        return sum(session_id in ids for ids in self.looks)
+
+
+@pytest_asyncio.fixture
+async def threads() -> AsyncIterator[StoreThreads]:
+    made = StoreThreads(1, 3.0, bool)
+    yield made
+    await made.close()
 
 
 @pytest.mark.parametrize(
-    ("tick", "took", "is_busy", "expected"),
+    ("age", "expected"),
     [
-        pytest.param(0.1, 0.001, True, SHORTEST_TICK_SECONDS, id="somebody-settled"),
-        pytest.param(0.01, 0.001, False, 0.015, id="nobody-settled"),
-        pytest.param(0.1, 0.001, False, LONGEST_TICK_SECONDS, id="nobody-settled-for-long"),
-        pytest.param(0.01, 0.01, True, 0.08, id="query-that-takes-long-leaves-the-store-alone"),
-        pytest.param(0.01, 2.0, True, SLOWEST_TICK_SECONDS, id="slow-store-is-still-looked-at"),
+        pytest.param(-1.0, SHORTEST_PAUSE_SECONDS, id="born-in-the-future"),
+        pytest.param(0.0, SHORTEST_PAUSE_SECONDS, id="just-born"),
+        pytest.param(0.08, 0.01, id="as-long-as-the-shortest"),
+        pytest.param(0.8, 0.1, id="in-proportion"),
+        pytest.param(3600.0, LONGEST_PAUSE_SECONDS, id="old"),
     ],
 )
-def test_next_tick_follows_what_the_last_look_found_and_took(
-    tick: float, took: float, *, is_busy: bool, expected: float
-) -> None:
-    assert next_tick(tick, took, is_busy=is_busy) == pytest.approx(expected)
+def test_pause_grows_with_the_age_of_the_session(age: float, expected: float) -> None:
+    assert pause(age) == pytest.approx(expected)
+
+
+async def test_old_sessions_are_looked_for_less_often_than_young_ones(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+
+    await asyncio.gather(polls.wait("young", 0.3, 0.0), polls.wait("old", 0.3, 60.0))
+
+    assert store.looked_for("old") == 1
+    assert store.looked_for("young") >= 5
+
+
+async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often_as_once(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    stays = asyncio.create_task(polls.wait("other", 0.4, 60.0))
+
+    for _ in range(20):
+        await polls.wait("again", 0.001, 60.0)
+    await polls.wait("again", 0.2, 60.0)
+
+    assert await stays is None
+    assert store.looked_for("again") <= 2
+
+
+async def test_newcomer_is_answered_while_all_others_are_old(threads: StoreThreads) -> None:
+    store = Store({"new": session_with(None, Stage.DONE)})
+    polls = LongPolls(store.load_settled, threads)
+    old = [asyncio.create_task(polls.wait(f"old-{number}", 5.0, 60.0)) for number in range(100)]
+    await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(LONGEST_PAUSE_SECONDS / 2):
+        found = await polls.wait("new", 5.0, 0.0)
+
+    assert found is store.settled["new"]
+    polls.close()
+    assert set(await asyncio.gather(*old)) == {None}
