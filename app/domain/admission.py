@@ -6,11 +6,12 @@ Pure: the store reads the queues and locks the health of their partners, applies
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 
 from app.domain.health import PartnerHealth, PartnerLimits, after_grant, demand_of, next_look_at
 from app.domain.partner import Partner
 from app.domain.session import Priority
-from app.domain.sharing import Grant, share_out
+from app.domain.sharing import Demand, Grant, share_out
 
 UNKNOWN_LIMITS = PartnerLimits(max_concurrency=50)
 """Of a partner whose document is gone: its rows are claimed to be ended, no call is made."""
@@ -21,6 +22,10 @@ def limits_of(partner: Partner | None) -> PartnerLimits:
     if partner is None or partner.prefill is None:
         return UNKNOWN_LIMITS
     return PartnerLimits(partner.prefill.max_concurrency, partner.prefill.rate_per_second)
+
+
+_OVER_SHARE = 0.25
+"""Of the room of a claim: for rows whose session has expired, beside those that are called for; unused, it is lent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +67,14 @@ def admit(
     turn: float,
 ) -> Admission:
     """Decide about at most `room` rows; `turn` in [0, 1) is a lot (see `share_out`)."""
-    over = [id_ for queue in queues for id_ in queue.over][:room]
-    demands = [
-        demand_of(
-            queue.partner_id,
-            healths[queue.partner_id],
-            limits[queue.partner_id],
-            _sizes(queue),
-            queue.in_flight,
-            now,
-        )
-        for queue in queues
-    ]
-    grants = share_out(room - len(over), demands, turn)
+    expired = _in_turn([queue.over for queue in queues])
+    demands = [_demand(queue, healths[queue.partner_id], limits[queue.partner_id], now) for queue in queues]
+    grants = share_out(room - min(len(expired), int(room * _OVER_SHARE + turn)), demands, turn)
     after = {queue.partner_id: _after(queue, healths, limits, grants, now) for queue in queues}
     left = {queue.partner_id: _left(queue, grants[queue.partner_id]) for queue in queues}
     looks = [next_look_at(after[id_], limits[id_], rows, now) for id_, rows in left.items()]
     granted = [id_ for queue in queues for id_ in _granted(queue, grants[queue.partner_id])]
+    over = expired[: room - len(granted)]
     return Admission(
         ids=[*over, *granted],
         changed={id_: health for id_, health in after.items() if health != healths[id_]},
@@ -88,6 +84,11 @@ def admit(
         ),
         again_at=min((look for look in looks if look is not None), default=None),
     )
+
+
+def _demand(queue: PartnerQueue, health: PartnerHealth, limits: PartnerLimits, now: datetime) -> Demand:
+    sizes = {priority: len(ids) for priority, ids in queue.due.items()}
+    return demand_of(queue.partner_id, health, limits, sizes, queue.in_flight, now)
 
 
 def _after(
@@ -101,17 +102,18 @@ def _after(
     return after_grant(healths[id_], limits[id_], grants[id_], queue.in_flight, now)
 
 
-def _sizes(queue: PartnerQueue) -> dict[Priority, int]:
-    return {priority: len(ids) for priority, ids in queue.due.items()}
-
-
 def _left(queue: PartnerQueue, grant: Grant) -> dict[Priority, int]:
     return {priority: len(ids) - grant.get(priority, 0) for priority, ids in queue.due.items()}
 
 
 def _was_cut(queue: PartnerQueue, left: Mapping[Priority, int]) -> bool:
     """Tell whether all rows of a class were granted, and there are more behind them."""
-    return any(queue.due.get(priority) and not left.get(priority) for priority in queue.cut)
+    return any(not left.get(priority) for priority in queue.cut)
+
+
+def _in_turn(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first of each, then the second of each, and so on."""
+    return [id_ for places in zip_longest(*rows) for id_ in places if id_ is not None]
 
 
 def _granted(queue: PartnerQueue, grant: Grant) -> list[str]:

@@ -118,7 +118,9 @@ def open_database(
 
 def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:
     """Return how to connect; the server keeps the `timeouts`, in seconds by its own names."""
-    options = {"timezone": "UTC", **{name: round(seconds * 1000) for name, seconds in timeouts.items()}}
+    # Every statement of ours is short, and compiling one costs more than running it: 15 to 200 ms of a claim that looks
+    # into 300,000 waiting rows, which takes 6.
+    options = {"timezone": "UTC", "jit": "off", **{name: round(seconds * 1000) for name, seconds in timeouts.items()}}
     return {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": f"vestibule-{role}",

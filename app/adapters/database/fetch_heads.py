@@ -1,6 +1,6 @@
-"""How far a claim looks into a partner's queue: no further than where the calls under way and its own rows can be."""
+"""How far a claim looks into a partner's queue: as far as the calls under way can be, and a few rows more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,20 +9,35 @@ from app.adapters.database.types import EPOCH
 from app.domain.health import PartnerLimits, is_blocked
 from app.domain.session import Priority
 
-_SLACK = 64
-"""Rows that may stand between those under way: given back, or come in late with an older time."""
-_LEAST_NEW = 32
+_LATE_AT_MOST = 10_000
+"""Rows that may stand between those under way: given back, or come in late with an older time, batch by batch."""
+_LEAST_FREE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHead:
-    """Of one partner and class: at most `claimed` rows due until `upto`, and `new` ones due later."""
+    """Of one partner and class: at most `claimed` rows due until `upto`, and the `free` oldest of all free ones."""
 
     partner_id: str
     priority: int
     upto: datetime
     claimed: int
-    new: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenHead:
+    """What stands there: how many rows are under way, and the ids of free ones; of expired sessions apart."""
+
+    head: QueueHead
+    in_flight: int
+    due: Sequence[str] = ()
+    over: Sequence[str] = ()
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether there may be more free rows behind these."""
+        return len(self.due) + len(self.over) >= self.head.free
 
 
 def heads_of(
@@ -33,14 +48,14 @@ def heads_of(
     Claims take the oldest first and write down how far they came, so that the rows under way are all due until then.
     """
     callable_ = sum(not is_blocked(partner.health, now) for partner in partners.values())
-    new = min(limit, max(_LEAST_NEW, 4 * limit // max(1, callable_)))
+    free = min(limit, max(_LEAST_FREE, 4 * limit // max(1, callable_)))
     return [
         QueueHead(
             partner_id,
             priority.value,
             partner.upto.get(priority, EPOCH),
-            limits[partner_id].max_concurrency + limit + _SLACK,
-            _LEAST_NEW if is_blocked(partner.health, now) else new,
+            limits[partner_id].max_concurrency + _LATE_AT_MOST,
+            _LEAST_FREE if is_blocked(partner.health, now) else free,
         )
         for partner_id, partner in partners.items()
         for priority in Priority

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from app.adapters.database.fetch_heads import QueueHead
+from app.adapters.database.fetch_heads import QueueHead, SeenHead
 from app.adapters.database.session_rows import Row
 from app.adapters.database.sessions_postgres import CRASHES, FREE, TAKE
 from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority
@@ -43,9 +43,10 @@ _ROW = f"""
     FROM sessions s
     WHERE s.stage = 'fetch' AND s.partner_id = head.partner_id AND s.priority = head.priority"""
 _LOOK = f"""
-    SELECT head.partner_id, head.priority, found.in_flight, found.due, found.over
+    SELECT head.number, found.in_flight, found.due[1:head.free], found.over[1:head.free]
     FROM unnest(%(partner_id)b::text[], %(priority)b::smallint[], %(upto)b::timestamptz[],
-        %(claimed)b::integer[], %(new)b::integer[]) AS head (partner_id, priority, upto, claimed, new)
+        %(claimed)b::integer[], %(free)b::integer[])
+        WITH ORDINALITY AS head (partner_id, priority, upto, claimed, free, number)
     CROSS JOIN LATERAL (
         SELECT
             count(*) FILTER (WHERE is_held) AS in_flight,
@@ -54,7 +55,7 @@ _LOOK = f"""
         FROM (
             ({_ROW} AND s.due_at <= least(head.upto, %(now)b) ORDER BY s.due_at LIMIT head.claimed)
             UNION ALL
-            ({_ROW} AND s.due_at > head.upto AND s.due_at <= %(now)b ORDER BY s.due_at LIMIT head.new)
+            ({_ROW} AND s.due_at > head.upto AND s.due_at <= %(now)b ORDER BY s.due_at LIMIT head.free)
         ) AS row
     ) AS found"""
 _LIST_WAITING = f"{_PARTNERS} SELECT partner.id FROM partner WHERE partner.id IS NOT NULL"
@@ -85,13 +86,13 @@ def list_due(connection: Connection, now: datetime) -> Sequence[str]:
     return connection.exec_driver_sql(_LIST_DUE, {"now": now}).scalars().all()
 
 
-def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[Row]:
-    """Return (partner, priority, in flight, due ids, ids of expired ones) of each head."""
+def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[SeenHead]:
+    """Return what stands at each head."""
     parameters: dict[str, object] = {
-        name: [getattr(head, name) for head in heads] for name in ("partner_id", "priority", "upto", "claimed", "new")
+        name: [getattr(head, name) for head in heads] for name in ("partner_id", "priority", "upto", "claimed", "free")
     }
     found = connection.exec_driver_sql(_LOOK, {**parameters, "now": now})
-    return [(partner, priority, held, due or (), over or ()) for partner, priority, held, due, over in found]
+    return [SeenHead(heads[number - 1], in_flight, due or (), over or ()) for number, in_flight, due, over in found]
 
 
 def take(connection: Connection, ids: Sequence[str], claim: FetchClaim, lease_token: str) -> Sequence[Row]:

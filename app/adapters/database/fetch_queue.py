@@ -1,12 +1,12 @@
 """Claims of the stage `fetch`, partner by partner, in one transaction under the locks of their health.
 
-The calls in flight are the live leases: nothing else counts them. Rows under way are among the oldest of a partner's
-due rows, since claims take the oldest first; so the head of the queue tells both how many there are and what is next,
-however long the rest of it is.
+The calls in flight are the live leases: nothing else counts them. Claims take a partner's oldest rows first and note
+how far they came, so all rows under way are due until then: the head of the queue tells both how many there are and
+what is next, however long the rest of it is.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from app.adapters.database import fetch_postgres, fetch_sqlite
 from app.adapters.database.engine import Database
-from app.adapters.database.fetch_heads import QueueHead, heads_of
+from app.adapters.database.fetch_heads import SeenHead, heads_of
 from app.adapters.database.health_rows import LockedPartner, lock_partners, write_partners
 from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row, SessionRows, in_queue_order, open_each
 from app.adapters.database.types import EPOCH
@@ -50,7 +50,7 @@ class SqlFetchQueue:
         statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
         partners = lock_partners(connection, claim.limits, claim.now)
         heads = heads_of(partners, claim.limits, claim.limit, claim.now)
-        queues = _queues(heads, statements.look(connection, heads, claim.now))
+        queues = _queues(partners, statements.look(connection, heads, claim.now))
         healths = {id_: partner.health for id_, partner in partners.items()}
         admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
         rows = statements.take(connection, admission.ids, claim, token) if admission.ids else ()
@@ -68,17 +68,18 @@ def _after(before: LockedPartner, partner_id: str, admission: Admission, rows: S
     return LockedPartner(admission.changed.get(partner_id, before.health), upto)
 
 
-def _queues(heads: Sequence[QueueHead], looked: Sequence[Row]) -> list[PartnerQueue]:
-    """Return the queues of all partners, of rows (partner, priority, in flight, due ids, ids of expired ones)."""
-    new = {(head.partner_id, head.priority): head.new for head in heads}
-    queues = {head.partner_id: PartnerQueue(head.partner_id) for head in heads}
-    for partner_id, priority, running, due, over in looked:
-        queue, class_ = queues[partner_id], Priority(priority)
-        queues[partner_id] = PartnerQueue(
+def _queues(partner_ids: Iterable[str], seen: Sequence[SeenHead]) -> list[PartnerQueue]:
+    """Return the queue of each partner, put together of what was seen of its classes."""
+    heads: dict[str, list[SeenHead]] = {partner_id: [] for partner_id in partner_ids}
+    for one in seen:
+        heads[one.head.partner_id].append(one)
+    return [
+        PartnerQueue(
             partner_id,
-            queue.in_flight + running,
-            {**queue.due, class_: due},
-            [*queue.over, *over],
-            queue.cut | ({class_} if len(due) >= new[partner_id, priority] else frozenset()),
+            in_flight=sum(one.in_flight for one in classes),
+            due={Priority(one.head.priority): one.due for one in classes},
+            over=[id_ for one in classes for id_ in one.over],
+            cut=frozenset(Priority(one.head.priority) for one in classes if one.is_cut),
         )
-    return list(queues.values())
+        for partner_id, classes in heads.items()
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.adapters.database.fetch_heads import QueueHead
+from app.adapters.database.fetch_heads import QueueHead, SeenHead
 from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row
 from app.adapters.database.sessions_sqlite import CRASHES, TAKE, read_rows
 from app.adapters.database.types import to_micros
@@ -57,20 +57,9 @@ def list_due(connection: Connection, now: datetime) -> Sequence[str]:
     return connection.exec_driver_sql(_LIST_DUE, (to_micros(now),)).scalars().all()
 
 
-def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[Row]:
-    """Return (partner, priority, in flight, due ids, ids of expired ones) of each head."""
-    looked: list[Row] = []
-    for head in heads:
-        upto = min(to_micros(head.upto), to_micros(now))
-        rows: list[Any] = []
-        for after, until, limit in ((-1, upto, head.claimed), (upto, to_micros(now), head.new)):
-            parameters = {"now": to_micros(now), "partner": head.partner_id, "priority": head.priority}
-            rows += connection.exec_driver_sql(_LOOK, {**parameters, "after": after, "upto": until, "limit": limit})
-        in_flight = sum(bool(is_held) for _, is_held, _, _ in rows)
-        due = [id_ for id_, _, is_free, is_over in rows if is_free and not is_over]
-        over = [id_ for id_, _, is_free, is_over in rows if is_free and is_over]
-        looked.append((head.partner_id, head.priority, in_flight, due, over))
-    return looked
+def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[SeenHead]:
+    """Return what stands at each head."""
+    return [_look(connection, head, to_micros(now)) for head in heads]
 
 
 def take(connection: Connection, ids: Sequence[str], claim: FetchClaim, lease_token: str) -> Sequence[Row]:
@@ -95,3 +84,15 @@ def count_waiting(connection: Connection, partner_id: str, limit: int, now: date
         (priority.value, *connection.exec_driver_sql(_COUNT, {**common, "priority": priority.value}).one())
         for priority in Priority
     ]
+
+
+def _look(connection: Connection, head: QueueHead, now: int) -> SeenHead:
+    upto = min(to_micros(head.upto), now)
+    rows: list[Any] = []
+    for after, until, limit in ((-1, upto, head.claimed), (upto, now, head.free)):
+        parameters = {"now": now, "partner": head.partner_id, "priority": head.priority}
+        rows += connection.exec_driver_sql(_LOOK, {**parameters, "after": after, "upto": until, "limit": limit})
+    due = [id_ for id_, _, is_free, is_over in rows if is_free and not is_over]
+    over = [id_ for id_, _, is_free, is_over in rows if is_free and is_over]
+    in_flight = sum(bool(is_held) for _, is_held, _, _ in rows)
+    return SeenHead(head, in_flight, due[: head.free], over[: head.free])
