@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -110,8 +111,8 @@ class Batcher(Generic[Item, Result]):
         items = [item for item, _ in batch]
         try:
             results: Sequence[Result | Exception] = await self._threads.call(partial(apart, self._work, items))
-        except StoreUnavailable as error:
-            results = [StoreUnavailable(str(error)) for _ in batch]
+        except (StoreUnavailable, Overloaded) as error:
+            results = [copy(error) for _ in batch]
         finally:
             self._held -= len(batch)
         for (_, future), result in zip(batch, results, strict=True):

@@ -1,12 +1,12 @@
 """Whether the process lives, whether it can serve, and its figures: on a port of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from app.errors import StoreUnavailable
+from app.errors import Overloaded, StoreUnavailable
 from app.web.bodies import json_response
 from app.web.metrics import CONTENT_TYPE, WebMetrics
 from app.web.store_threads import StoreThreads
@@ -22,7 +22,7 @@ class HealthRoutes:
     threads: StoreThreads
     is_migrated: Callable[[], bool]
     metrics: WebMetrics
-    more_figures: Callable[[], bytes] | None = None
+    more_figures: Callable[[], Awaitable[bytes]] | None = None
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return the routes by method and pattern."""
@@ -46,6 +46,6 @@ class HealthRoutes:
         """Answer Prometheus."""
         figures = self.metrics.render()
         if self.more_figures is not None:
-            with suppress(StoreUnavailable):
-                figures += await self.threads.call(self.more_figures)
+            with suppress(StoreUnavailable, Overloaded):
+                figures += await self.more_figures()
         return web.Response(body=figures, headers={"Content-Type": CONTENT_TYPE})

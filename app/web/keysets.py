@@ -13,7 +13,7 @@ from aiohttp import web
 
 from app.documents.orders import RevocationOrder, parsed_order
 from app.domain.keyset_view import event_view, keyset_view
-from app.errors import StoreUnavailable
+from app.errors import Overloaded, StoreUnavailable
 from app.keyset_ports import StoredKeyset
 from app.management_ports import StoredDocument
 from app.ports import Clock
@@ -91,7 +91,7 @@ class KeysetCalls:
                     break
                 await asyncio.sleep(LOOK_SECONDS)
                 findings = await self.threads.call(look)
-        except StoreUnavailable:  # the document is stored, and that is what the answer is about
+        except (StoreUnavailable, Overloaded):  # the document is stored, and that is what the answer is about
             return {}
         return {FINDINGS_HEADER: spell_findings(findings)}
 

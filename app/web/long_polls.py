@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from app.domain.session import StoredSession
-from app.errors import StoreUnavailable
+from app.errors import Overloaded, StoreUnavailable
 from app.web.batching import apart, settle
 from app.web.store_threads import StoreThreads
 
@@ -126,6 +126,8 @@ class LongPolls:
             for waiter in self._everybody():
                 waiter.set_exception(StoreUnavailable(str(error)))
             return
+        except Overloaded:
+            return  # they are looked for again in a moment
         for id_, session in zip(ids, settled, strict=True):
             wait = self._waits.get(id_)
             for waiter in wait.waiters if wait is not None and session is not None else ():

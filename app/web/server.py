@@ -50,7 +50,10 @@ from app.web.routes import POLICIES, build_application
 from app.web.session_cookie import SessionCookies
 from app.web.sessions import SessionRoutes
 from app.web.sites import Site, Sites, run_until_signal
+from app.web.store_threads import StoreThreads
 
+MANAGEMENT_THREADS: Final = 4
+"""Of management, public keys and figures: however slow these are, participants have a circuit of their own."""
 SPARE_CONNECTIONS: Final = 2
 """Beyond one for each thread, so that the probe finds one while others are stuck."""
 HINTS_GRACE_SECONDS: Final = 1.0
@@ -64,12 +67,14 @@ class WebProcess:
 
     sites: Sites
     ingress: Ingress
+    management_threads: StoreThreads
     hints: HintPublisher
     database: Database
 
     async def close(self) -> None:
         """Commit what was taken in, send its hints, let go of the store; nothing listens any more."""
         await self.ingress.close()
+        await self.management_threads.close()
         await asyncio.to_thread(self.hints.close, HINTS_GRACE_SECONDS)
         self.database.dispose()
 
@@ -109,7 +114,7 @@ class _Wiring:
         self.database = open_database(
             settings.sqlalchemy_url,
             "web",
-            pool_size=self.limits.threads + SPARE_CONNECTIONS,
+            pool_size=self.limits.threads + MANAGEMENT_THREADS + SPARE_CONNECTIONS,
             pool_timeout_seconds=settings.store_timeout_seconds,
             statement_timeout_seconds=settings.store_timeout_seconds,
             lock_timeout_seconds=settings.store_timeout_seconds,
@@ -122,6 +127,7 @@ class _Wiring:
         self.metrics = WebMetrics()
         self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
+        self.management_threads = StoreThreads(MANAGEMENT_THREADS, settings.store_timeout_seconds, self._probe)
 
     def process(self, *, reuse_port: bool) -> WebProcess:
         settings = self.settings
@@ -129,7 +135,8 @@ class _Wiring:
             Site("admin port", self._admin_app(), settings.admin_host, settings.admin_port),
             Site("public port", self._public_app(), settings.host, settings.port, reuse_port),
         ]
-        return WebProcess(Sites(sites, settings.web_grace_seconds), self.ingress, self.hints, self.database)
+        served = Sites(sites, settings.web_grace_seconds)
+        return WebProcess(served, self.ingress, self.management_threads, self.hints, self.database)
 
     def _stores(self) -> IngressStores:
         reads = SqlSessionReads(self.database, self.sealing)
@@ -142,8 +149,11 @@ class _Wiring:
             hints=self.hints,
             clock=self.clock,
             keys=self.keys,
-            probe=lambda: current_revision(self.database),
+            probe=self._probe,
         )
+
+    def _probe(self) -> object:
+        return current_revision(self.database)
 
     def _public_app(self) -> web.Application:
         pages = self._pages()
@@ -164,7 +174,7 @@ class _Wiring:
             self.ingress.threads,
             lambda: current_revision(self.database) == newest,
             self.metrics,
-            lambda: b"".join(gauge.render() for gauge in gauges),
+            partial(self.management_threads.call, lambda: b"".join(gauge.render() for gauge in gauges)),
         )
         return build_application(health.routes(), lambda *_: None, {})
 
@@ -182,7 +192,7 @@ class _Wiring:
             self.configuration,
             self.keyset_desk,
             self.figures,
-            self.ingress.threads,
+            self.management_threads,
             self.hints,
             self.clock,
             self.ingress.campaigns.invalidate,

@@ -2,7 +2,7 @@
 
 A thread stuck in a frozen database cannot be ended. It is given up, another takes its place, and nobody waits for it,
 not even the end of the process. While the store is known to be down every call fails at once; a probe in the background
-finds out when it is back.
+finds out when it is back. A call that finds no thread in time says nothing of the store: it is refused as overload.
 """
 
 import asyncio
@@ -11,17 +11,20 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 from structlog import get_logger
 
-from app.errors import StoreUnavailable
+from app.errors import Overloaded, StoreUnavailable
 from app.logs import fault_fields
 
 PROBE_SECONDS: Final = 0.25
 """Between two looks at a store that is down: what a caller of 503 loses at most when it is back."""
 MAX_STUCK: Final = 32
 """Threads given up and not yet back; beyond, none is replaced, and the store stays down until one returns."""
+MAX_WAITING: Final = 2048
+"""Calls that may wait for a thread, as many as sessions for their commit: a batch is one call, and so is a play."""
 
 R = TypeVar("R")
 _log = get_logger()
@@ -32,12 +35,16 @@ class _Job:
     call: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
-    has_begun: bool = False
+    begun_at: float | None = None
+    has_ended: bool = False
     is_given_up: bool = False
 
 
 class StoreThreads:
-    """Runs store calls on `size` threads, each for at most `timeout_seconds`; `probe` asks the store for anything."""
+    """Runs store calls on `size` threads; `probe` asks the store for anything.
+
+    Each may wait for a thread for `timeout_seconds`, and have it for as long.
+    """
 
     def __init__(self, size: int, timeout_seconds: float, probe: Callable[[], object]) -> None:
         self._timeout = timeout_seconds
@@ -56,11 +63,13 @@ class StoreThreads:
         return self._down
 
     async def call(self, function: Callable[[], R]) -> R:
-        """Return what `function` returns; raise StoreUnavailable, while the store is down at once."""
+        """Return what `function` returns; raise StoreUnavailable, while the store is down at once, or Overloaded."""
         if self._down:
             raise StoreUnavailable("the store is known to be down")
+        if self._jobs.qsize() >= MAX_WAITING:
+            raise self._overload()
         try:
-            return await self._run(function, self._timeout)
+            return await self._run(function)
         except StoreUnavailable as error:
             self._lose(error)
             raise
@@ -72,7 +81,7 @@ class StoreThreads:
         for _ in range(self._size if self._started else 0):
             self._jobs.put(None)
 
-    async def _run(self, function: Callable[[], R], timeout_seconds: float) -> R:
+    async def _run(self, function: Callable[[], R]) -> R:
         if not self._started:
             self._started = True
             for _ in range(self._size):
@@ -81,21 +90,46 @@ class StoreThreads:
         job = _Job(function, loop, loop.create_future())
         self._jobs.put(job)
         try:
-            async with asyncio.timeout(timeout_seconds):
-                result: R = await job.future
-                return result
-        except TimeoutError:
-            self._give_up(job)
-            raise StoreUnavailable("the store did not answer in time") from None
+            await asyncio.wait((job.future,), timeout=self._timeout)
+            while not job.future.done() and (left := self._time_left(job)):
+                await asyncio.wait((job.future,), timeout=left)
+        except asyncio.CancelledError:
+            job.future.cancel()
+            self._watch(job)
+            raise
+        result: R = await job.future  # of a job that has ended it is set, or about to be
+        return result
 
-    def _give_up(self, job: _Job) -> None:
+    def _watch(self, job: _Job) -> None:
+        """See to a job whose caller has gone: its thread may be stuck like any other."""
+        try:
+            if left := self._time_left(job):
+                job.loop.call_later(left, self._watch, job)
+        except Overloaded:
+            return  # it has not begun, and never will
+        except StoreUnavailable as error:
+            self._lose(error)
+
+    def _time_left(self, job: _Job) -> float:
+        """Return the seconds that a job at work may still take, 0 if it has ended; any other is given up: raise."""
         with self._lock:
+            if job.has_ended:
+                return 0
+            left = 0.0 if job.begun_at is None else job.begun_at + self._timeout - monotonic()
+            if left > 0:
+                return left
             job.is_given_up = True
-            is_stuck = job.has_begun
+            is_stuck = job.begun_at is not None
             self._stuck += is_stuck
             may_replace = self._stuck <= MAX_STUCK
         if is_stuck and may_replace:
             self._start_thread()
+        if is_stuck or self._down:
+            raise StoreUnavailable("the store did not answer in time")
+        raise self._overload()
+
+    def _overload(self) -> Overloaded:
+        return Overloaded(retry_after_seconds=self._timeout)  # whatever waits now has begun or gone by then
 
     def _lose(self, error: StoreUnavailable) -> None:
         if self._down:
@@ -107,8 +141,8 @@ class StoreThreads:
     async def _probe_until_back(self) -> None:
         while True:
             try:
-                await self._run(self._probe, self._timeout)
-            except StoreUnavailable:
+                await self._run(self._probe)
+            except (StoreUnavailable, Overloaded):
                 await asyncio.sleep(PROBE_SECONDS)
             else:
                 self._down = False
@@ -128,11 +162,12 @@ class StoreThreads:
 
     def _begins(self, job: _Job) -> bool:
         with self._lock:
-            job.has_begun = not job.is_given_up
-            return job.has_begun
+            job.begun_at = None if job.is_given_up else monotonic()
+            return not job.is_given_up
 
     def _was_replaced(self, job: _Job) -> bool:
         with self._lock:
+            job.has_ended = True
             self._stuck -= job.is_given_up
             return job.is_given_up
 

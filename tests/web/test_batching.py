@@ -107,6 +107,16 @@ async def test_bad_item_fails_alone() -> None:
         assert isinstance(results[1], LookupError)
 
 
+async def test_batch_that_finds_no_thread_is_refused_as_overload(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _batching() as (batcher, work):
+        monkeypatch.setattr("app.web.store_threads.MAX_WAITING", 0)
+
+        results = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+
+        assert [type(result) for result in results] == [Overloaded, Overloaded]
+        assert (work.batches, batcher.depth) == ([], 0)
+
+
 async def test_work_that_returns_too_little_fails_instead_of_keeping_somebody_waiting() -> None:
     threads = StoreThreads(1, 5, bool)
     short: Batcher[int, int] = Batcher(lambda _: [], threads, LIMITS)

@@ -82,3 +82,17 @@ async def test_newcomer_is_answered_while_all_others_are_old(threads: StoreThrea
     assert found is store.settled["new"]
     polls.close()
     assert set(await asyncio.gather(*old)) == {None}
+
+
+async def test_session_is_found_after_a_look_that_found_no_thread(
+    threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store({"one": session_with(None, Stage.DONE)})
+    polls = LongPolls(store.load_settled, threads)
+    with monkeypatch.context() as crowd:
+        crowd.setattr("app.web.store_threads.MAX_WAITING", 0)
+        waits = asyncio.create_task(polls.wait("one", 5.0, 0.0))
+        await asyncio.sleep(5 * SHORTEST_PAUSE_SECONDS)
+        assert not waits.done()
+
+    assert await waits is store.settled["one"]

@@ -4,18 +4,19 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientResponse, ClientSession
 
 from app.adapters.database.engine import open_database
 from app.adapters.database.migrate import migrate
 from app.errors import ConfigurationError
 from app.settings import Settings
-from app.web.server import WebProcess, build
+from app.web.server import MANAGEMENT_THREADS, WebProcess, build
 from app.web.sites import Sites, run_until_signal
 from tests.web.stage import eventually
 
@@ -69,6 +70,30 @@ async def test_process_behind_tls_tells_browsers_to_come_by_tls(
 
         assert ("Strict-Transport-Security" in headers) is is_told
         assert headers["Server"] == "vestibule"
+
+
+async def test_participants_are_served_while_management_calls_hang(settings: Settings) -> None:
+    gate = threading.Event()
+    async with _started(settings) as (process, public, admin), ClientSession() as client:
+        hanging = [asyncio.create_task(process.management_threads.call(gate.wait)) for _ in range(MANAGEMENT_THREADS)]
+        await asyncio.sleep(0)
+        waiting = [
+            asyncio.create_task(_status(client.get(url)))
+            for url in (public + "/v1/partners/acme/encryption-keys", admin + "/metrics")
+        ]
+
+        assert await _status(client.post(public + "/v1/campaigns/945645/sessions", json={})) == 404
+        assert await _status(client.get(admin + "/health/ready")) == 200
+        assert not any(task.done() for task in waiting)
+        gate.set()
+
+        assert await asyncio.gather(*waiting) == [404, 200]
+        assert await asyncio.gather(*hanging) == [True] * MANAGEMENT_THREADS
+
+
+async def _status(request: AbstractAsyncContextManager[ClientResponse]) -> int:
+    async with request as response:
+        return response.status
 
 
 async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""The store's threads: what a call that waits, that takes too long, or whose caller has gone says of the store."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.errors import Overloaded
+from app.web.store_threads import MAX_WAITING, StoreThreads
+from tests.web.stage import eventually
+
+
+@asynccontextmanager
+async def _threads(
+    size: int, timeout_seconds: float, probe: Callable[[], object] = bool
+) -> AsyncIterator[StoreThreads]:
+    threads = StoreThreads(size, timeout_seconds, probe)
+    yield threads
+    await threads.close()
+
+
+async def test_calls_that_find_no_thread_in_time_are_refused_and_the_store_stays_up() -> None:
+    async with _threads(2, 0.2) as threads:
+        calls = [threads.call(lambda: time.sleep(0.02)) for _ in range(60)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+
+        refused = [result for result in results if result is not None]
+        assert 20 < len(refused) < 60
+        assert {type(error) for error in refused} == {Overloaded}
+        assert not threads.is_down
+
+
+async def test_call_that_begins_late_has_as_long_as_any_other() -> None:
+    async with _threads(1, 0.3) as threads:
+        calls = [threads.call(lambda: time.sleep(0.2)) for _ in range(2)]
+
+        assert await asyncio.gather(*calls) == [None, None]
+        assert not threads.is_down
+
+
+async def test_calls_beyond_what_may_wait_are_refused_at_once() -> None:
+    gate = threading.Event()
+    async with _threads(1, 5) as threads:
+        waiting = [asyncio.create_task(threads.call(gate.wait))]
+        await asyncio.sleep(0.05)
+        waiting += [asyncio.create_task(threads.call(gate.wait)) for _ in range(MAX_WAITING)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(Overloaded) as refusal:
+            await threads.call(bool)
+        gate.set()
+
+        assert refusal.value.retry_after_seconds == 5
+        assert set(await asyncio.gather(*waiting)) == {True}
+
+
+async def test_call_that_ended_in_time_is_answered_though_the_loop_was_held_up() -> None:
+    async with _threads(1, 0.05) as threads:
+        call = asyncio.create_task(threads.call(lambda: "answer"))
+        await asyncio.sleep(0)
+
+        time.sleep(0.2)  # noqa: ASYNC251 - the loop is to be late
+
+        assert await call == "answer"
+        assert not threads.is_down
+
+
+async def test_call_that_freezes_counts_though_its_caller_has_gone() -> None:
+    gate, begun, probed = threading.Event(), threading.Event(), threading.Event()
+
+    def freeze() -> None:
+        begun.set()
+        gate.wait(30)
+
+    async with _threads(1, 0.05, probed.set) as threads:
+        gone = asyncio.create_task(threads.call(freeze))
+        await eventually(begun.is_set)
+        gone.cancel()
+
+        await eventually(probed.is_set)  # by a thread that took its place
+
+        assert not gate.is_set()
+        gate.set()
+
+
+async def test_call_whose_caller_has_gone_is_not_begun() -> None:
+    gate = threading.Event()
+    calls: list[str] = []
+    async with _threads(1, 5) as threads:
+        first = asyncio.create_task(threads.call(gate.wait))
+        gone = asyncio.create_task(threads.call(lambda: calls.append("begun")))
+        await asyncio.sleep(0.05)
+
+        gone.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+
+        assert await first
+        assert await threads.call(lambda: calls) == []
