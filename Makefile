@@ -14,9 +14,6 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' $(LOCK_ARGS)
 ARGS ?=
 TEST_PROCESSES ?= 2
-# Tests that start real processes and watch the time run one after the other, in runs that share no broker; those that
-# are marked as long with `make faults`.
-PROCESS_TESTS := tests/browser tests/cli/test_up.py tests/docs tests/faults tests/journey tests/servers tests/workers
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +24,7 @@ run: .venv/installed  ## start every process here, on files in .vestibule/
 	@exec $(BIN)/vestibule up $(ARGS)
 
 test: .venv/installed-dev test-needs lint  ## check everything: lint, types, import contracts, tests
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS) tests $(PROCESS_TESTS:%=--ignore %)
-	$(BIN)/python -m pytest $(ARGS) tests/browser tests/cli/test_up.py tests/docs tests/servers tests/workers
-	$(BIN)/python -m pytest $(ARGS) tests/journey tests/faults
+	$(BIN)/python -m tests.lanes $(TEST_PROCESSES) $(ARGS)
 
 lint: .venv/installed-dev  ## check style, types and import contracts
 	$(BIN)/ruff check

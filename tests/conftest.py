@@ -14,6 +14,22 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run leave out the tests whose assertions are about time, or run them alone."""
+    parser.addoption("--timed", choices=("with", "without", "only"), default="with", help="tests that measure time")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what `--timed` asks for."""
+    by_mark: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        by_mark[item.get_closest_marker("timed") is not None].append(item)
+    left_out = by_mark[config.option.timed == "without"] if config.option.timed != "with" else []
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = by_mark[config.option.timed == "only"]
+
+
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
     """Make a folder that other accounts reach too, unlike pytest's own: PostgreSQL changes its account under root."""

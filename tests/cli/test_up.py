@@ -67,6 +67,7 @@ async def all_gone(members: Sequence[Member], within_seconds: float) -> bool:
     return True
 
 
+@pytest.mark.timed
 async def test_up_on_an_empty_folder_is_ready_within_ten_seconds_and_its_link_leads_to_a_filled_form(run: Run) -> None:
     async with browser(run.link) as client:
         html = await visit(client, run.link, until='value="Joan"')

@@ -79,6 +79,7 @@ def _restart_empty(broker: Broker) -> None:
             broker.restart(empty=True)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("harm", "mend", "seconds"),
     [
@@ -110,11 +111,11 @@ def test_broker_in_trouble_delays_no_202_and_loses_nothing(
     judge.close_crowd(troubled, arriving, most_calls=1)
 
 
+@pytest.mark.timed
 def test_hints_that_nobody_hears_delay_no_202_and_sweeps_find_every_session(
     deploy: Deploy, judge: Judge, redis_server: Redis
 ) -> None:
-    server = redis_server.url.rpartition("/")[0]
-    deaf = {role: {"BROKER_URL": f"{server}/{number}"} for number, role in enumerate(ROLES, start=3)}
+    deaf = {role: {"BROKER_URL": redis_server.create_database()} for role in ROLES}
 
     with deploy(REDIS, role_settings=deaf) as stage, crowd(stage) as arriving:
         arriving.grow(3 * FEW)

@@ -1,5 +1,6 @@
-"""A database that is restarted, killed, or whose answers are lost: what was promised is kept, and done once."""
+"""A database that is restarted, killed, frozen, or whose answers are lost: what was promised is kept, and done once."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from tests.faults.account import Judge
 from tests.faults.repeated import post, post_until_promised
 from tests.faults.tcp_proxy import TcpProxy, tcp_proxy
 from tests.faults.terminal_moves import watch_terminal_moves
+from tests.journey.calls import call
 from tests.journey.crowd import crowd
 from tests.journey.deadline import eventually
 from tests.journey.deployment import Deployment
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.journey
 
 FEW = 30
 KEYED = 12
+STORE_TIMEOUT_SECONDS = 3
+BACK_WITHIN_SECONDS = 10
 _VERIFIED = b"UPDATE sessions s SET"
 _FETCHED = b"INSERT INTO attempts"
 _KEYED = b"INSERT INTO repeats"
@@ -36,6 +40,7 @@ def postgres(servers_folder: Path, pytestconfig: pytest.Config) -> Iterator[Post
     """Give a server to these tests alone, since it is harmed."""
     with running(Postgres.start, servers_folder / "postgres-harmed", pytestconfig.stash) as server:
         yield server
+        server.resume()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,32 @@ def test_database_restarted_under_load_loses_nothing(
 
     assert set(arriving.turned_away) <= {"503"}
     judge.close_crowd(troubled, arriving, most_calls=2)
+
+
+def test_database_frozen_is_refused_in_time_and_taken_up_again(troubled: Stage, postgres: Postgres) -> None:
+    scene = troubled.scene()
+    content = {"token": scene.signer.sign(claims_for(scene.campaign_id))}
+    assert scene.play()["token"]["status"] == "accepted"
+
+    postgres.pause()
+    try:
+        durations, refusals = [], []
+        for _ in range(5):
+            began_at = time.monotonic()
+            refusals.append(scene.participants.post(scene.campaign_id, content))
+            durations.append(time.monotonic() - began_at)
+        live = call("GET", f"{troubled.deployment.admin_url}/health/live")
+        ready = call("GET", f"{troubled.deployment.admin_url}/health/ready")
+    finally:
+        postgres.resume()
+    eventually(lambda: scene.participants.post(scene.campaign_id, content).status == 202, BACK_WITHIN_SECONDS, "a 202")
+
+    assert [(answer.status, answer.json()["code"]) for answer in refusals] == [(503, "store_unavailable")] * 5
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refusals)
+    assert durations[0] < STORE_TIMEOUT_SECONDS + 1
+    assert max(durations[1:]) < 1
+    assert (live.status, ready.status) == (200, 503)
+    assert scene.play()["token"]["status"] == "accepted"
 
 
 def test_session_whose_commit_was_applied_while_the_ingress_saw_a_time_out_stands_once(

@@ -28,6 +28,7 @@ WORKERS = ("verify", "fetch", "upkeep")
 _RELEASE_SECONDS = 60.0
 _TAIL_LINES = 25
 GRACE_SECONDS = 30.0
+_CONNECTED = b"Connected to "
 _SQLITE_HEAD = b"SQLite format 3"
 
 
@@ -63,6 +64,7 @@ class Deployment:
             for role in roles:
                 deployment.start_role(role)
             deployment.wait_until_ready()
+            deployment._wait_until_connected()
         except ServerFailed:
             deployment.stop()
             raise
@@ -196,6 +198,12 @@ class Deployment:
         return "\n".join(
             f"--- {role}\n" + "\n".join(text.splitlines()[-_TAIL_LINES:]) for role, text in self.logs().items()
         )
+
+    def _wait_until_connected(self) -> None:
+        """Wait until each worker has its broker, without which every test would go by sweeps alone."""
+        for role, process in self._running.items():
+            if role in WORKERS:
+                process.wait_until(lambda log=process.log: _CONNECTED in log.read_bytes())  # type: ignore[misc]
 
     def _is_ready(self) -> bool:
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ SHORT_LEASES: Mapping[str, str] = {
     "DRAIN_SECONDS": "6",
 }
 """For deployments whose processes are killed: what they held comes back soon."""
-_redis_numbers = count(1)
 
 
 @contextmanager
@@ -64,21 +62,17 @@ def with_tails(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
         print(stage.deployment.tails())  # noqa: T201 pytest shows it with the failure
 
 
-def _broker_url(stack: str, broker: Any) -> str:
-    """Return a Redis database of its own for each deployment of the run, since two would hear each other's hints."""
-    url: str = broker.url
-    return url if stack == RABBITMQ else f"{url.rpartition('/')[0]}/{next(_redis_numbers)}"
-
-
 @contextmanager
 def _backends(stack: str, request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str], Any]]:
     if stack == EMBEDDED:
         yield {}, None
         return
     postgres: Any = request.getfixturevalue("postgres")
-    broker = request.getfixturevalue("redis_server" if stack == REDIS else "rabbitmq")
+    broker: Any = request.getfixturevalue("redis_server" if stack == REDIS else "rabbitmq")
+    # Two deployments of a run on one database of Redis would hear each other's hints.
+    broker_url = broker.create_database() if stack == REDIS else broker.url
     database_url = postgres.create_database()
     try:
-        yield {"DATABASE_URL": database_url, "BROKER_URL": _broker_url(stack, broker)}, broker
+        yield {"DATABASE_URL": database_url, "BROKER_URL": broker_url}, broker
     finally:
         postgres.drop_database(database_url)

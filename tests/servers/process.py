@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ POLL_SECONDS = 0.05
 LOG_TAIL_CHARACTERS = 2_000
 # Below every system's ephemeral range: no client is handed the port of a server that is just being restarted.
 PORTS = range(20_000, 32_000)
+PORTS_VARIABLE = "TEST_PORTS"
+"""Names the ports of this run alone, `20000-24000`, where several run side by side."""
 
 
 class ServerMissing(Exception):
@@ -50,14 +52,23 @@ def _version_of(path: Path) -> list[int]:
 
 
 def free_port() -> int:
-    """Pick a port of 127.0.0.1 that nobody listens on."""
-    while True:
-        port = random.choice(PORTS)  # noqa: S311 a port is no secret
+    """Pick a port of 127.0.0.1 that nobody listens on, and that this run has not picked before."""
+    for port in _PORTS_LEFT:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
+    raise ServerFailed("every port of this run has been used")
+
+
+def _shuffled_ports() -> Iterator[int]:
+    first, last = os.environ.get(PORTS_VARIABLE, f"{PORTS.start}-{PORTS.stop}").split("-")
+    ports = range(int(first), int(last))
+    return iter(random.sample(ports, len(ports)))
+
+
+_PORTS_LEFT = _shuffled_ports()
 
 
 @dataclass(slots=True)

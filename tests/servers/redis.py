@@ -1,12 +1,16 @@
 """A Redis of the tests' own, which keeps nothing on disk: started again it is empty, as a lost broker is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import ClassVar, Self
 
 import redis
 
 from tests.servers.process import OwnProcess, find_program, free_port
+
+DATABASES = 256
+"""Enough for each deployment of the longest run to have one of its own; one that is empty costs nothing."""
 
 
 @dataclass(slots=True)
@@ -18,6 +22,7 @@ class Redis:
     port: int
     _folder: Path
     _process: OwnProcess
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @classmethod
     def start(cls, folder: Path) -> Self:
@@ -31,6 +36,10 @@ class Redis:
     def url(self) -> str:
         """Return the URL of database 0."""
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def create_database(self) -> str:
+        """Return the URL of a database that nobody was given before, as long as there are any."""
+        return f"{self.url.removesuffix('/0')}/{next(self._numbers)}"
 
     @property
     def pid(self) -> int:
@@ -60,7 +69,8 @@ class Redis:
 
 
 def _serve(folder: Path, port: int) -> OwnProcess:
-    switches = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    switches = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--databases", str(DATABASES)]
+    switches += ["--save", "", "--appendonly", "no"]
     process = OwnProcess.start([find_program(Redis.PROGRAM), *switches], folder, {})
     process.wait_until(lambda: _answers(port))
     return process

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+import kombu
 import pytest
 
-from app.adapters.broker import broker_configuration
+from app.adapters.broker import broker_configuration, queue_of
 from app.adapters.queue import HintPublisher
+from app.ports import Work
 from tests.servers.process import OwnProcess
 from tests.servers.tree import members_of
 from tests.workers.fake_rows import FakeRows
@@ -92,9 +95,20 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 
 @pytest.fixture(params=["files", "redis_server", "rabbitmq"])
 def broker_url(request: pytest.FixtureRequest) -> str:
+    """Return a broker that holds no hint of another test."""
     if request.param == "files":
         return ""
-    return str(request.getfixturevalue(request.param).url)
+    server: Any = request.getfixturevalue(request.param)
+    return str(server.create_database()) if request.param == "redis_server" else _emptied(server.url)
+
+
+def _emptied(url: str) -> str:
+    with kombu.Connection(url, connect_timeout=5) as connection:
+        for work in Work:
+            queue = queue_of(work).bind(connection.default_channel)
+            queue.declare()
+            queue.purge()
+    return url
 
 
 @pytest.fixture

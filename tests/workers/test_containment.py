@@ -47,6 +47,7 @@ def made(url: str, **partners: tuple[HttpDouble, int, float, float | None]) -> P
     )
 
 
+@pytest.mark.timed
 async def test_dead_partner_at_ten_times_the_volume_leaves_another_its_throughput(url: str) -> None:
     async with serving(answers_after(0.1, [])) as well, serving(answers_after(60, [])) as dead:
         work = made(url, acme=(well, 20, 5, None), dead=(dead, 50, 1, None))
@@ -82,6 +83,7 @@ async def test_partner_is_called_at_most_as_often_at_once_as_it_allows(url: str)
     assert len(open_calls) == 100
 
 
+@pytest.mark.timed
 async def test_partner_with_a_rate_is_called_at_that_rate_by_all_processes_together(url: str) -> None:
     called_at: list[float] = []
 

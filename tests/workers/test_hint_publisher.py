@@ -38,12 +38,6 @@ def waiting(url: str, folder: Path, work: Work) -> int:
         return int(opened.queue_declare(queue=work.value, durable=True, auto_delete=False).message_count)
 
 
-def purge(url: str, folder: Path, work: Work) -> None:
-    waiting(url, folder, work)
-    with channel(url, folder) as opened:
-        opened.queue_purge(work.value)
-
-
 def rung(hints: HintPublisher) -> int:
     hints.ring(Work.REFRESH)
     return hints.sent
@@ -68,7 +62,6 @@ def ring_times(hints: HintPublisher, calls: int = CALLS) -> list[float]:
     ],
 )
 def test_publisher_sends_one_hint_for_each_claim(broker_url: str, tmp_path: Path, rows: int, messages: int) -> None:
-    purge(broker_url, tmp_path, Work.VERIFY)
     hints = publisher(broker_url, tmp_path)
 
     hints.ring(Work.VERIFY, rows)
@@ -156,6 +149,7 @@ def test_publisher_after_a_fork_sends_from_the_child(tmp_path: Path) -> None:
     assert waiting("", tmp_path, Work.VERIFY) == 2
 
 
+@pytest.mark.timed
 def test_close_with_a_frozen_broker_gives_up_in_time(redis_server: Redis, tmp_path: Path) -> None:
     hints = publisher(redis_server.url, tmp_path)
     redis_server.pause()

@@ -10,6 +10,8 @@ import pytest
 from workers import loop
 from workers.loop import Pulse
 
+pytestmark = pytest.mark.timed
+
 
 @pytest.fixture
 async def pulse(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pulse]:

@@ -4,7 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from workers.sweeper import LINGER_PAUSE_SECONDS, LINGER_SECONDS, Found, Sweeper
+
+pytestmark = pytest.mark.timed
 
 SELDOM_SECONDS = 60.0
 

@@ -45,9 +45,11 @@ def test_hint_after_the_commit_wakes_a_worker_that_does_not_sweep(
     publisher = bench.publisher()
 
     bench.rows.add(stage, 3)
+    done_before = bench.rows.count("stage = 'done'")
     publisher.ring(work, 3)
 
     wait_until(lambda: all_done(bench), "the hint to be worked on")
+    assert done_before == 0
 
 
 @BOTH_POOLS

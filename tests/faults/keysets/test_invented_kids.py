@@ -16,7 +16,7 @@ from tests.journey.client import Visit
 from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.journey
 
 INVENTED = 1000
 VALID = 60
@@ -82,6 +82,7 @@ def p95(seconds: list[float]) -> float:
     return quantiles(seconds, n=20)[-1]
 
 
+@pytest.mark.timed
 def test_invented_kids_cost_one_request_a_cooldown_and_delay_nobody(delivered: Stage, source: Source) -> None:
     signer = Signer.make("ES256", kid="only")
     warm_at = time.monotonic()

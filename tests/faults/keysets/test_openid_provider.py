@@ -13,7 +13,7 @@ from tests.journey.deadline import eventually
 from tests.journey.scene import Stage
 from tests.servers.leaving_out import running
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")

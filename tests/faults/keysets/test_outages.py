@@ -17,7 +17,7 @@ from tests.journey.deadline import eventually
 from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.journey
 
 MOST_MEMORY_BYTES = 300 * 2**20
 """A fetching process holds some 100 MiB; the bomb would be 200 MiB more."""

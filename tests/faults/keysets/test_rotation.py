@@ -15,7 +15,7 @@ from tests.journey.deadline import eventually
 from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.journey
 
 THREADS = 3
 EACH_PHASE = 60

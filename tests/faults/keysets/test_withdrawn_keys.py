@@ -14,7 +14,7 @@ from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 from tests.servers.process import OwnProcess
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.journey
 
 PROCESSES = 3
 _AT_ONCE = 5

@@ -1,0 +1,131 @@
+"""Every test, as `make test` runs them: what computes, then in lanes side by side what waits, then alone what is timed.
+
+A lane is a pytest of its own, with servers, ports and a cache of its own; its output is shown when it ends. At the end
+stand all closing lines and their sum. Knows which suites start real processes; refuses to know what they check.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from tests.servers.process import PORTS, PORTS_VARIABLE
+
+# Chosen by their durations, as like each other as can be. Each `vestibule up` looks for a port near the same one for
+# its demo partner, so that all of them stand in one lane.
+LANES = {
+    "visits": ("tests/browser", "tests/cli/test_up.py", "tests/docs"),
+    "journey": ("tests/journey",),
+    "faults": ("tests/servers", "tests/workers", "tests/faults"),
+}
+_NOTHING_COLLECTED = 5
+_CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*$", re.MULTILINE)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "warnings", "error", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One run of pytest; `ports` are those that its servers may take."""
+
+    name: str
+    arguments: tuple[str, ...]
+    ports: range = PORTS
+
+    def run(self, *, is_alone: bool) -> "Ended":
+        """Run it to its end; show what it says as it says it where it is alone, else at the end."""
+        output: list[str] = []
+        command = [sys.executable, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{self.name}", *self.arguments]
+        environment = {**os.environ, PORTS_VARIABLE: f"{self.ports.start}-{self.ports.stop}"}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+            for line in process.stdout or ():
+                output.append(line)
+                if is_alone:
+                    _say(line)
+        return Ended(self.name, process.returncode, "".join(output))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a lane said until it ended."""
+
+    name: str
+    status: int
+    output: str
+
+    @property
+    def closing(self) -> str:
+        """Return pytest's closing line."""
+        lines = list(_CLOSING.finditer(_COLOUR.sub("", self.output)))
+        return lines[-1][0] if lines else f"pytest ended with status {self.status} and no closing line"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return how many tests passed, failed and so on."""
+        closing = _CLOSING.search(self.closing)
+        return Counter({word: int(many) for many, word in re.findall(r"(\d+) ([a-z]+)", closing[1] if closing else "")})
+
+
+def main(processes: str, *arguments: str) -> int:
+    """Run everything, each pytest with these further arguments, and return the exit status."""
+    began_at = time.monotonic()
+    paths = [path for lane in LANES.values() for path in lane]
+    computing = ("--numprocesses", processes, "--dist", "loadfile", *arguments, "tests", *_left_out(paths))
+    ended = [Lane("units", computing).run(is_alone=True)]
+    ended += _side_by_side(_lanes(arguments))
+    ended.append(Lane("timed", ("--timed=only", *arguments, *paths)).run(is_alone=True))
+    _say("\nClosing lines:\n", *(f"{one.name}: {one.closing}\n" for one in ended))
+    total = sum((one.counts for one in ended), Counter[str]())
+    _say(f"{_sum_line(total, time.monotonic() - began_at)}\n")
+    return _status(ended, total, may_choose=bool(arguments))
+
+
+def _left_out(paths: Iterable[str]) -> list[str]:
+    return [word for path in paths for word in ("--ignore", path)]
+
+
+def _lanes(arguments: Sequence[str]) -> list[Lane]:
+    share = len(PORTS) // len(LANES)
+    return [
+        Lane(name, ("--timed=without", *arguments, *paths), PORTS[number * share : (number + 1) * share])
+        for number, (name, paths) in enumerate(LANES.items())
+    ]
+
+
+def _side_by_side(lanes: Sequence[Lane]) -> list[Ended]:
+    """Run the lanes at once; Ctrl-C reaches every pytest by itself, and each takes its servers down."""
+    ended = []
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        running = [threads.submit(lane.run, is_alone=False) for lane in lanes]
+        for one in as_completed(running):
+            _say(f"\nLane {one.result().name}:\n", one.result().output)
+            ended.append(one.result())
+    return ended
+
+
+def _sum_line(total: Counter[str], seconds: float) -> str:
+    counts = ", ".join(f"{total[word]} {word}" for word in _ORDER if total[word])
+    return f" {counts or 'no tests ran'} in {seconds:.2f}s ".center(80, "=")
+
+
+def _status(ended: Sequence[Ended], total: Counter[str], *, may_choose: bool) -> int:
+    """Return 1 if a lane failed, or in CI left a test out; an empty lane is fine where arguments chose others."""
+    fine = {0, _NOTHING_COLLECTED} if may_choose and total else {0}
+    if os.environ.get("CI") and total["skipped"]:
+        _say("In CI no test may be skipped.\n")
+        return 1
+    return int(not fine.issuperset(one.status for one in ended))
+
+
+def _say(*texts: str) -> None:
+    sys.stdout.writelines(texts)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
