@@ -76,9 +76,11 @@ def main(processes: str, *arguments: str) -> int:
     began_at = time.monotonic()
     paths = [path for lane in LANES.values() for path in lane]
     computing = ("--numprocesses", processes, "--dist", "loadfile", *arguments, "tests", *_left_out(paths))
-    ended = [Lane("units", computing).run(is_alone=True)]
-    ended += _side_by_side(_lanes(arguments))
-    ended.append(Lane("timed", ("--timed=only", *arguments, *paths)).run(is_alone=True))
+    ended = [
+        *_side_by_side([Lane("units", computing)]),
+        *_side_by_side(_lanes(arguments)),
+        *_side_by_side([Lane("timed", ("--timed=only", *arguments, *paths))]),
+    ]
     _say("\nClosing lines:\n", *(f"{one.name}: {one.closing}\n" for one in ended))
     total = sum((one.counts for one in ended), Counter[str]())
     _say(f"{_sum_line(total, time.monotonic() - began_at)}\n")
@@ -98,13 +100,13 @@ def _lanes(arguments: Sequence[str]) -> list[Lane]:
 
 
 def _side_by_side(lanes: Sequence[Lane]) -> list[Ended]:
-    """Run the lanes at once; Ctrl-C reaches every pytest by itself, and each takes its servers down."""
-    ended = []
+    """Run the lanes at once; Ctrl-C reaches each pytest by itself, and is over when all have ended their servers."""
+    ended, is_alone = [], len(lanes) == 1
     with ThreadPoolExecutor(len(lanes)) as threads:
-        running = [threads.submit(lane.run, is_alone=False) for lane in lanes]
-        for one in as_completed(running):
-            _say(f"\nLane {one.result().name}:\n", one.result().output)
-            ended.append(one.result())
+        for running in as_completed([threads.submit(lane.run, is_alone=is_alone) for lane in lanes]):
+            ended.append(running.result())
+            if not is_alone:
+                _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
     return ended
 
 
@@ -128,4 +130,7 @@ def _say(*texts: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

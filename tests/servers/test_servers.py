@@ -1,7 +1,6 @@
 """The servers themselves: they answer, survive what the fault tests do to them, and leave nothing behind."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import kombu
@@ -56,7 +55,7 @@ def test_postgres_database_from_a_template_holds_what_the_template_holds(postgre
     postgres.drop_database(copy)
 
 
-def test_postgres_restarted_after_a_kill_keeps_what_was_committed(
+def test_postgres_restarted_after_a_kill_keeps_what_was_committed_and_stopped_leaves_no_process(
     servers_folder: Path, pytestconfig: pytest.Config
 ) -> None:
     with running(Postgres.start, servers_folder / "postgres-killed", pytestconfig.stash) as server:
@@ -66,6 +65,10 @@ def test_postgres_restarted_after_a_kill_keeps_what_was_committed(
         server.restart()
 
         assert _query(server.url, "SELECT id FROM kept") == [(1,)]
+        ours = members_of(server.pid)
+
+    assert ours
+    assert still_running(ours) == []
 
 
 def test_postgres_paused_answers_nobody_until_it_is_resumed(postgres: Postgres) -> None:
@@ -98,7 +101,9 @@ def test_redis_paused_answers_nobody_until_it_is_resumed(redis_server: Redis) ->
         assert client.ping()
 
 
-def test_redis_restarted_is_empty(servers_folder: Path, pytestconfig: pytest.Config) -> None:
+def test_redis_restarted_is_empty_and_stopped_leaves_no_process(
+    servers_folder: Path, pytestconfig: pytest.Config
+) -> None:
     with running(Redis.start, servers_folder / "redis-restarted", pytestconfig.stash) as server:
         with redis.Redis.from_url(server.url, socket_timeout=5) as client:
             client.set("errand", "1")
@@ -107,6 +112,22 @@ def test_redis_restarted_is_empty(servers_folder: Path, pytestconfig: pytest.Con
 
         with redis.Redis.from_url(server.url, socket_timeout=5) as client:
             assert client.get("errand") is None
+        ours = members_of(server.pid)
+
+    assert ours
+    assert still_running(ours) == []
+
+
+def test_redis_databases_are_never_given_twice_and_can_be_used(redis_server: Redis) -> None:
+    first, second = redis_server.create_database(), redis_server.create_database()
+
+    with redis.Redis.from_url(first, socket_timeout=5) as client:
+        client.set("errand", "1")
+    with redis.Redis.from_url(second, socket_timeout=5) as client:
+        found = client.get("errand")
+
+    assert first != second
+    assert found is None
 
 
 def test_rabbitmq_running_carries_a_message(rabbitmq: RabbitMQ) -> None:
@@ -128,20 +149,6 @@ def test_rabbitmq_killed_and_restarted_empty_serves_the_same_url_and_leaves_no_p
 
     assert received == {"errand": 1}
     assert server.pid in {member.pid for member in ours}
-    assert still_running(ours) == []
-
-
-@pytest.mark.parametrize("start", [pytest.param(Postgres.start, id="postgres"), pytest.param(Redis.start, id="redis")])
-def test_server_stopped_leaves_no_process(
-    start: Callable[[Path], Postgres | Redis],
-    servers_folder: Path,
-    request: pytest.FixtureRequest,
-    pytestconfig: pytest.Config,
-) -> None:
-    with running(start, servers_folder / f"stopped-{request.node.callspec.id}", pytestconfig.stash) as server:
-        ours = members_of(server.pid)
-
-    assert ours
     assert still_running(ours) == []
 
 

@@ -76,7 +76,7 @@ def test_sweep_with_a_dead_broker_works_and_drains(bench: Bench, stage: str, poo
 
 @BOTH_POOLS
 def test_stop_in_mid_batch_finishes_it_and_leaves_no_lease(bench: Bench, stage: str, pool: str) -> None:
-    worker = bench.start(stage, pool, batch_seconds="2", claim_rows="4", sweep_seconds="0.3")
+    worker = bench.start(stage, pool, batch_seconds="0.6", claim_rows="4", sweep_seconds="0.3")
     bench.rows.add(stage, 40)
     wait_until(lambda: leases(bench) > 0, "a claim")
 
@@ -91,7 +91,7 @@ def test_stop_in_mid_batch_finishes_it_and_leaves_no_lease(bench: Bench, stage: 
 @BOTH_POOLS
 @EMBEDDED
 def test_interrupt_given_twice_ends_like_a_stop(bench: Bench, stage: str, pool: str) -> None:
-    worker = bench.start(stage, pool, batch_seconds="2", sweep_seconds="0.3")
+    worker = bench.start(stage, pool, batch_seconds="1", sweep_seconds="0.3")
     bench.rows.add(stage, 4)
     wait_until(lambda: leases(bench) == 4, "a claim")
 
@@ -145,7 +145,7 @@ def test_stop_told_twice_right_after_work_waits_for_no_result(bench: Bench) -> N
 
 @EMBEDDED
 def test_stop_of_the_process_group_finishes_the_batch_and_leaves_no_lease(bench: Bench) -> None:
-    worker = bench.start("verify", batch_seconds="2", claim_rows="4", sweep_seconds="0.3")
+    worker = bench.start("verify", batch_seconds="0.6", claim_rows="4", sweep_seconds="0.3")
     bench.rows.add("verify", 40)
     wait_until(lambda: leases(bench) == 8, "both children's claims")
 
