@@ -21,7 +21,8 @@ from tests.servers.process import PORTS, PORTS_VARIABLE
 LANES = {
     "visits": ("tests/browser", "tests/cli/test_up.py", "tests/docs"),
     "journey": ("tests/journey",),
-    "faults": ("tests/servers", "tests/workers", "tests/faults"),
+    "faults": ("tests/faults",),
+    "workers": ("tests/servers", "tests/workers"),
 }
 _NOTHING_COLLECTED = 5
 _CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*$", re.MULTILINE)
