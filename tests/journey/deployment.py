@@ -200,7 +200,7 @@ class Deployment:
         )
 
     def _wait_until_connected(self) -> None:
-        """Wait until each worker has its broker, else all goes by sweeps; one that logs warnings alone does not tell."""
+        """Wait until each worker has its broker, else all goes by sweeps; who logs only warnings does not tell."""
         for role, process in self._running.items():
             if role in WORKERS and self.settings.get("LOG_LEVEL") != "warning":
                 process.wait_until(lambda log=process.log: _CONNECTED in log.read_bytes())  # type: ignore[misc]

@@ -17,7 +17,7 @@ from tests.journey.tokens import Signer
 from tests.servers.process import OwnProcess
 from tests.servers.tree import members_of, send
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timed]
 
 FEW_PROCESSES, MANY_PROCESSES = 8, 20
 LEASE_SECONDS = 15.0
@@ -91,7 +91,6 @@ def test_cold_source_of_many_processes_costs_one_request(crowd: Crowd) -> None:
     assert len(brand.source.hits()) == 1
 
 
-@pytest.mark.timed
 def test_source_whose_holder_is_killed_or_frozen_is_asked_again_after_its_lease(crowd: Crowd) -> None:
     signer = Signer.make("ES256", kid="only")
     slow = crowd.begin(signer)
