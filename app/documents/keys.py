@@ -17,7 +17,16 @@ from app.documents.mistakes import SeveralMistakes
 from app.domain.partner import KeyMaterial
 from app.errors import Mistake
 from app.jose.encryption_rules import CONTENT_ENCODINGS, encryption_key_fits
-from app.jose.keys import KeyPolicy, KeyRefused, SecretEncoding, UsableKey, import_keys, import_pem, import_secret
+from app.jose.keys import (
+    KeyPolicy,
+    KeyRefused,
+    SecretEncoding,
+    UsableKey,
+    import_keys,
+    import_pem,
+    import_secret,
+    public_jwk,
+)
 
 MAX_KEYS: Final = 20
 """Of one method: enough for any rotation."""
@@ -82,6 +91,8 @@ class PublicKeyEntry(Document):
     @model_serializer(mode="wrap")
     def _one_form(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         members: dict[str, Any] = serialize(self)
+        if self.jwk is not None:
+            members["jwk"] = public_jwk(self.key())  # of the members that it may have, those that we know
         return {name: value for name, value in members.items() if name not in {"pem", "jwk"} or value is not None}
 
     def key(self) -> UsableKey:

@@ -3,7 +3,7 @@
 Knows no document. Never quotes what was sent: it may be a secret.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -66,6 +66,20 @@ def mistakes_in(error: ValidationError, unions: Mapping[tuple[str, ...], str]) -
         else:
             found.append(Mistake(dotted(place), _reason(entry["type"], context, cause)))
     return tuple(found)
+
+
+def unstorable(value: object, place: tuple[int | str, ...] = ()) -> Iterator[Mistake]:
+    """Yield a mistake for each text in `value` with a character that PostgreSQL cannot keep, U+0000."""
+    match value:
+        case str() if "\0" in value:
+            yield Mistake(dotted(place), "This must not hold control characters.")
+        case list():
+            for index, entry in enumerate(value):
+                yield from unstorable(entry, (*place, index))
+        case dict():
+            for name, entry in value.items():
+                yield from unstorable(name, place)
+                yield from unstorable(entry, (*place, name))
 
 
 def dotted(place: Sequence[int | str]) -> str:

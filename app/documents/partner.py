@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from app.documents.fields import WHOLE, Document, Issuer, Name
-from app.documents.mistakes import mistakes_in
+from app.documents.mistakes import mistakes_in, unstorable
 from app.documents.prefill import UNIONS as PREFILL_UNIONS
 from app.documents.prefill import PrefillDocument, prefill_config
 from app.documents.secrets import PARTNER, restore_secrets
@@ -51,13 +51,14 @@ def parse_partner_document(
 
     A masked secret stands for the one at the same place of `previous`, the stored document with its secrets open.
     """
-    restored, mistakes = restore_secrets(PARTNER, body, previous)
-    masked = {mistake.path for mistake in mistakes}
+    restored, unrestored = restore_secrets(PARTNER, body, previous)
+    mistakes = (*unrestored, *unstorable(restored))
+    told = {mistake.path for mistake in mistakes}
     try:
         document = PartnerDocument.model_validate(restored, context=outbound)
     except ValidationError as error:
         # Of a place whose secret could not be restored only that is said, not what is wrong with the mask itself.
-        found = (mistake for mistake in mistakes_in(error, _UNIONS) if mistake.path not in masked)
+        found = (mistake for mistake in mistakes_in(error, _UNIONS) if mistake.path not in told)
         raise RequestInvalid((*mistakes, *found)) from None
     if mistakes:
         raise RequestInvalid(mistakes)

@@ -152,8 +152,6 @@ def _import_key(entry: object, policy: KeyPolicy) -> UsableKey:
         raise KeyRefused("not_an_object")
     _check_policy(entry, policy)
     kid, alg, use = (_text_member(entry, name) for name in ("kid", "alg", "use"))
-    if kid is not None and _readable_kid(entry) is None:
-        raise KeyRefused("kid_invalid")
     key_ops = _read_key_ops(entry)
     if policy.only_verifying and (use not in {None, "sig"} or (key_ops is not None and "verify" not in key_ops)):
         raise KeyRefused("not_for_verifying")
@@ -185,17 +183,21 @@ def _check_policy(entry: Mapping[str, object], policy: KeyPolicy) -> None:
 
 
 def _text_member(entry: Mapping[str, object], name: str) -> str | None:
-    value = entry.get(name)
-    if name in entry and not isinstance(value, str):
+    if name not in entry:
+        return None
+    value = entry[name]
+    if not isinstance(value, str) or not _is_readable(value):
         raise KeyRefused(f"{name}_invalid")
-    return value if isinstance(value, str) else None
+    return value
 
 
 def _read_key_ops(entry: Mapping[str, object]) -> frozenset[str] | None:
     if "key_ops" not in entry:
         return None
     operations = entry["key_ops"]
-    if not isinstance(operations, list) or not all(isinstance(operation, str) for operation in operations):
+    if not isinstance(operations, list):
+        raise KeyRefused("key_ops_invalid")
+    if not all(isinstance(operation, str) and _is_readable(operation) for operation in operations):
         raise KeyRefused("key_ops_invalid")
     if len(set(operations)) != len(operations):  # RFC 7517 section 4.3
         raise KeyRefused("key_ops_invalid")
@@ -204,7 +206,11 @@ def _read_key_ops(entry: Mapping[str, object]) -> frozenset[str] | None:
 
 def _readable_kid(entry: object) -> str | None:
     kid = entry.get("kid") if isinstance(entry, Mapping) else None
-    return kid if isinstance(kid, str) and 0 < len(kid) <= MAX_KID_CHARACTERS and kid.isprintable() else None
+    return kid if isinstance(kid, str) and _is_readable(kid) else None
+
+
+def _is_readable(text: str) -> bool:
+    return 0 < len(text) <= MAX_KID_CHARACTERS and text.isprintable()
 
 
 def _parse(material: Material) -> JWK:

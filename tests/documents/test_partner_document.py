@@ -245,3 +245,11 @@ def test_partner_of_a_full_document_holds_all_that_it_says() -> None:
             optin_mapping={},
         ),
     )
+
+
+def test_jwk_is_stored_without_what_no_key_needs() -> None:
+    sent = {**PUBLIC, "x5u": "https://brand.example", "note": "\u00e9", "size": float("inf")}
+
+    document = parse_partner_document(public_key({"jwk": sent}), None, OUTBOUND)
+
+    assert document["signature"]["keys"][0]["jwk"] == PUBLIC

@@ -261,3 +261,22 @@ def test_partner_mistake_never_quotes_what_was_sent(body: object) -> None:
 
     assert found
     assert "canary" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        pytest.param(
+            public_key({"jwk": {**PUBLIC, "note": [{"a\0": "b"}]}}), "signature.keys[0].jwk.note[0]", id="jwk-name"
+        ),
+        pytest.param(public_key({"jwk": {**PUBLIC, "x5u": "\0"}}), "signature.keys[0].jwk.x5u", id="jwk-member"),
+        pytest.param(public_key({"pem": "\0"}), "signature.keys[0].pem", id="pem"),
+        pytest.param(symmetric({"secret": HS_SECRET + "\0"}), "signature.keys[0].secret", id="secret"),
+        pytest.param(prefilled(mapping={"form": {"a": "'\0'"}}), "prefill.mapping.form.a", id="expression"),
+        pytest.param(partner_body(name="\0"), "name", id="name"),
+    ],
+)
+def test_partner_with_a_text_that_no_database_keeps_is_refused_and_told_where(body: object, path: str) -> None:
+    mistakes = partner_mistakes(body)
+
+    assert mistakes[path] == "This must not hold control characters."

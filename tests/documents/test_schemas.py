@@ -73,7 +73,7 @@ KINDS: Final[dict[str, tuple[type[BaseModel], Parse, tuple[Any, ...]]]] = {
     ),
 }
 UNSPEAKABLE: Final = re.compile(
-    r"(signature|encryption)\.keys\[\d+\](\.(pem|jwk|secret|kid|not_after))?|signature\.jwks_url|prefill\.url"
+    r"(signature|encryption)\.keys\[\d+\](\.(pem|jwk(\..*)?|secret|kid|not_after))?|signature\.jwks_url|prefill\.url"
     r"|prefill\.mapping\.(form|optin)\..*|aliases\[\d+\]|allowed_origins\[\d+\]|form\[\d+\]\.name"
     r"|screens\..*\.return_url|filter\.(since|until)"
 )

@@ -203,3 +203,18 @@ def test_import_keys_library_that_breaks_drops_the_key(keys: KeyRing, monkeypatc
     monkeypatch.setattr("app.jose.keys.JWK", break_with_key)
 
     assert import_keys(dict(keys("ES256").public_jwk)).dropped == (DroppedKey("k1", "key_invalid"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"alg": "A" * 300}, "alg_invalid", id="alg-long"),
+        pytest.param({"alg": "ES256\0"}, "alg_invalid", id="alg-unprintable"),
+        pytest.param({"use": "sig\n"}, "use_invalid", id="use-unprintable"),
+        pytest.param({"key_ops": ["verify", "\0"]}, "key_ops_invalid", id="operation-unprintable"),
+    ],
+)
+def test_import_keys_drops_a_key_whose_words_are_none(keys: KeyRing, changes: dict[str, object], reason: str) -> None:
+    imported = import_keys({"keys": [{**keys("ES256").public_jwk, **changes}]}, REMOTE)
+
+    assert (imported.keys, imported.dropped) == ((), (DroppedKey("k1", reason),))
