@@ -6,7 +6,7 @@ Each is strict (no "60" for 60, a boolean is no number), bounded, and free of co
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -96,8 +96,8 @@ def _language(value: str) -> str:
 
 def _moment(value: str) -> str:
     try:
-        is_moment = bool(_MOMENT.fullmatch(value)) and datetime.fromisoformat(value.upper()).tzinfo is not None
-    except ValueError:
+        is_moment = bool(_MOMENT.fullmatch(value)) and bool(datetime.fromisoformat(value.upper()).astimezone(UTC))
+    except (ValueError, OverflowError):  # the first and the last day of the calendar are not everywhere in it
         is_moment = False
     if not is_moment:
         raise ValueError("This must be a moment with its offset, such as 2027-03-01T00:00:00Z (RFC 3339).")

@@ -4,7 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, ValidationError, model_validator
@@ -49,10 +49,17 @@ def decode_cursor(cursor: str) -> str:
         raise ValueError(NO_CURSOR) from None
 
 
+def _place(cursor: str) -> str:
+    place = decode_cursor(cursor)
+    if not place.isprintable():
+        raise ValueError(NO_CURSOR)
+    return place
+
+
 class PageQuery(Document):
     """The query of a list by id, all of it text."""
 
-    cursor: Annotated[str, AfterValidator(decode_cursor)] | None = None
+    cursor: Annotated[str, AfterValidator(_place)] | None = None
     limit: Limit = str(DEFAULT_PAGE)
 
 
@@ -74,5 +81,5 @@ def parse_page_query(query: Mapping[str, str]) -> PageAsked:
 
 
 def to_moment(text: str | None) -> datetime | None:
-    """Return the moment that a Moment spells."""
-    return None if text is None else datetime.fromisoformat(text.upper())
+    """Return the moment that a Moment spells, in UTC."""
+    return None if text is None else datetime.fromisoformat(text.upper()).astimezone(UTC)

@@ -114,7 +114,7 @@ class IssueAccessToken:
     def __call__(self, client_id: str, client_secret: str, scope: str | None) -> IssuedToken:
         """Return a token for `scope` (space-separated; None: all that the client may); raise GrantRefused."""
         now = self.clock.now()
-        client = self.clients.find(client_id)
+        client = self.clients.find(client_id) if client_id.isprintable() else None  # no store keeps U+0000
         known = client if client is not None and client.revoked_at is None else None
         is_right = self.client_secrets.matches(client_secret, known.secret_hash if known else None, now)
         if known is None or not is_right:

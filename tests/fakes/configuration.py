@@ -118,6 +118,8 @@ class MemoryClients:
         self.rows[client.id] = client
 
     def find(self, client_id: str) -> ApiClient | None:
+        if "\0" in client_id:
+            raise ValueError("PostgreSQL knows no text with this character")
         return self.rows.get(client_id)
 
     def load_all(self) -> Sequence[ApiClient]:

@@ -230,3 +230,12 @@ async def test_token_refusals_are_spelled_as_rfc_6749_allows(management: Managem
     body = await refused.json()
     assert set(body) == {"error", "error_description"}
     assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", body["error_description"])
+
+
+@pytest.mark.parametrize("in_body", [pytest.param(True, id="body"), pytest.param(False, id="basic")])
+async def test_token_for_a_client_that_no_store_keeps_is_refused(management: Management, in_body: bool) -> None:
+    body = {**GRANT, "client_id": "\0", "client_secret": SECRET} if in_body else GRANT
+
+    answer = await management.http.post("/oauth/token", data=body, headers={} if in_body else basic("%00", SECRET))
+
+    assert (answer.status, (await answer.json())["error"]) == (401, "invalid_client")

@@ -168,6 +168,15 @@ async def test_replay_is_started_and_its_progress_told(management: Management) -
     }
 
 
+async def test_replay_shows_the_times_of_its_filter_in_utc(management: Management) -> None:
+    since = {"since": "2027-03-01T12:00:00+02:00"}
+
+    started = await management.call("POST", "/v1/replays", json={"filter": since})
+
+    found = await (await management.call("GET", started.headers["Location"])).json()
+    assert found["filter"] == {"since": "2027-03-01T10:00:00.000Z"}
+
+
 async def test_dry_run_keeps_no_replay(management: Management) -> None:
     bury(management)
 
