@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from app.reasons import TokenReason
 
@@ -54,6 +55,12 @@ class KeysetPolicy:
     park_unknown_kid: timedelta = timedelta(seconds=90)
     park_outage: timedelta = timedelta(minutes=15)
     lease: timedelta = timedelta(seconds=15)
+
+
+def source_label(source: str) -> str:
+    """Return a source's name for people: its URL, of a query only a digest, since that may hold a credential."""
+    address, mark, query = source.partition("?")
+    return f"{address}?{sha256(query.encode()).hexdigest()[:8]}" if mark else address
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 
 from app.domain.campaign import Campaign
-from app.domain.keyset import Keyset, KeysetState, keyset_state
+from app.domain.keyset import Keyset, KeysetState, keyset_state, source_label
 from app.domain.partner import EncryptionConfig, Partner, SignatureMethod
 from app.domain.session import rfc3339
 from app.jose.encryption import CONTENT_ENCODINGS
@@ -59,7 +59,7 @@ def _key(partner: Partner, keyset: Keyset | None, now: datetime) -> str:
         case SignatureMethod.SYMMETRIC:
             return "any of the shared secrets of the partner's document; kid does not matter"
         case SignatureMethod.JWKS:
-            return f"a kid of the key set at {partner.signature.jwks_url}: {_kids(keyset, now)}"
+            return f"a kid of the key set at {source_label(partner.signature.jwks_url or '')}: {_kids(keyset, now)}"
 
 
 def _kids(keyset: Keyset | None, now: datetime) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from app.domain.keyset import Keyset
+from app.domain.keyset import Keyset, source_label
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_override import after_pin, after_unpin
 from app.domain.partner import SignatureMethod
@@ -90,7 +90,7 @@ class ManageKeysets:
     def _record(
         self, action: str, partner_id: str, source: str, caller: Caller, now: datetime, **detail: object
     ) -> None:
-        self.audit.add(caller.did(action, partner_id, now, {"source": source, **detail}, partner_id))
+        self.audit.add(caller.did(action, partner_id, now, {"source": source_label(source), **detail}, partner_id))
 
 
 def _usable(document: object) -> tuple[Mapping[str, object], ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy
+from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy, source_label
 from app.domain.keyset_refresh import KeysetAnswer, after_failure, after_not_modified, after_success, is_success
 from app.errors import OutsideError
 from app.jose.keys import ImportedKeys, KeyPolicy, import_keys, public_jwk
@@ -48,7 +48,7 @@ class RefreshKeysets:
             self.hints.ring(Work.VERIFY)
         _log.info(
             "keyset.failed" if refreshed.last_error else "keyset.refreshed",
-            source=keyset.source,
+            source=source_label(keyset.source),
             version=refreshed.version,
             keys=len(refreshed.keys),
             dropped=len(refreshed.dropped),
@@ -87,4 +87,4 @@ def _usable(answer: KeysetAnswer) -> ImportedKeys:
 def _alarm_about_private_keys(keyset: Keyset, imported: ImportedKeys) -> None:
     published = sum("private" in key.reason for key in imported.dropped)
     if published:
-        _log.error("keyset.private_key_published", source=keyset.source, keys=published)
+        _log.error("keyset.private_key_published", source=source_label(keyset.source), keys=published)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from app.domain.keyset import source_label
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
 from app.domain.participation import TOKEN_REJECTED
@@ -88,9 +89,9 @@ class RevokeKey:
             voided=revocation.voided + voided,
             left=revocation.left + (len(page.sessions) - voided if revocation.void else 0),
         )
-        if further.is_over and further.void:
-            detail = {"kid": further.kid, "voided": further.voided, "left": further.left}
-            self._record("keyset.sessions_voided", further.partner_id, caller, detail)
+        if revocation.void and page.sessions:  # each stretch for itself: the process may end before the next
+            detail = {"kid": revocation.kid, "voided": voided, "left": len(page.sessions) - voided}
+            self._record("keyset.sessions_voided", revocation.partner_id, caller, detail)
         return further
 
     def _thumbprints(self, source: str, kid: str) -> frozenset[str]:
@@ -105,7 +106,7 @@ class RevokeKey:
             raise KeysetShared
         self.desk.change(source, lambda keyset: after_revoke(keyset, thumbprints), self.clock.now())
         self.hints.ring(Work.VERIFY)
-        detail = {"source": source, "kid": kid, "thumbprints": sorted(thumbprints)}
+        detail = {"source": source_label(source), "kid": kid, "thumbprints": sorted(thumbprints)}
         self._record("keyset.key_revoked", partner_id, caller, detail)
 
     def _void(self, ids: list[str]) -> int:

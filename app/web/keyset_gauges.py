@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.domain.keyset import is_served, keyset_state
+from app.domain.keyset import is_served, keyset_state, source_label
 from app.domain.keyset_history import thumbprint_of
 from app.keyset_ports import KeysetFigures, SourceFigures
 from app.ports import Clock
@@ -75,12 +74,6 @@ class _Collected(Collector):
                 to_stale.add_metric([name], (keyset.fresh_until - self.now).total_seconds())
                 to_expiry.add_metric([name], (keyset.stale_until - self.now).total_seconds())
         yield from (age, to_stale, to_expiry, failures)
-
-
-def source_label(source: str) -> str:
-    """Return a source's name in the figures: its URL, of a query only a digest, since that may hold a credential."""
-    address, mark, query = source.partition("?")
-    return f"{address}?{sha256(query.encode()).hexdigest()[:8]}" if mark else address
 
 
 def _gauge(name: str, text: str) -> GaugeMetricFamily:

@@ -20,7 +20,7 @@ from app.ports import Clock
 from app.steps.authorize import Caller
 from app.steps.keysets import ManageKeysets
 from app.steps.revocation_view import revocation_view
-from app.steps.revoke_key import RevokeKey
+from app.steps.revoke_key import Revocation, RevokeKey
 from app.steps.try_keyset import LOOK_SECONDS, PATIENCE_SECONDS, Findings, TryKeyset
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
@@ -43,6 +43,7 @@ class KeysetCalls:
     threads: StoreThreads
     clock: Clock
     patience_seconds: float = field(default=PATIENCE_SECONDS)
+    searches: set[asyncio.Task[Revocation]] = field(default_factory=set)
 
     def routes(self, guard: BearerGuard) -> list[OperationRoute]:
         """Return the routes."""
@@ -74,9 +75,10 @@ class KeysetCalls:
         order = parsed_order(RevocationOrder, await read_json(request, _MAX_BODY_BYTES))
         begin = partial(self.revoke_key.begin, request.match_info["partner_id"], caller=caller, **order.model_dump())
         revocation = await self.threads.call(begin)
-        while not revocation.is_over:
-            revocation = await self.threads.call(partial(self.revoke_key.go_on, revocation, caller))
-        return json_response(revocation_view(revocation))
+        search = asyncio.create_task(self._searched(revocation, caller))
+        self.searches.add(search)
+        search.add_done_callback(self.searches.discard)
+        return json_response(revocation_view(await asyncio.shield(search)))  # it goes on though its caller has gone
 
     async def try_source(self, stored: StoredDocument) -> Mapping[str, str]:
         """Return the header that says what the keys of a partner's new document came to, within two seconds."""
@@ -94,6 +96,11 @@ class KeysetCalls:
         except (StoreUnavailable, Overloaded):  # the document is stored, and that is what the answer is about
             return {}
         return {FINDINGS_HEADER: spell_findings(findings)}
+
+    async def _searched(self, revocation: Revocation, caller: Caller) -> Revocation:
+        while not revocation.is_over:
+            revocation = await self.threads.call(partial(self.revoke_key.go_on, revocation, caller))
+        return revocation
 
     def _answer(self, stored: StoredKeyset, status: int = 200) -> web.Response:
         return json_response(keyset_view(stored.keyset, stored.first_seen, self.clock.now()), status)

@@ -19,6 +19,7 @@ from app.domain.keyset import (
     is_served,
     keyset_state,
     may_ask,
+    source_label,
 )
 from app.domain.keyset_kids import with_missing_kids
 from app.domain.keyset_refresh import (
@@ -263,3 +264,12 @@ def test_keyset_served_is_never_past_its_staleness_nor_without_keys(events: list
             assert now < keyset.stale_until
         assert keyset.version >= version
         version = keyset.version
+
+
+def test_source_label_tells_sources_apart_without_their_queries() -> None:
+    one, other = source_label(f"{EMPTY.source}?key=secret"), source_label(f"{EMPTY.source}?key=other")
+
+    assert source_label(EMPTY.source) == EMPTY.source
+    assert one.startswith(f"{EMPTY.source}?")
+    assert one != other
+    assert "secret" not in one

@@ -234,6 +234,17 @@ def test_inspection_of_a_set_that_was_never_fetched_waits_for_it() -> None:
     assert waiting.is_fetching
 
 
+def test_inspection_shows_nothing_of_a_query_that_may_hold_a_credential() -> None:
+    signature = replace(published_partner().signature, jwks_url="https://acme.example/jwks?key=secret")
+    bench = Bench.of(published_partner(signature=signature))
+
+    checks = bench.inspect(mint()).checks
+
+    [expected] = [check.expected for check in checks if check.name == "key"]
+    assert "https://acme.example/jwks?" in expected
+    assert "secret" not in expected
+
+
 def test_inspection_of_a_refused_algorithm_asks_for_no_key() -> None:
     signature = replace(published_partner().signature, algorithms=frozenset({"RS256"}))
     bench = Bench.of(published_partner(signature=signature))

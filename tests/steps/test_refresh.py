@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy
+from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy, source_label
 from app.domain.keyset_refresh import KeysetAnswer
 from app.errors import OutsideError
 from app.ports import Work
@@ -119,3 +119,15 @@ async def test_refresh_with_nothing_due_fetches_nothing() -> None:
 
     assert await refresh() == 0
     assert jwks.calls == []
+
+
+async def test_refresh_tells_the_log_nothing_of_a_query_that_may_hold_a_credential() -> None:
+    source = f"{SOURCE}?key=secret"
+    keysets = MemoryKeysets(rows={source: Keyset(source, refresh_at=NOW)})
+    jwks = FakeJwks({source: (KeysetAnswer({"keys": [key_pair("k1")[1], {**key_pair("k2")[1], "d": "AA"}]}),)})
+
+    with capture_logs() as told:
+        await RefreshKeysets(keysets, jwks, RecordingHints(), FixedClock(), KeysetPolicy(), lambda: 0.5)()
+
+    assert [entry["event"] for entry in told] == ["keyset.private_key_published", "keyset.refreshed"]
+    assert {entry["source"] for entry in told} == {source_label(source)}

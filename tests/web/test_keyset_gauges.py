@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.domain.keyset import DroppedKey, Keyset
 from app.domain.keyset_history import thumbprint_of
-from app.web.keyset_gauges import KeysetGauges, source_label
+from app.web.keyset_gauges import KeysetGauges
 from tests.builders import NOW, SOURCE, jwk, keyset
 from tests.fakes import FixedClock, MemoryKeysets
 
@@ -42,12 +42,3 @@ def test_gauges_of_a_source_never_fetched_have_no_times() -> None:
 
     assert f'vestibule_keyset_state{{source="{SOURCE}",state="empty"}} 1.0' in text
     assert "age_seconds{" not in text
-
-
-def test_source_label_tells_sources_apart_without_their_queries() -> None:
-    one, other = source_label(f"{SOURCE}?key=secret"), source_label(f"{SOURCE}?key=other")
-
-    assert source_label(SOURCE) == SOURCE
-    assert one.startswith(f"{SOURCE}?")
-    assert one != other
-    assert "secret" not in one

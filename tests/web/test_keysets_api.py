@@ -1,5 +1,7 @@
 """`/v1/partners/{id}/keyset`: what is shown, asked for and revoked, by whom; and what a PUT says of the keys."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,17 +10,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from app.domain.keyset import DroppedKey, Keyset
+from app.domain.keyset import DroppedKey, Keyset, source_label
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_refresh import after_failure
 from app.domain.session import ClaimedSession, Stage, TokenStatus
+from app.keyset_ports import AcceptedPage
 from app.management_ports import DocumentKind
 from app.ports import Claim, Work
 from app.web.keysets import FINDINGS_HEADER
 from tests.builders import NOW, SOURCE, jwk, keyset, move, new_session
 from tests.documents.examples import partner_body, secretive_body
-from tests.fakes import MemoryKeysets, RecordingHints
+from tests.fakes import MemoryAcceptedSessions, MemoryKeysets, RecordingHints
 from tests.web.management import Management
+from tests.web.stage import eventually
 
 KEYSET = "/v1/partners/acme/keyset"
 PRINT = thumbprint_of(jwk())
@@ -144,6 +148,18 @@ async def test_revoked_key_stands_among_the_dropped_ones(management: Management)
     ]
 
 
+async def test_record_of_changes_has_nothing_of_a_query_that_may_hold_a_credential(management: Management) -> None:
+    source = f"{SOURCE}?key=secret"
+    body = partner_body(signature={**partner_body()["signature"], "jwks_url": source})
+    management.documents.put(DocumentKind.PARTNER, "acme", body, None, NOW)
+    management.keysets.rows[source] = keyset()
+
+    await management.call("POST", f"{KEYSET}/refresh")
+    await management.call("POST", f"{KEYSET}/revoke", json={"kid": "k1"})
+
+    assert [entry.detail["source"] for entry in management.audit.entries] == [source_label(source)] * 2
+
+
 async def test_revoke_takes_all_that_a_kid_ever_named(management: Management) -> None:
     publish(management)
     publish(management, keys=(jwk("k1", x="other"),), version=2)
@@ -195,6 +211,40 @@ async def test_revoke_voids_what_the_key_had_accepted(management: Management) ->
     assert (outcome.token_status, outcome.token_reason) == (TokenStatus.REJECTED, "key_revoked")
     assert (outcome.prefill.status, outcome.prefill.form) == ("none", {})
     assert management.audit.entries[-1].detail == {"kid": "k1", "voided": 1, "left": 1}
+
+
+@dataclass(slots=True)
+class _HeldUp(MemoryAcceptedSessions):
+    """Sessions whose search waits at the gate."""
+
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def search(self, partner_id: str, thumbprints: frozenset[str], after: str | None) -> AcceptedPage:
+        self.is_asked.set()
+        self.gate.wait(30)
+        return MemoryAcceptedSessions.search(self, partner_id, thumbprints, after)
+
+
+async def test_revoke_voids_all_sessions_though_its_caller_has_gone() -> None:
+    management = Management()
+    held_up = management.accepted = _HeldUp(management.sessions)
+    async with management.running():
+        management.with_client("admin")
+        management.documents.put(DocumentKind.PARTNER, "acme", partner_body(), None, NOW)
+        publish(management)
+        sessions = [accept(management) for _ in range(held_up.stretch + 1)]
+
+        call = asyncio.create_task(management.call("POST", f"{KEYSET}/revoke", json={"kid": "k1", "void": True}))
+        await eventually(held_up.is_asked.is_set)
+        call.cancel()
+        await asyncio.sleep(0.1)
+        held_up.gate.set()
+        await eventually(lambda: len(management.audit.entries) == 3)
+
+        outcomes = [management.sessions.rows[session.id].outcome for session in sessions]
+        assert {outcome.token_reason for outcome in outcomes if outcome is not None} == {"key_revoked"}
+        assert [entry.detail["voided"] for entry in management.audit.entries[1:]] == [2, 1]
 
 
 @pytest.mark.parametrize(
