@@ -15,6 +15,8 @@ from app.reasons import PrefillReason
 
 MAX_VALUE_CHARACTERS = 1024
 MAX_KEYS = 64
+MAX_WARNINGS = 64
+"""A warning for each value that a form may have; an answer could earn tens of thousands."""
 MAX_CUSTOM_BYTES = 8 * 1024
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _OPTIN_TEXTS = {"1": "1", "true": "1", "0": "0", "false": "0"}
@@ -116,8 +118,13 @@ def _usable(form: object, optin: object, source: PrefillSource) -> Prefill:
         source,
         form=_usable_values("form", form, _form_value, warnings),
         optin=_usable_values("optin", optin, _optin_value, warnings),
-        warnings=tuple(warnings),
+        warnings=_few(warnings),
     )
+
+
+def _few(warnings: list[str]) -> tuple[str, ...]:
+    few = warnings[:MAX_WARNINGS]
+    return tuple(few) if few == warnings else (*few, "too_many_warnings")
 
 
 def _usable_values(

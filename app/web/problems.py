@@ -4,7 +4,7 @@ Knows nothing of how a request is served. The text of an error on our own side n
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,11 @@ from aiohttp import web
 
 from app import errors, play_errors
 from app.compact_json import encode
+from app.documents.mistakes import MAX_PATH_CHARACTERS
 
 PROBLEM_JSON: Final = "application/problem+json"
+MAX_MISTAKES: Final = 100
+"""Of one request that are listed; an answer is not to be many times its request."""
 DEFAULT_RETRY_AFTER_SECONDS: Final = 1.0
 """Where an error knows no better: the background probe looks for the database this often."""
 
@@ -112,7 +115,7 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
         "request_id": request_id,
     }
     if isinstance(error, errors.RequestInvalid):
-        body["errors"] = [{"path": mistake.path, "reason": mistake.reason} for mistake in error.mistakes]
+        body["errors"] = _shown(error.mistakes)
     if isinstance(error, errors.TokenRejected):
         body["reason"] = error.reason
     if isinstance(error, play_errors.PlayRefused) and error.screen is not None:
@@ -122,6 +125,12 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
         status=status.status,
         headers={"Content-Type": PROBLEM_JSON, **_headers(error, status)},
     )
+
+
+def _shown(mistakes: Sequence[errors.Mistake]) -> list[dict[str, str]]:
+    shown = [{"path": one.path[:MAX_PATH_CHARACTERS], "reason": one.reason} for one in mistakes[:MAX_MISTAKES]]
+    more = len(mistakes) - len(shown)
+    return [*shown, {"path": "", "reason": f"There are {more} more mistakes."}] if more else shown
 
 
 def code_of(error: type[errors.VestibuleError]) -> str:

@@ -151,3 +151,11 @@ def test_prefill_of_any_values_keeps_its_bounds(values: dict[str, object]) -> No
     assert len(prefill.form) <= 64
     assert all(len(text) <= 1024 for text in prefill.form.values())
     assert set(prefill.optin.values()) <= {"", "0", "1"}
+
+
+def test_warnings_beyond_64_are_cut_and_that_is_told() -> None:
+    answer = PartnerAnswer({f"k{number}": [] for number in range(30_000)}, {"a b": "1"})
+
+    prefill = prefill_from_answer(answer)
+
+    assert prefill.warnings[63:] == ("form.k63: value_unusable", "too_many_warnings")

@@ -202,6 +202,22 @@ async def test_partners_are_listed_page_by_page(management: Management) -> None:
     assert second["items"] == [{"id": "c", "version": 1, "created_at": moment, "updated_at": moment, **document}]
 
 
+async def test_partners_asked_for_with_a_cursor_that_no_store_keeps_are_refused(management: Management) -> None:
+    answer = await management.call("GET", "/v1/partners?cursor=AA==")
+
+    assert answer.status == 422
+    assert [one["path"] for one in (await answer.json())["errors"]] == ["cursor"]
+
+
+async def test_partner_with_thousands_of_mistakes_is_told_the_first_hundred(management: Management) -> None:
+    answer = await management.call("PUT", ACME, json=partner_body(**{f"x{number}": 1 for number in range(3000)}))
+
+    errors = (await answer.json())["errors"]
+    assert (answer.status, len(errors)) == (422, 101)
+    assert errors[0] == {"path": "x0", "reason": "There is no member of this name."}
+    assert errors[-1] == {"path": "", "reason": "There are 2900 more mistakes."}
+
+
 async def test_partners_asked_for_with_a_bad_page_are_refused(management: Management) -> None:
     answer = await management.call("GET", "/v1/partners?limit=0&cursor=%C3%A9&colour=red")
 
