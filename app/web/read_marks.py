@@ -12,7 +12,7 @@ from typing import Final
 
 from structlog import get_logger
 
-from app.errors import StoreUnavailable
+from app.logs import fault_fields
 from app.web.store_threads import StoreThreads
 
 GATHER_SECONDS: Final = 0.25
@@ -28,7 +28,11 @@ _log = get_logger()
 class ReadMarks:
     """Gathers when sessions were first shown, and hands that to `mark`, on a thread of the store."""
 
+    lost: int
+    """Marks that could not be written."""
+
     def __init__(self, mark: Mark, threads: StoreThreads) -> None:
+        self.lost = 0
         self._mark = mark
         self._threads = threads
         self._noted: dict[str, datetime] = {}
@@ -49,14 +53,17 @@ class ReadMarks:
                 batch = {session_id: self._noted.pop(session_id) for session_id in list(self._noted)[:MAX_ROWS]}
                 try:
                     await self._threads.call(partial(self._mark, batch))
-                except StoreUnavailable:
-                    _log.warning("reads.not_marked", sessions=len(batch))
+                except Exception as error:  # noqa: BLE001 - these are lost, whatever it was; the next ones need not be
+                    self.lost += len(batch)
+                    _log.warning("reads.not_marked", sessions=len(batch), **fault_fields(error))
 
     async def _gather(self) -> None:
-        while self._noted:
-            await asyncio.sleep(GATHER_SECONDS)
-            await self.flush()
-        self._task = None
+        try:
+            while self._noted:
+                await asyncio.sleep(GATHER_SECONDS)
+                await self.flush()
+        finally:
+            self._task = None
 
     async def close(self) -> None:
         """Mark what is noted, and gather no more."""

@@ -26,6 +26,7 @@ class _Marking:
     batches: list[Mapping[str, datetime]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     is_lost: bool = False
+    error: Exception | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -34,6 +35,8 @@ class _Marking:
         self.gate.wait(30)
         if self.is_lost:
             raise StoreUnavailable("the test took the store away")
+        if self.error is not None:
+            raise self.error
         self.batches.append(read_at)
 
 
@@ -90,7 +93,28 @@ async def test_marks_are_lost_with_the_store_and_told_by_their_number() -> None:
     with capture_logs() as told:
         await marks.flush()
 
-    assert told[-1] == {"event": "reads.not_marked", "sessions": 1, "log_level": "warning"}
+    assert told[-1].pop("where")
+    assert told[-1] == {
+        "event": "reads.not_marked",
+        "sessions": 1,
+        "error": "StoreUnavailable",
+        "log_level": "warning",
+    }
+    assert marks.lost == 1
+    await threads.close()
+
+
+async def test_marks_are_written_after_some_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.01)
+    marking, threads = _Marking(error=LookupError("a defect")), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    marks.note("ses_1", NOW)
+    await eventually(lambda: marks.lost == 1)
+    marking.error = None
+
+    marks.note("ses_2", NOW)
+    await eventually(lambda: marking.batches == [{"ses_2": NOW}])
+
     await threads.close()
 
 
