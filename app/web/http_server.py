@@ -11,7 +11,7 @@ from structlog import get_logger
 
 from app import errors
 from app.logs import fault_fields
-from app.web.middleware import SERVER, request_id_of, translate
+from app.web.middleware import SERVER, instance_of, request_id_of, translate
 from app.web.problems import problem
 
 KEEPALIVE_SECONDS: Final = 75.0
@@ -78,7 +78,7 @@ class _ProblemProtocol(web.RequestHandler):
         """Send the answer; one that aiohttp made by itself, such as 417, as a problem."""
         if isinstance(resp, web.HTTPException) and resp.status >= _ERROR:
             request_id = request_id_of(request)
-            resp = _plain(problem(translate(resp), request.rel_url.raw_path, request_id), request_id)
+            resp = _plain(problem(translate(resp), instance_of(request), request_id), request_id)
         return await super().finish_response(request, resp, start_time)
 
 

@@ -35,6 +35,8 @@ Observe = Callable[[str, str, int, float], None]
 """Records method, route, status and duration in seconds of one request."""
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PEOPLE: Final = "/participants"
+"""What comes behind it in a path is a person's name: as a partner calls it, or misspelt into another address."""
 _BAD_REQUEST: Final = 400
 _INTERNAL_ERROR: Final = 500
 _log = get_logger()
@@ -44,14 +46,12 @@ _log = get_logger()
 class RoutePolicy:
     """The headers that answers of a route carry unless its handler set its own; `cross_origin` routes answer CORS.
 
-    Errors are shown as problem details, or by `error_page` where the route has one. Where the path ends with a person's
-    name, `names_a_person`: then a problem shows it without that end.
+    Errors are shown as problem details, or by `error_page` where the route has one.
     """
 
     headers: tuple[tuple[str, str], ...]
     cross_origin: bool = False
     error_page: ErrorPage | None = None
-    names_a_person: bool = False
 
 
 API_POLICY: Final = RoutePolicy(
@@ -62,7 +62,6 @@ API_POLICY: Final = RoutePolicy(
         ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     )
 )
-ERASURE_POLICY: Final = RoutePolicy(API_POLICY.headers, names_a_person=True)
 PARTICIPANT_POLICY: Final = RoutePolicy((*API_POLICY.headers, ("Vary", "Origin")), cross_origin=True)
 _EXPOSED: Final = "Location, Retry-After, X-Request-ID"
 
@@ -103,6 +102,12 @@ def request_id_of(request: web.BaseRequest) -> str:
     return f"{getrandbits(128):032x}"  # it only has to differ, and a system call costs the interpreter's lock
 
 
+def instance_of(request: web.BaseRequest) -> str:
+    """Return the path of a request, whatever it meets, up to where a person is named in it."""
+    path, people, _ = request.rel_url.raw_path.partition(_PEOPLE)
+    return path + people
+
+
 async def _answer(
     request: web.Request, handler: Handler, policy: RoutePolicy
 ) -> tuple[web.StreamResponse, Exception | None]:
@@ -124,9 +129,7 @@ async def _answer(
     if policy.error_page is not None:
         response = policy.error_page(shown, request)
     else:
-        path = request.rel_url.raw_path
-        instance = path.rpartition("/")[0] if policy.names_a_person else path
-        response = problem(shown, instance, request[REQUEST_ID])
+        response = problem(shown, instance_of(request), request[REQUEST_ID])
     if allow is not None:
         response.headers["Allow"] = allow
     return response, error

@@ -5,15 +5,13 @@ from typing import Final
 
 from aiohttp import web
 
-from app.web.middleware import ERASURE_POLICY, PARTICIPANT_POLICY, Observe, RoutePolicy, request_middleware
-from app.web.openapi.participants import DELETE_PARTICIPANT
+from app.web.middleware import PARTICIPANT_POLICY, Observe, RoutePolicy, request_middleware
 from app.web.openapi.sessions import OPEN_SESSION, READ_SESSION, RECORD_PARTICIPATION
 
 POLICIES: Final[Mapping[str, RoutePolicy]] = {
     OPEN_SESSION.path: PARTICIPANT_POLICY,
     READ_SESSION.path: PARTICIPANT_POLICY,
     RECORD_PARTICIPATION.path: PARTICIPANT_POLICY,
-    DELETE_PARTICIPANT.path: ERASURE_POLICY,
 }
 """By pattern, of what is special in the interface; the pages bring their own, all others follow API_POLICY."""
 

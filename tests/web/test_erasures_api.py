@@ -103,6 +103,24 @@ async def test_refused_deletion_names_no_participant(
     assert kept in management.sessions.load([kept])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        pytest.param("DELETE", "/v1/partners/acme/participants/secret-sub/", 404, id="slash"),
+        pytest.param("DELETE", "/v1/partner/acme/participants/secret-sub", 404, id="misspelt"),
+        pytest.param("POST", "/v1/partners/acme/participants/secret-sub", 405, id="method"),
+    ],
+)
+async def test_address_that_is_nearly_a_participants_names_none(
+    management: Management, method: str, path: str, status: int
+) -> None:
+    refused = await management.call(method, path)
+
+    body = await refused.json()
+    assert (refused.status, body["instance"]) == (status, path.partition("/secret-sub")[0])
+    assert "secret-sub" not in await refused.text()
+
+
 async def test_deletion_without_a_bearer_names_no_participant(management: Management) -> None:
     refused = await management.http.delete(place("secret-sub"), headers={"Authorization": "Bearer x.y.z"})
 
