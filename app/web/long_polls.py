@@ -18,6 +18,10 @@ from app.web.store_threads import StoreThreads
 
 SHORTEST_PAUSE_SECONDS: Final = 0.010
 LONGEST_PAUSE_SECONDS: Final = 0.5
+MAX_WAITING: Final = 20_000
+"""Requests that may wait; whoever comes then is told how it stands, as without a wait, and polls."""
+LOOK_ROWS: Final = 512
+"""Sessions of one query."""
 SHARE_OF_AGE: Final = 1 / 8
 """What looking seldom may add to the time that a session took to settle."""
 
@@ -45,23 +49,24 @@ class LongPolls:
         """A heap of when to look for which session; an entry counts if its wait says the same."""
         self._poller: asyncio.Task[None] | None = None
         self._closing = False
+        self._waiting = 0
 
     @property
     def waiting(self) -> int:
         """Return how many requests wait."""
-        return sum(len(wait.waiters) for wait in self._waits.values())
+        return self._waiting
 
     @property
-    def is_closing(self) -> bool:
-        """Tell whether nobody may wait any more."""
-        return self._closing
+    def is_open(self) -> bool:
+        """Tell whether one more may wait: not where too many do, nor while the process ends."""
+        return not self._closing and self._waiting < MAX_WAITING
 
     async def wait(self, session_id: str, seconds: float, age_seconds: float) -> StoredSession | None:
         """Return the session as soon as it is in a terminal stage, or None after `seconds`; raise StoreUnavailable.
 
         Until then it is looked for the less often, the older it is.
         """
-        if self._closing or seconds <= 0:
+        if not self.is_open or seconds <= 0:
             return None
         waiter: _Waiter = asyncio.get_running_loop().create_future()
         self._join(session_id, waiter, age_seconds)
@@ -87,6 +92,7 @@ class LongPolls:
             self._waits[session_id] = _Wait(loop.time() - age_seconds)
             self._look_again(session_id, loop.time() + SHORTEST_PAUSE_SECONDS)
         self._waits[session_id].waiters.add(waiter)
+        self._waiting += 1
         if self._poller is None:
             self._poller = loop.create_task(self._poll(), context=Context())
 
@@ -97,8 +103,9 @@ class LongPolls:
             while self._waits:
                 await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, took))  # a slow store has half of the time to itself
                 began_at = loop.time()
-                if due := self._take_due(began_at):
-                    await self._look(due)
+                due = self._take_due(began_at)
+                for first in range(0, len(due), LOOK_ROWS):
+                    await self._look(due[first : first + LOOK_ROWS])
                 took = loop.time() - began_at
         finally:
             self._poller = None
@@ -143,6 +150,7 @@ class LongPolls:
     def _leave(self, session_id: str, waiter: _Waiter) -> None:
         wait = self._waits[session_id]
         wait.waiters.discard(waiter)
+        self._waiting -= 1
         if not wait.waiters:
             del self._waits[session_id]
 

@@ -87,10 +87,10 @@ class Participants:
         return visit
 
     async def wait(self, visit: Visit, seconds: float) -> Visit:
-        """Return the visit as soon as it is settled, else as it stands after `seconds`, or when the process ends."""
+        """Return the visit as soon as it is settled, else as it stands after `seconds`, or when nobody may wait."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
-        while not self.polls.is_closing:
+        while self.polls.is_open:
             now = self.clock.now()
             left = ends_at - loop.time()
             if left <= 0 or is_settled(visit.session, now):
@@ -119,6 +119,6 @@ class Participants:
 
     async def _looked_again(self, visit: Visit) -> Visit:
         """Return the session as it stands, if it may have been judged meanwhile; not while the process ends."""
-        if self.polls.is_closing or visit.session.stage is not Stage.VERIFY:
+        if not self.polls.is_open or visit.session.stage is not Stage.VERIFY:
             return visit
         return await self.visit(visit.session.id)

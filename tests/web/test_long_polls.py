@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.domain.session import Stage, StoredSession
-from app.web.long_polls import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, LongPolls, pause
+from app.web.long_polls import LONGEST_PAUSE_SECONDS, LOOK_ROWS, SHORTEST_PAUSE_SECONDS, LongPolls, pause
 from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
 
@@ -96,3 +96,27 @@ async def test_session_is_found_after_a_look_that_found_no_thread(
         assert not waits.done()
 
     assert await waits is store.settled["one"]
+
+
+async def test_one_more_than_may_wait_is_told_at_once(threads: StoreThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.long_polls.MAX_WAITING", 2)
+    polls = LongPolls(Store().load_settled, threads)
+    waiting = [asyncio.create_task(polls.wait(session_id, 5.0, 0.0)) for session_id in ("one", "one")]
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(1):
+        assert await polls.wait("two", 5.0, 0.0) is None
+
+    assert (polls.is_open, polls.waiting) == (False, 2)
+    polls.close()
+    await asyncio.gather(*waiting)
+    assert polls.waiting == 0
+
+
+async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+
+    await asyncio.gather(*(polls.wait(f"ses-{number}", 0.1, 60.0) for number in range(2 * LOOK_ROWS + 1)))
+
+    assert [len(ids) for ids in store.looks[:3]] == [LOOK_ROWS, LOOK_ROWS, 1]
