@@ -10,6 +10,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -47,6 +48,9 @@ class Settings(BaseModel):
     admin_client_secret: SecretStr = Field(SecretStr(""), description="its secret, at least 16 characters")
     private_url_cidrs: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="networks that outside calls may reach although they are private, comma-separated"
+    )
+    trusted_proxy_cidrs: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="networks of proxies whose X-Forwarded-For says who calls, comma-separated; empty: nobody's"
     )
     ca_file: Path | None = Field(None, description="more certificate authorities for outside calls, PEM")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
@@ -97,7 +101,7 @@ class Settings(BaseModel):
     def _psycopg(cls, value: str) -> str:
         return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
 
-    @field_validator("private_url_cidrs", mode="before")
+    @field_validator("private_url_cidrs", "trusted_proxy_cidrs", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -176,12 +180,23 @@ def _known_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]
     return values, problems
 
 
+def _is_site(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
+    return has_host and bool(re.fullmatch(r"https?://[^\s?#]+", url))
+
+
 def _contradictions(settings: Settings) -> list[str]:
     problems = []
     if not re.match(r"sqlite:///|postgresql\+psycopg://|$", settings.database_url):
         problems.append(f"{PREFIX}DATABASE_URL: must begin with sqlite:/// or postgresql://")
     if not re.match(r"(rediss?|amqps?|filesystem)://|$", settings.broker_url):
         problems.append(f"{PREFIX}BROKER_URL: must begin with redis://, rediss://, amqp:// or amqps://")
+    if settings.public_url and not _is_site(settings.public_url):
+        problems.append(f"{PREFIX}PUBLIC_URL: must be a web address such as https://forms.example, without a query")
     if not settings.is_embedded_database and not settings.master_keys.get_secret_value():
         problems.append(f"{PREFIX}MASTER_KEYS: required with a database of your own")
     if bool(settings.admin_client_id) != bool(settings.admin_client_secret.get_secret_value()):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from app.errors import RateLimited
+
 MAX_KEYS: Final = 10_000
 """Callers remembered; past that the one who was quiet for longest is forgotten, and has a full bucket again."""
 
@@ -34,6 +36,24 @@ class TokenBuckets:
         while len(self._buckets) > self.max_keys:
             self._buckets.popitem(last=False)
         return wait
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How many sessions one address, and one campaign, may be given, however they are asked for; None: any number."""
+
+    per_address: TokenBuckets | None = None
+    per_campaign: TokenBuckets | None = None
+
+    def count(self, address: str | None, campaign_id: str, now: float) -> None:
+        """Count one session at `now`; raise RateLimited."""
+        wait = 0.0
+        if self.per_address is not None:
+            wait = self.per_address.take(address_key(address), now)
+        if not wait and self.per_campaign is not None:
+            wait = self.per_campaign.take(campaign_id, now)
+        if wait:
+            raise RateLimited(retry_after_seconds=wait)
 
 
 def address_key(address: str | None) -> str:

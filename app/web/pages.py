@@ -7,6 +7,7 @@ What a page looks like is `page_templates`'. Nothing that is shown, and no addre
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Final
 
 from aiohttp import web
@@ -20,7 +21,9 @@ from app.reasons import ParticipationReason
 from app.steps.read import Visit
 from app.web.assets import Assets
 from app.web.bodies import json_response
+from app.web.client_address import client_address
 from app.web.languages import preferred_languages
+from app.web.limits import SessionLimits
 from app.web.middleware import API_POLICY, REQUEST_ID, RoutePolicy
 from app.web.openapi.operation import OperationRoute
 from app.web.openapi.pages import (
@@ -58,13 +61,14 @@ class CampaignPages:
     find_partner_name: Callable[[str], Awaitable[str]]
     cookies: SessionCookies
     templates: PageTemplates
+    limits: SessionLimits
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Answer the page; with a token in the address take that in, and lead to the address without it."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         token = request.query.get("token", request.query.get("qual_token"))
         if token is not None:
-            return await self._take_in(campaign, token)
+            return await self._take_in(request, campaign, token)
         look = await self._look(request, campaign)
         view = await self._view(request, campaign, PAGE_WAIT_SECONDS)
         refusal = self._refusal(request, view, campaign, look)
@@ -85,6 +89,7 @@ class CampaignPages:
         if visit is None:
             if campaign.mode is Mode.REQUIRED:
                 return self._unrecognised(request, campaign, look)
+            self.limits.count(client_address(request), campaign.id, monotonic())
             taken = await self.participants.take_in(campaign, None, key)
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
             visit = await self.participants.visit(taken.id)
@@ -151,7 +156,8 @@ class CampaignPages:
             page.headers["Retry-After"] = plain.headers["Retry-After"]
         return page
 
-    async def _take_in(self, campaign: Campaign, token: str) -> web.Response:
+    async def _take_in(self, request: web.Request, campaign: Campaign, token: str) -> web.Response:
+        self.limits.count(client_address(request), campaign.id, monotonic())
         answer = web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
         try:
             taken = await self.participants.take_in(campaign, token)

@@ -33,12 +33,13 @@ from app.domain.outside import OutboundPolicy
 from app.logs import configure, gathered
 from app.settings import Settings
 from app.web.assets import load_assets
+from app.web.client_address import TRUSTED_PROXIES
 from app.web.embed import Embed, embed_policies
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
 from app.web.inspector_page import InspectorPage
 from app.web.keyset_gauges import KeysetGauges
-from app.web.limits import TokenBuckets
+from app.web.limits import SessionLimits, TokenBuckets
 from app.web.management import ManagementWiring, SharedParts
 from app.web.metrics import WebMetrics
 from app.web.page_templates import PageTemplates
@@ -127,6 +128,10 @@ class _Wiring:
         self.metrics = WebMetrics()
         self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
+        self.session_limits = SessionLimits(
+            _per_minute(settings.sessions_per_minute_per_address),
+            _per_minute(settings.sessions_per_minute_per_campaign),
+        )
         self.management_threads = StoreThreads(MANAGEMENT_THREADS, settings.store_timeout_seconds, self._probe)
 
     def process(self, *, reuse_port: bool) -> WebProcess:
@@ -164,6 +169,7 @@ class _Wiring:
         policies = {**POLICIES, **page_policies(pages), **embed_policies(pages.error_page)}
         is_behind_tls = self.settings.base_url.startswith("https:")
         app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
+        app[TRUSTED_PROXIES] = self.settings.trusted_proxy_cidrs
         app.on_shutdown.append(self._let_waiters_go)
         return app
 
@@ -180,9 +186,7 @@ class _Wiring:
 
     def _session_routes(self) -> Sequence[web.AbstractRouteDef]:
         origin = str(URL(self.settings.base_url).origin())
-        per_address = _per_minute(self.settings.sessions_per_minute_per_address)
-        per_campaign = _per_minute(self.settings.sessions_per_minute_per_campaign)
-        return SessionRoutes(self.ingress.participants, origin, per_address, per_campaign).routes()
+        return SessionRoutes(self.ingress.participants, origin, self.session_limits).routes()
 
     def _management_routes(self) -> Sequence[web.AbstractRouteDef]:
         settings = self.settings
@@ -208,6 +212,7 @@ class _Wiring:
             PartnerNames(self.configuration, self.ingress.threads),
             SessionCookies(self.keys),
             PageTemplates(load_assets()),
+            self.session_limits,
         )
 
     async def _let_waiters_go(self, _: web.Application) -> None:

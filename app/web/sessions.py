@@ -18,15 +18,15 @@ from app.errors import (
     BodyTooLarge,
     MediaTypeUnsupported,
     Mistake,
-    RateLimited,
     RequestInvalid,
     TokenTooLarge,
 )
 from app.play_errors import PlayRefused
 from app.web.bodies import JSON, json_response, media_type, parse_json, read_body
+from app.web.client_address import client_address
 from app.web.cors import allow_any_origin, check_origin, preflight_response
 from app.web.languages import preferred_languages
-from app.web.limits import TokenBuckets, address_key
+from app.web.limits import SessionLimits
 from app.web.openapi.operation import OperationRoute
 from app.web.openapi.sessions import (
     IDEMPOTENCY_KEY,
@@ -56,8 +56,7 @@ class SessionRoutes:
 
     participants: Participants
     own_origin: str
-    per_address: TokenBuckets | None = None
-    per_campaign: TokenBuckets | None = None
+    limits: SessionLimits
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
         """Return the routes, each with the one that browsers ask before."""
@@ -73,10 +72,7 @@ class SessionRoutes:
     async def create(self, request: web.Request) -> web.Response:
         """Take a token in; answer 202 once the session is committed."""
         campaign = await self._campaign_of(request)
-        if self.per_address is not None:
-            _count(self.per_address, address_key(request.remote))
-        if self.per_campaign is not None:
-            _count(self.per_campaign, campaign.id)
+        self.limits.count(client_address(request), campaign.id, monotonic())
         token = await _token_of(request)
         taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
         content = {
@@ -140,12 +136,6 @@ class SessionRoutes:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         self.participants.open(session_id, key.strip() if scheme.lower() == "bearer" else "")
         return session_id
-
-
-def _count(buckets: TokenBuckets, key: str) -> None:
-    wait = buckets.take(key, monotonic())
-    if wait:
-        raise RateLimited(retry_after_seconds=wait)
 
 
 async def _token_of(request: web.Request) -> str | None:

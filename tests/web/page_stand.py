@@ -22,6 +22,7 @@ from app.web.assets import load_assets
 from app.web.batching import Batcher, BatchLimits
 from app.web.campaign_cache import CampaignCache
 from app.web.embed import Embed, embed_policies
+from app.web.limits import SessionLimits
 from app.web.long_polls import LongPolls
 from app.web.middleware import request_middleware
 from app.web.page_templates import PageTemplates
@@ -123,15 +124,17 @@ class Page(HTMLParser):
 
 
 @asynccontextmanager
-async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[ConformingClient]:
+async def serving(
+    stand: Stand, *, secure: bool = False, limits: SessionLimits | None = None
+) -> AsyncIterator[ConformingClient]:
     threads = StoreThreads(2, 5, probe=lambda: None)
-    limits = BatchLimits(rows=8, wait_seconds=0, queue=64)
+    batches = BatchLimits(rows=8, wait_seconds=0, queue=64)
     cache = CampaignCache(stand)
     participants = Participants(
         campaigns=cache,
-        lookups=Batcher(cache.load_each, threads, limits),
-        intake=Batcher(stand.add, threads, limits),
-        reads=Batcher(stand.read, threads, limits),
+        lookups=Batcher(cache.load_each, threads, batches),
+        intake=Batcher(stand.add, threads, batches),
+        reads=Batcher(stand.read, threads, batches),
         polls=LongPolls(stand.load_settled, threads),
         keys=PlainKeys(),
         clock=FixedClock(),
@@ -145,7 +148,11 @@ async def serving(stand: Stand, *, secure: bool = False) -> AsyncIterator[Confor
 
     assets = load_assets()
     pages = CampaignPages(
-        participants, find_partner_name, SessionCookies(PlainKeys(), secure=secure), PageTemplates(assets)
+        participants,
+        find_partner_name,
+        SessionCookies(PlainKeys(), secure=secure),
+        PageTemplates(assets),
+        limits or SessionLimits(),
     )
     embed = Embed(participants, find_partner_name, pages.templates)
     policies = {**page_policies(pages), **embed_policies(pages.error_page)}

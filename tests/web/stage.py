@@ -16,7 +16,7 @@ from app.errors import StoreUnavailable
 from app.ports import TakenIn
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
-from app.web.limits import TokenBuckets
+from app.web.limits import SessionLimits, TokenBuckets
 from app.web.metrics import WebMetrics
 from app.web.routes import build_application
 from app.web.sessions import SessionRoutes
@@ -128,7 +128,7 @@ async def staged(
     limits = limits or IngressLimits(commit_wait_seconds=0)
     ingress = build_ingress(stores, limits, metrics)
     routes = [
-        *SessionRoutes(ingress.participants, OWN_ORIGIN, per_address, per_campaign).routes(),
+        *SessionRoutes(ingress.participants, OWN_ORIGIN, SessionLimits(per_address, per_campaign)).routes(),
         *HealthRoutes(ingress.threads, store.probe, metrics).routes(),
         *more_routes,
     ]

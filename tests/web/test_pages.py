@@ -12,6 +12,7 @@ from app.domain.session import Stage
 from app.domain.token import Gift
 from app.errors import StoreUnavailable
 from app.reasons import ParticipationReason, PrefillReason
+from app.web.limits import SessionLimits, TokenBuckets
 from app.web.session_cookie import NAME
 from tests.web.page_stand import (
     CAMPAIGN,
@@ -345,3 +346,24 @@ async def test_style_sheet_names_the_font_by_its_content() -> None:
 
     assert f"/static/{font}" in html
     assert (answer.status, answer.content_type) == (200, "font/woff2")
+
+
+async def test_tokens_in_the_address_count_towards_the_limits_of_sessions() -> None:
+    stand = Stand()
+    async with serving(stand, limits=SessionLimits(per_address=TokenBuckets(per_second=0.01, burst=1))) as client:
+        taken = await client.get(f"/c/spring?token={TOKEN}", allow_redirects=False)
+        refused = await client.get(f"/c/spring?token={TOKEN}", allow_redirects=False)
+
+        assert (taken.status, refused.status) == (303, 429)
+        assert int(refused.headers["Retry-After"]) > 1
+        assert len(stand.arrivals) == 1
+
+
+async def test_forms_of_nobody_count_towards_the_limits_of_sessions() -> None:
+    stand = Stand(campaigns={CAMPAIGN.id: replace(CAMPAIGN, mode=Mode.OPTIONAL)})
+    async with serving(stand, limits=SessionLimits(per_campaign=TokenBuckets(per_second=0.01, burst=1))) as client:
+        await client.post("/c/spring", allow_redirects=False)
+        refused = await client.post("/c/spring", allow_redirects=False)
+
+        assert refused.status == 429
+        assert len(stand.arrivals) == 1
