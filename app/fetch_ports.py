@@ -18,7 +18,8 @@ COUNTED_AT_MOST = 10_000
 class FetchClaim:
     """Which due rows of the stage `fetch` are taken: at most `limit`, of the partners in `limits`, each within its own.
 
-    `turn` in [0, 1) is a lot: where odd rows go.
+    `turn` in [0, 1) is a lot: where odd rows go. Rows whose work has killed two processes are taken only with `alone`,
+    and no others are then.
     """
 
     limits: Mapping[str, PartnerLimits]
@@ -26,6 +27,7 @@ class FetchClaim:
     now: datetime
     lease_until: datetime
     turn: float
+    alone: bool = False
 
 
 class PartnerProbe(Protocol):
@@ -53,8 +55,8 @@ class FetchClaimed:
 class FetchQueue(Protocol):
     """Claims sessions that wait for a partner's answer, partner by partner."""
 
-    def list_due(self, now: datetime) -> Sequence[str]:
-        """Return the ids of the partners that have due rows, by id; those under way count."""
+    def list_due(self, now: datetime, *, alone: bool = False) -> Sequence[str]:
+        """Return the ids of the partners that have due rows, by id; those under way count, but not with `alone`."""
         ...
 
     def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:

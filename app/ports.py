@@ -123,8 +123,8 @@ class SessionQueue(Protocol):
         """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held."""
         ...
 
-    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
-        """Prolong the leases, given as lease token by session id, that still hold."""
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> frozenset[str]:
+        """Prolong the leases, given as lease token by session id, that still hold; return the ids of those."""
         ...
 
     def release(self, leases: Mapping[str, str], now: datetime) -> None:

@@ -1,6 +1,7 @@
 """The leases that this process holds, and how it gives them back when it cannot finish what they are for."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,29 +15,36 @@ class HeldLeases:
 
     queue: SessionQueue
     clock: Clock
-    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    _held: dict[str, ClaimedSession] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
-        return len(self._tokens)
+        return len(self._held)
 
     def hold(self, sessions: Sequence[ClaimedSession]) -> None:
         """Note that `sessions` are ours."""
-        self._tokens.update((session.id, session.lease_token) for session in sessions)
+        self._held.update((session.id, session) for session in sessions)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget the leases of `ids`: they ended, or are to run out."""
         for id_ in ids:
-            self._tokens.pop(id_, None)
+            self._held.pop(id_, None)
 
-    def renew(self, lease: timedelta) -> None:
-        """Prolong all leases by `lease` from now."""
-        if tokens := dict(self._tokens):
-            self.queue.renew(tokens, self.clock.now() + lease)
+    def count_by_partner(self) -> Mapping[str, int]:
+        """Return how many leases there are on sessions of each partner."""
+        return Counter(session.partner_id for session in dict(self._held).values())
+
+    def renew(self, lease: timedelta) -> frozenset[str]:
+        """Prolong all leases by `lease` from now; return the ids of those that still held."""
+        tokens = self._tokens()
+        return self.queue.renew(tokens, self.clock.now() + lease) if tokens else frozenset()
 
     def give_back(self) -> int:
         """Release all leases, so that others can claim the sessions at once; return how many there were."""
-        tokens = dict(self._tokens)
+        tokens = self._tokens()
         if tokens:
             self.queue.release(tokens, self.clock.now())
             self.drop(tokens)
         return len(tokens)
+
+    def _tokens(self) -> Mapping[str, str]:
+        return {id_: session.lease_token for id_, session in dict(self._held).items()}

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from app.steps.claim_fetch import FetchBatch
 from app.steps.fetch import Fetched, PlannedCall
 from workers.leases import HeldLeases
 from workers.loop import Pulse, wait_for
+from workers.pump_steps import ClaimStep, FetchStep
 
 _log = structlog.get_logger()
 
@@ -31,6 +33,10 @@ SAVE_AT_MOST = 256
 GATHER_SECONDS = 0.010
 THREADS = 3
 """One claims, one saves, one renews: none waits for another's query."""
+ALONE_SECONDS = 2.0
+"""For those that are worked on alone, after each time that everything else in hand was waited for."""
+CUT_OFF_SECONDS = 1.0
+"""For saving what became of calls that a drain ended."""
 _AHEAD = 8
 _JITTER = 1 / 3
 _LEAST_PAUSE_SECONDS = 0.005
@@ -39,45 +45,13 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
 
 
-class ClaimStep(Protocol):
-    """Where the pump gets its work: `app.steps.claim_fetch.ClaimFetches`."""
-
-    @property
-    def limit(self) -> int:
-        """Return how many sessions one claim takes at most."""
-        ...
-
-    def __call__(self, limit: int) -> FetchBatch:
-        """Claim at most `limit` sessions."""
-        ...
-
-    def alone(self) -> Sequence[ClaimedSession]:
-        """Claim one session that has killed two processes, if there is any."""
-        ...
-
-
-class FetchStep(Protocol):
-    """What the pump drives: `app.steps.fetch.FetchPrefills`."""
-
-    def plan(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
-        """Return the calls of a claimed batch."""
-        ...
-
-    async def call(self, planned: PlannedCall) -> Fetched:
-        """Make one call; raise nothing but a cancellation."""
-        ...
-
-    def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
-        """Save in one transaction."""
-        ...
-
-
 @dataclass(slots=True)
 class FetchPump:
     """One per process; at most `capacity` calls are in flight, and an eighth as many sessions beside them in hand.
 
     Those wait for their call, or were called and are to be saved: so a slot that becomes free is taken at once. `owed`
-    holds claims that nothing was done with: the database went away in between, or a drain began.
+    holds claims that nothing was done with: the database went away in between, or a drain began. What is in `_called`
+    was called and is not saved: it is never given back, since that would hide an attempt.
     """
 
     claim: ClaimStep
@@ -90,6 +64,7 @@ class FetchPump:
     pulse: Pulse = field(default_factory=Pulse)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _calls: set[asyncio.Task[None]] = field(default_factory=set)
+    _called: set[str] = field(default_factory=set)
     _next: deque[PlannedCall] = field(default_factory=deque)
     _fetched: asyncio.Queue[Fetched] = field(default_factory=asyncio.Queue)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,7 +73,6 @@ class FetchPump:
     _last: FetchBatch = field(default_factory=FetchBatch)
     _stopping: bool = False
     _renewed_at: float = field(default_factory=monotonic)
-    _claimed_late: bool = False
 
     async def start(self) -> None:
         """Begin to claim, call, save and renew."""
@@ -113,15 +87,19 @@ class FetchPump:
         """Claim no more."""
         self._stopping = True
         self._woken.set()
+        self._saved.set()
 
     async def drain(self, seconds: float) -> int:
-        """Finish what is in hand within `seconds`, give back the rest at once; return how many those were."""
+        """Finish what is in hand within `seconds`, then end the calls; give back what had none, return how many."""
         self.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._tasks[0])
                 self._set_aside()
-                await self._until_in_hand(0)
+                await self._until(lambda: not len(self.held))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_OFF_SECONDS):
+                await self._cut_off()
         for task in (*self._tasks, *self._calls):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._calls, return_exceptions=True)
@@ -135,9 +113,10 @@ class FetchPump:
         while not self._stopping:
             self._woken.clear()
             await self._guarded(self._claim_for_room)
-            if now() >= alone_at and not self._stopping:  # rare rows: not worth a query after each hint
-                alone_at = now() + self.sweep_seconds
+            began = now()
+            if began >= alone_at and not self._stopping:  # rare rows: not worth a query after each hint
                 await self._guarded(self._work_alone)
+                alone_at = now() + max(self.sweep_seconds, now() - began)  # at least half of the time is the others'
             if not self._last.is_full or self._room() <= 0:
                 await wait_for(self._woken, self._pause_seconds())
 
@@ -151,45 +130,61 @@ class FetchPump:
             self._start(one)
 
     async def _work_alone(self) -> None:
-        """Work on one session that has killed two processes, with nothing beside it that it could take along."""
-        for one in await self._in_thread(self._claim_alone):
-            await self._until_in_hand(1)
-            self._start(one)
-            await self._until_in_hand(0)
+        """Work on sessions that have killed two processes, each with nothing beside it that it could take along."""
+        ends_at: float | None = None
+        while not self._stopping and (ends_at is None or monotonic() < ends_at):
+            suspects = await self._in_thread(self._claim_alone)
+            if not suspects:
+                return
+            await self._until(lambda: len(self.held) <= 1 or self._stopping)
+            ends_at = ends_at or monotonic() + ALONE_SECONDS
+            for one in suspects:
+                self._start(one)
+            await self._until(lambda: not len(self.held) or self._stopping)
 
     def _claim(self, limit: int) -> tuple[FetchBatch, Sequence[PlannedCall]]:
-        began, half_a_lease = monotonic(), self.lease.total_seconds() / 2
-        if self._claimed_late or began - self._renewed_at > half_a_lease:
+        if monotonic() - self._renewed_at > self._half_a_lease:
             self._renew()  # the database was away, or we were frozen: do not claim what is in hand
         self.owed.give_back()
-        batch = self.claim(limit)
-        planned = self._planned(batch.sessions)
-        self._claimed_late = monotonic() - began > half_a_lease  # it waited for locks: its leases are as old
-        return batch, planned
+        began = monotonic()
+        batch = self.claim(limit, self.held.count_by_partner())
+        return batch, self._planned(batch.sessions, began)
 
     def _claim_alone(self) -> Sequence[PlannedCall]:
-        return self._planned(self.claim.alone())
+        began = monotonic()
+        return self._planned(self.claim.alone(), began)
 
-    def _planned(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
+    def _planned(self, sessions: Sequence[ClaimedSession], began: float) -> Sequence[PlannedCall]:
+        """Return the calls of a claim that began at `began`; only of what is still ours, where that is long ago."""
         self.held.hold(sessions)
         try:
-            return self.fetch.plan(sessions) if sessions else ()
+            planned = self.fetch.plan(sessions) if sessions else ()
+            is_late = monotonic() - began > self._half_a_lease  # it waited for locks: its leases are as old
+            return self._still_ours(planned) if planned and is_late else planned
         except Exception as error:
             self.held.drop([session.id for session in sessions])
             if isinstance(error, StoreUnavailable):
                 self.owed.hold(sessions)
             raise
 
+    def _still_ours(self, planned: Sequence[PlannedCall]) -> Sequence[PlannedCall]:
+        renewed = self._renew()
+        self.held.drop([one.session.id for one in planned if one.session.id not in renewed])
+        return [one for one in planned if one.session.id in renewed]
+
     def _start(self, planned: PlannedCall) -> None:
-        if len(self._calls) >= self.capacity:
+        if self._stopping or len(self._calls) >= self.capacity:
             self._next.append(planned)
             return
         task = asyncio.create_task(self._call(planned))
         self._calls.add(task)
-        task.add_done_callback(self._end)
+        task.add_done_callback(partial(self._end, planned.session.id))
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _end(self, session_id: str, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("call.crashed", session_id=session_id, error=type(fault).__name__, exc_info=fault)
+            self._forget([session_id])  # as good as a crash: counted when its lease runs out
         if self._next and not self._stopping:
             self._start(self._next.popleft())
 
@@ -200,15 +195,23 @@ class FetchPump:
         self.owed.hold(waiting)
         self.held.drop([session.id for session in waiting])
 
+    async def _cut_off(self) -> None:
+        """End the calls that are in flight, and wait until all that was called is saved."""
+        self._set_aside()
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        await self._until(lambda: not self._called)
+
     async def _call(self, planned: PlannedCall) -> None:
+        self._called.add(planned.session.id)
         self._fetched.put_nowait(await self.fetch.call(planned))
 
     async def _save_forever(self) -> None:
         while True:
             batch = await self._gather()
             await self._save(batch)
-            self.held.drop([one.move.id for one in batch])
-            self._saved.set()
+            self._forget([one.move.id for one in batch])
             if self._last.is_full or self._last.awaits_answers:
                 self._woken.set()
 
@@ -244,12 +247,18 @@ class FetchPump:
             await asyncio.sleep(self.lease.total_seconds() / 3)
             await self._guarded(lambda: self._in_thread(self._renew))
 
-    def _renew(self) -> None:
+    def _renew(self) -> frozenset[str]:
         began = monotonic()
-        self.held.renew(self.lease)
+        renewed = self.held.renew(self.lease)
         self._renewed_at = began
+        return renewed
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _forget(self, ids: Sequence[str]) -> None:
+        self.held.drop(ids)
+        self._called.difference_update(ids)
+        self._saved.set()
+
+    async def _guarded(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
         except InsideError as error:
@@ -257,8 +266,9 @@ class FetchPump:
         except Exception:  # noqa: BLE001 - logged; the next round must come, whatever this one hit
             _log.exception("sweep.crashed", sweeper="fetch")
 
-    async def _until_in_hand(self, most: int) -> None:
-        while len(self.held) > most:
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Wait until that holds; it is looked at after each save, and when a drain begins."""
+        while not holds():
             self._saved.clear()
             await self._saved.wait()
 
@@ -271,7 +281,12 @@ class FetchPump:
     def _room(self) -> int:
         return self.capacity + max(1, self.capacity // _AHEAD) - len(self.held)
 
+    @property
+    def _half_a_lease(self) -> float:
+        return self.lease.total_seconds() / 2
+
     def _give_back(self) -> int:
+        self.held.drop(self._called)
         try:
             return self.held.give_back() + self.owed.give_back()
         except StoreUnavailable:

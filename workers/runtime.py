@@ -59,6 +59,8 @@ from workers.sweeper import Found, Sweeper
 PURGE_SECONDS = 60.0
 REPLAY_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
+_KEYSET_CONNECTIONS = 64
+"""Beside those of the calls in flight: the refresh of key sets never waits for them."""
 _DATABASE_THREADS = 8
 """The pump's three, and those of the loop that save key sets."""
 
@@ -137,7 +139,7 @@ class _Parts:
 
     def verify_batch(self) -> VerifyBatch:
         return VerifyBatch(
-            claim=self._claim(Stage.VERIFY),
+            claim=ClaimSessions(self.queue, self.clock, Stage.VERIFY, self.settings.claim_rows, _lease(self.settings)),
             verify=lambda sessions: self.verify()(sessions),  # noqa: PLW0108 - not before the first batch
             held=self.held,
             alone_every_seconds=self.settings.sweep_seconds,
@@ -146,7 +148,12 @@ class _Parts:
     def outside(self) -> Outside[SafeHttp]:
         policy = OutboundPolicy(self.settings.private_url_cidrs)
         return Outside(
-            SafeHttp(policy, f"vestibule/{version('vestibule')}", ca_file=self.settings.ca_file),
+            SafeHttp(
+                policy,
+                f"vestibule/{version('vestibule')}",
+                ca_file=self.settings.ca_file,
+                limit=self.settings.fetch_concurrency + _KEYSET_CONNECTIONS,
+            ),
             self._pump if Work.FETCH in self.roles else None,
             self._watch if Work.REFRESH in self.roles else None,
         )
@@ -169,10 +176,6 @@ class _Parts:
     def close(self) -> None:
         self.hints.close(_CLOSE_SECONDS)
         self.database.dispose()
-
-    def _claim(self, stage: Stage) -> ClaimSessions:
-        settings = self.settings
-        return ClaimSessions(self.queue, self.clock, stage, settings.claim_rows, _lease(settings))
 
     def _verify(self) -> VerifyTokens:
         return VerifyTokens(
@@ -200,8 +203,16 @@ class _Parts:
         )
 
     def _claim_fetches(self) -> ClaimFetches:
-        queue = SqlFetchQueue(self.database, self.sealing)
-        return ClaimFetches(queue, self._claim(Stage.FETCH), self.configuration, self.clock, random.random)
+        return ClaimFetches(
+            queue=SqlFetchQueue(self.database, self.sealing),
+            sessions=self.queue,
+            configuration=self.configuration,
+            clock=self.clock,
+            lot=random.random,
+            limit=self.settings.claim_rows,
+            lease=_lease(self.settings),
+            capacity=self.settings.fetch_concurrency,
+        )
 
     def _fetch(self, http: SafeHttp, pulse: Pulse) -> FetchPrefills:
         return FetchPrefills(

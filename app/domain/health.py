@@ -68,10 +68,14 @@ class PartnerHealth:
 
 @dataclass(frozen=True, slots=True)
 class PartnerLimits:
-    """What a partner's document allows: calls in flight, and calls per second if that is limited."""
+    """What a partner's document allows: calls in flight, and calls per second if that is limited.
+
+    `room` is how many calls more the process that asks has room for, None if that does not matter.
+    """
 
     max_concurrency: int
     rate_per_second: float | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ def demand_of(
     if is_blocked(health, now):
         return Demand(partner_id)
     calls = max(0, limits.max_concurrency - in_flight)
+    if limits.room is not None:
+        calls = min(calls, limits.room)
     if limits.rate_per_second is not None:
         calls = min(calls, calls_allowed(health.rate, limits.rate_per_second, now))
     is_probing = state_of(health.breaker, now) is BreakerState.HALF_OPEN

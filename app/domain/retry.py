@@ -19,7 +19,10 @@ FINAL_CLASSES = frozenset({PrefillReason.HTTP_4XX, PrefillReason.CONTRACT, Prefi
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed call: its class, which attempt it was (from 1), and what the session allows."""
+    """One failed call: its class, which attempt it was (from 1), and what the session allows.
+
+    One that `was_cut_off` by ourselves says nothing about the next one.
+    """
 
     error_class: PrefillReason
     attempt: int
@@ -27,6 +30,7 @@ class Failure:
     deadline_at: datetime
     ends_at: datetime
     retry_after: timedelta | None = None
+    was_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,6 @@ def _may_pass(failure: Failure, now: datetime) -> bool:
         case PrefillReason.AUTH:
             return failure.attempt == 1 and now - failure.received_at < YOUNG
         case PrefillReason.INTERNAL:
-            return failure.attempt < MAX_INTERNAL_TRIES
+            return failure.was_cut_off or failure.attempt < MAX_INTERNAL_TRIES
         case error_class:
             return error_class not in FINAL_CLASSES

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -33,13 +33,18 @@ class ClaimSessions:
         now = self.clock.now()
         most = self.limit if limit is None else min(limit, self.limit)
         claimed = self.queue.claim(Claim(self.stage, most, now, now + self.lease, alone=alone))
-        poisonous = [session for session in claimed if is_poison(session)]
-        if not poisonous:
-            return claimed
-        self.queue.finish([_ended(session) for session in poisonous], now)
-        for session in poisonous:
-            _log.error("session.poisoned", session_id=session.id, stage=session.stage, crash_count=session.crash_count)
-        return [session for session in claimed if not is_poison(session)]
+        return end_poisonous(self.queue, claimed, now)
+
+
+def end_poisonous(queue: SessionQueue, claimed: Sequence[ClaimedSession], now: datetime) -> Sequence[ClaimedSession]:
+    """End those of `claimed` that have killed their process once too often; return the others."""
+    poisonous = [session for session in claimed if is_poison(session)]
+    if not poisonous:
+        return claimed
+    queue.finish([_ended(session) for session in poisonous], now)
+    for session in poisonous:
+        _log.error("session.poisoned", session_id=session.id, stage=session.stage, crash_count=session.crash_count)
+    return [session for session in claimed if not is_poison(session)]
 
 
 def _ended(session: ClaimedSession) -> SessionMove:

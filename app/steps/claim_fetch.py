@@ -1,19 +1,21 @@
 """Take sessions that wait for a call, partner by partner: each within its limits, none at another's cost."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.domain.admission import limits_of
 from app.domain.health import PartnerLimits
 from app.domain.session import ClaimedSession
 from app.fetch_ports import FetchClaim, FetchQueue
-from app.ports import Clock, ConfigurationSource
-from app.steps.claim import ClaimSessions
+from app.ports import Clock, ConfigurationSource, SessionQueue
+from app.steps.claim import end_poisonous
 
 MAX_PARTNERS = 64
 """Of one claim; where more have due rows, the claims take turns."""
 NEXT_PARTNERS = timedelta(seconds=0.05)
+PART_OF_ONE = 0.75
+"""Of the calls of one process, for one partner: however many it allows and however slow it is, there is room beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,44 +30,54 @@ class FetchBatch:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFetches:
-    """Claims due sessions of the stage `fetch`, at most `limit` at a time; `lot` returns a number in [0, 1).
+    """Claims due sessions of the stage `fetch`, at most `limit` at a time, for `lease`.
 
-    `suspects` claims those that have killed two processes.
+    `capacity` is how many calls this process makes at once; `lot` returns a number in [0, 1).
     """
 
     queue: FetchQueue
-    suspects: ClaimSessions
+    sessions: SessionQueue
     configuration: ConfigurationSource
     clock: Clock
     lot: Callable[[], float]
+    limit: int
+    lease: timedelta
+    capacity: int
 
-    @property
-    def limit(self) -> int:
-        """Return how many sessions one claim takes at most."""
-        return self.suspects.limit
-
-    def __call__(self, limit: int) -> FetchBatch:
-        """Return the sessions that are now ours, at most `limit`."""
+    def __call__(self, limit: int, held: Mapping[str, int]) -> FetchBatch:
+        """Return the sessions that are now ours, at most `limit`, beside those that are `held` of each partner."""
         now, turn = self.clock.now(), self.lot()
         due = self.queue.list_due(now)
         partner_ids = _in_turn(due, turn)
         if not partner_ids:
             return FetchBatch()
-        limits = self._limits(partner_ids)
         most = min(limit, self.limit)
-        claimed = self.queue.claim_fairly(FetchClaim(limits, most, now, now + self.suspects.lease, turn))
+        claim = FetchClaim(self._limits(partner_ids, held), most, now, now + self.lease, turn)
+        claimed = self.queue.claim_fairly(claim)
         waits = [claimed.again_at - now] if claimed.again_at else []
         if len(partner_ids) < len(due):
             waits.append(NEXT_PARTNERS)
         return FetchBatch(claimed.sessions, claimed.is_full, claimed.awaits_answers, min(waits, default=None))
 
     def alone(self) -> Sequence[ClaimedSession]:
-        """Return one session that has killed two processes, if there is any."""
-        return self.suspects(1, alone=True)
+        """Return one session that has killed two processes, if there is any whose partner may be called now.
 
-    def _limits(self, partner_ids: Sequence[str]) -> Mapping[str, PartnerLimits]:
+        A poisonous one is ended and not returned.
+        """
+        now, turn = self.clock.now(), self.lot()
+        partner_ids = _in_turn(self.queue.list_due(now, alone=True), turn)
+        if not partner_ids:
+            return ()
+        claim = FetchClaim(self._limits(partner_ids, {}), 1, now, now + self.lease, turn, alone=True)
+        return end_poisonous(self.sessions, self.queue.claim_fairly(claim).sessions, now)
+
+    def _limits(self, partner_ids: Sequence[str], held: Mapping[str, int]) -> Mapping[str, PartnerLimits]:
         partners = self.configuration.load(frozenset(), frozenset(partner_ids)).partners
-        return {partner_id: limits_of(partners.get(partner_id)) for partner_id in partner_ids}
+        most = max(1, int(self.capacity * PART_OF_ONE))
+        return {
+            partner_id: replace(limits_of(partners.get(partner_id)), room=max(0, most - held.get(partner_id, 0)))
+            for partner_id in partner_ids
+        }
 
 
 def _in_turn(partner_ids: Sequence[str], turn: float) -> Sequence[str]:

@@ -3,6 +3,7 @@
 A failure never leaves this step as an exception: it is a value, and decides whether and when the call is made again.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -64,7 +65,7 @@ class FetchPrefills:
         ]
 
     async def call(self, planned: PlannedCall) -> Fetched:
-        """Make one call and return what it makes of its session; raise nothing but a cancellation."""
+        """Make one call and return what it makes of its session; raise nothing, not even where it is cancelled."""
         session = planned.session
         if planned.call is None or session.outcome is None:
             return Fetched(_dead(session, PrefillReason.POLICY), None)
@@ -74,6 +75,8 @@ class FetchPrefills:
         try:
             answer = await self.partners.fetch(planned.call)
             prefill = prefill_from_answer(answer)
+        except asyncio.CancelledError:
+            return self._cut_off(session, started_at, began)
         except OutsideError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - one session's fault must not end the calls in flight beside it
@@ -112,7 +115,12 @@ class FetchPrefills:
         unpaid = {one.move.id for noted in changes.values() for one in noted.waiting[noted.paid :]}
         return [_behind_fresh(one) if one.move.id in unpaid else one for one in fetched]
 
-    def _after(self, session: ClaimedSession, error: OutsideError) -> SessionMove:
+    def _cut_off(self, session: ClaimedSession, started_at: datetime, began: float) -> Fetched:
+        """Return what a call that we ended ourselves makes of its session: an attempt that blames nobody."""
+        attempt = _attempt(session, started_at, began, PrefillReason.INTERNAL, None)
+        return Fetched(self._after(session, OutsideError(PrefillReason.INTERNAL), was_cut_off=True), attempt)
+
+    def _after(self, session: ClaimedSession, error: OutsideError, *, was_cut_off: bool = False) -> SessionMove:
         now = self.clock.now()
         failure = Failure(
             error.error_class,
@@ -121,6 +129,7 @@ class FetchPrefills:
             session.deadline_at,
             _ends_at(session),
             error.retry_after,
+            was_cut_off=was_cut_off,
         )
         match decide_retry(failure, now, self.jitter()):
             case TryAgain(due_at, while_waiting):

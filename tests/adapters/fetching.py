@@ -50,9 +50,11 @@ def claim_fairly(
     limit: int = 256,
     now: datetime = LATER,
     turn: float = 0.0,
+    *,
+    alone: bool = False,
 ) -> FetchClaimed:
     """Claim by default for the partner `acme`, without limits of its own."""
-    return stores.fetches.claim_fairly(FetchClaim(limits or {"acme": WIDE}, limit, now, now + LEASE, turn))
+    return stores.fetches.claim_fairly(FetchClaim(limits or {"acme": WIDE}, limit, now, now + LEASE, turn, alone))
 
 
 def finish(stores: Stores, sessions: Sequence[ClaimedSession], now: datetime = LATER) -> None:

@@ -181,8 +181,9 @@ def test_renew_keeps_a_claim_from_others(stores: Stores) -> None:
     [id_] = taken_in(stores)
     [claimed] = claim(stores)
 
-    stores.queue.renew({id_: claimed.lease_token}, NOW + 3 * LEASE)
+    renewed = stores.queue.renew({id_: claimed.lease_token}, NOW + 3 * LEASE)
 
+    assert renewed == {id_}
     assert claim(stores, NOW + 2 * LEASE) == []
     assert stores.queue.finish([move(claimed)], NOW + 2 * LEASE) == {id_}
 
@@ -192,8 +193,9 @@ def test_renew_of_a_lost_lease_changes_nothing(stores: Stores) -> None:
     [zombie] = claim(stores)
     claim(stores, NOW + 2 * LEASE)
 
-    stores.queue.renew({id_: zombie.lease_token}, NOW + 100 * LEASE)
+    renewed = stores.queue.renew({id_: zombie.lease_token}, NOW + 100 * LEASE)
 
+    assert renewed == frozenset()
     assert len(claim_alone(stores, NOW + 4 * LEASE)) == 1
 
 

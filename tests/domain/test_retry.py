@@ -89,6 +89,13 @@ def test_retry_after_is_honoured_up_to_an_hour() -> None:
     assert decide_retry(greedy, START, 0.0) == TryAgain(START + timedelta(hours=1), while_waiting=False)
 
 
+def test_retry_after_a_call_that_we_cut_off_goes_by_the_schedule() -> None:
+    failure = replace(FAILURE, error_class=PrefillReason.INTERNAL, attempt=5)
+
+    assert isinstance(decide_retry(failure, START, 0.5), GiveUp)
+    assert isinstance(decide_retry(replace(failure, was_cut_off=True), START, 0.5), TryAgain)
+
+
 @given(
     st.sampled_from(sorted(PrefillReason)),
     st.integers(min_value=1, max_value=50),

@@ -39,13 +39,14 @@ class MemoryFetchQueue:
     sessions: MemorySessions
     _lock: Lock = field(default_factory=Lock)
 
-    def list_due(self, now: datetime) -> Sequence[str]:
-        return sorted({row.made.partner_id for row in self.sessions.rows.values() if _is_due(row, now)})
+    def list_due(self, now: datetime, *, alone: bool = False) -> Sequence[str]:
+        due = [row for row in self.sessions.rows.values() if _is_due(row, now)]
+        return sorted({row.made.partner_id for row in due if not alone or (_is_suspect(row) and row.is_due(now))})
 
     def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
         with self._lock:
             health = MemoryPartnerHealth(self.sessions.healths)
-            queues = [self._queue(id_, claim.now) for id_ in claim.limits]
+            queues = [self._queue(id_, claim) for id_ in claim.limits]
             healths = health.load(claim.limits)
             admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
             plain = Claim(Stage.FETCH, claim.limit, claim.now, claim.lease_until)
@@ -55,9 +56,10 @@ class MemoryFetchQueue:
             sessions = sorted(sessions, key=lambda session: order[session.id])
             return FetchClaimed(sessions, admission.is_full, admission.awaits_answers, admission.again_at)
 
-    def _queue(self, partner_id: str, now: datetime) -> PartnerQueue:
+    def _queue(self, partner_id: str, claim: FetchClaim) -> PartnerQueue:
+        now = claim.now
         rows = [row for row in self.sessions.rows.values() if row.made.partner_id == partner_id and _is_due(row, now)]
-        free = [row for row in rows if row.is_due(now) and row.crashes_with_claim() < MAX_CRASHES_IN_COMPANY]
+        free = [row for row in rows if row.is_due(now) and _is_suspect(row) is claim.alone]
         free.sort(key=lambda row: row.due_at or now)
         good = [row for row in free if row.made.expires_at > now or row.priority is Priority.REPLAY]
         due = {priority: [row.made.id for row in good if row.priority is priority] for priority in Priority}
@@ -111,6 +113,10 @@ class MemoryDeliveryFigures:
         in_flight = sum(row.lease_until is not None and row.lease_until >= now for row in rows)
         due = sum(row.is_due(now) for row in rows)
         return WaitingRows(in_flight, due, sum(row.due_at is not None and row.due_at > now for row in rows))
+
+
+def _is_suspect(row: MemorySession) -> bool:
+    return row.crashes_with_claim() >= MAX_CRASHES_IN_COMPANY
 
 
 def _is_due(row: MemorySession, now: datetime) -> bool:

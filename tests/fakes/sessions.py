@@ -105,10 +105,11 @@ class MemorySessions:
                 _apply(self.rows[move.id], move, now)
             return frozenset(move.id for move in held)
 
-    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
-        for id_, lease_token in leases.items():
-            if self._holds(id_, lease_token):
-                self.rows[id_].lease_until = lease_until
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> frozenset[str]:
+        held = frozenset(id_ for id_, lease_token in leases.items() if self._holds(id_, lease_token))
+        for id_ in held:
+            self.rows[id_].lease_until = lease_until
+        return held
 
     def release(self, leases: Mapping[str, str], now: datetime) -> None:
         for id_, lease_token in leases.items():
@@ -187,8 +188,8 @@ def _apply(row: MemorySession, move: SessionMove, now: datetime) -> None:
     if row.stage is Stage.VERIFY and move.stage is not Stage.VERIFY:
         row.verified_at = now
     row.settled_at = now if move.stage in _TERMINAL else None
-    if move.stage is not row.stage:
-        row.attempts = row.crash_count = 0
+    row.attempts = row.attempts if move.stage is row.stage else 0
+    row.crash_count = 0
     row.stage, row.due_at, row.priority = move.stage, move.due_at, move.priority
     row.error_class, row.parked_on = move.error_class, move.parked_on
     row.lease_token = row.lease_until = None

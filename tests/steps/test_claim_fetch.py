@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
 from app.domain.session import Stage
+from app.reasons import PrefillReason
 from app.steps.claim import ClaimSessions
 from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches
 from tests.builders import NOW, move, new_session, partner, request
@@ -38,9 +39,9 @@ class Claiming:
         verify = ClaimSessions(self.sessions, self.clock, Stage.VERIFY, number, LEASE)
         self.sessions.finish([move(s, Stage.FETCH, due_at=NOW, request=request()) for s in verify()], NOW)
 
-    def step(self, turn: float = 0.0) -> ClaimFetches:
-        suspects = ClaimSessions(self.sessions, self.clock, Stage.FETCH, 256, LEASE)
-        return ClaimFetches(MemoryFetchQueue(self.sessions), suspects, self.configuration, self.clock, lambda: turn)
+    def step(self, turn: float = 0.0, capacity: int = 1000) -> ClaimFetches:
+        queue = MemoryFetchQueue(self.sessions)
+        return ClaimFetches(queue, self.sessions, self.configuration, self.clock, lambda: turn, 256, LEASE, capacity)
 
 
 def test_claim_takes_what_the_documents_allow() -> None:
@@ -49,7 +50,7 @@ def test_claim_takes_what_the_documents_allow() -> None:
     claiming.wait("slow", 10)
     claiming.wait("quick", 10)
 
-    batch = claiming.step()(256)
+    batch = claiming.step()(256, {})
 
     assert sum(session.partner_id == "slow" for session in batch.sessions) == 3
     assert sum(session.partner_id == "quick" for session in batch.sessions) == 10
@@ -60,14 +61,14 @@ def test_claim_of_a_limited_rate_says_when_there_is_more() -> None:
     claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(50, rate_per_second=4))))
     claiming.wait("acme", 10)
 
-    batch = claiming.step()(256)
+    batch = claiming.step()(256, {})
 
     assert len(batch.sessions) == 1
     assert batch.again_in == timedelta(seconds=0.25)
 
 
 def test_claim_without_due_rows_asks_for_nothing_more() -> None:
-    batch = Claiming().step()(256)
+    batch = Claiming().step()(256, {})
 
     assert (batch.sessions, batch.is_full, batch.awaits_answers, batch.again_in) == ((), False, False, None)
 
@@ -76,7 +77,7 @@ def test_claim_for_a_partner_that_was_deleted_returns_its_sessions_to_be_ended()
     claiming = Claiming()
     claiming.wait("gone", 2)
 
-    assert len(claiming.step()(256).sessions) == 2
+    assert len(claiming.step()(256, {}).sessions) == 2
 
 
 def test_claim_with_more_partners_than_one_claim_serves_takes_turns() -> None:
@@ -84,8 +85,37 @@ def test_claim_with_more_partners_than_one_claim_serves_takes_turns() -> None:
     for number in range(MAX_PARTNERS * 2):
         claiming.wait(f"partner-{number:03}", 1)
 
-    first = claiming.step(turn=0.0)(256)
-    second = claiming.step(turn=0.5)(256)
+    first = claiming.step(turn=0.0)(256, {})
+    second = claiming.step(turn=0.5)(256, {})
 
     assert first.again_in is not None
     assert len({session.partner_id for session in (*first.sessions, *second.sessions)}) == MAX_PARTNERS * 2
+
+
+def test_claim_of_a_partner_that_allows_more_than_the_process_has_leaves_room_for_others() -> None:
+    claiming = Claiming(MemoryConfiguration.of(partner(id="slow", prefill=config(500))))
+    claiming.wait("slow", 200)
+
+    first = claiming.step(capacity=100)(256, {})
+    second = claiming.step(capacity=100)(256, {"slow": 70})
+    third = claiming.step(capacity=100)(256, {"slow": 75})
+
+    assert [len(batch.sessions) for batch in (first, second, third)] == [75, 5, 0]
+    assert third.awaits_answers
+
+
+def test_claim_by_the_smallest_process_takes_one() -> None:
+    claiming = Claiming()
+    claiming.wait("acme", 3)
+
+    assert len(claiming.step(capacity=1)(256, {}).sessions) == 1
+
+
+def test_claim_alone_of_a_poisonous_session_ends_it() -> None:
+    claiming = Claiming()
+    claiming.wait("acme", 1)
+    (row,) = claiming.sessions.rows.values()
+    row.crash_count, row.lease_token, row.lease_until = 2, "of a dead process", NOW - LEASE
+
+    assert claiming.step().alone() == []
+    assert (row.stage, row.error_class) == (Stage.DEAD, PrefillReason.POISON)

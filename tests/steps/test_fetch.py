@@ -1,5 +1,6 @@
 """Prefill calls: what is called, what an answer or a failure makes of the session, and the record of the attempt."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -38,6 +39,14 @@ class Broken(FakePartnerApi):
 
     async def fetch(self, call: Any) -> PartnerAnswer:
         raise ZeroDivisionError(f"canary {call}")
+
+
+class Silent(FakePartnerApi):
+    """A partner that never answers."""
+
+    async def fetch(self, call: Any) -> PartnerAnswer:
+        await asyncio.Event().wait()
+        return await FakePartnerApi.fetch(self, call)
 
 
 @dataclass(slots=True)
@@ -189,6 +198,23 @@ async def test_fetch_that_crashes_counts_as_our_own_fault_and_tells_no_secret() 
     assert fetching.sessions.rows[session.id].error_class is PrefillReason.INTERNAL
     assert [event["event"] for event in events] == ["prefill.crashed", "prefill.failed"]
     assert "canary" not in json.dumps(events, default=str)
+
+
+async def test_fetch_that_a_drain_cuts_off_is_an_attempt_that_blames_nobody() -> None:
+    fetching = Fetching(api=Silent())
+    claimed = fetching.claimed()
+    step = fetching.step()
+
+    call = asyncio.create_task(step.call(step.plan([claimed])[0]))
+    await asyncio.sleep(0)
+    call.cancel()
+    step.save([await call])
+
+    [attempt] = fetching.sessions.attempts
+    row = fetching.sessions.rows[claimed.id]
+    assert (attempt.number, attempt.error_class) == (1, PrefillReason.INTERNAL)
+    assert (row.stage, row.attempts, row.lease_token) == (Stage.FETCH, 1, None)
+    assert fetching.sessions.healths["acme"].breaker.window == ()
 
 
 async def test_fetch_of_a_zombie_changes_no_row_and_still_records_its_call() -> None:

@@ -17,6 +17,7 @@ from app.ports import Work
 from tests.servers.process import OwnProcess
 from tests.servers.tree import members_of
 from tests.workers.fake_rows import FakeRows
+from tests.workers.scripted_fetch import ScriptedFetch
 
 PATIENCE_SECONDS = 30.0
 NEVER = "600"
@@ -121,3 +122,15 @@ def bench(tmp_path: Path, broker_url: str) -> Iterator[Bench]:
         publisher.close(5)
     for worker in made.workers:
         worker.process.kill()
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> FakeRows:
+    made = FakeRows(tmp_path / "rows.sqlite3")
+    made.create()
+    return made
+
+
+@pytest.fixture
+async def fetch(rows: FakeRows) -> ScriptedFetch:
+    return ScriptedFetch(rows)

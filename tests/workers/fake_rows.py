@@ -74,12 +74,15 @@ class FakeRows:
             )
         )
 
-    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
-        for id_, token in leases.items():
-            self._run(
-                "UPDATE rows SET lease_until = ? WHERE id = ? AND lease_token = ?",
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> frozenset[str]:
+        return frozenset(
+            id_
+            for id_, token in leases.items()
+            if self._run(
+                "UPDATE rows SET lease_until = ? WHERE id = ? AND lease_token = ? RETURNING id",
                 (lease_until.timestamp(), id_, token),
             )
+        )
 
     def release(self, leases: Mapping[str, str], now: datetime) -> None:
         for id_, token in leases.items():
@@ -113,7 +116,8 @@ class ClaimAnyPartner:
     def limit(self) -> int:
         return self.claim.limit
 
-    def __call__(self, limit: int) -> FetchBatch:
+    def __call__(self, limit: int, held: Mapping[str, int]) -> FetchBatch:
+        del held
         sessions = self.claim(limit)
         return FetchBatch(sessions, is_full=len(sessions) == limit)
 

@@ -23,7 +23,6 @@ from app.domain.outside import OutboundPolicy
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
 from app.domain.session import Stage
 from app.ports import Claim
-from app.steps.claim import ClaimSessions
 from app.steps.claim_fetch import ClaimFetches
 from app.steps.fetch import FetchPrefills
 from tests.builders import move, new_session, partner, request
@@ -77,8 +76,8 @@ class Pumping:
         """Run a pump until the block ends."""
         queue, jitter = SqlSessionQueue(self.database, _SEALING), Random(1).random  # noqa: S311 - spreads, hides nothing
         async with SafeHttp(LOCAL, "vestibule/test") as http:
-            suspects = ClaimSessions(queue, CLOCK, Stage.FETCH, 256, LEASE)
-            claim = ClaimFetches(SqlFetchQueue(self.database, _SEALING), suspects, self.configuration, CLOCK, jitter)
+            fetches = SqlFetchQueue(self.database, _SEALING)
+            claim = ClaimFetches(fetches, queue, self.configuration, CLOCK, jitter, 256, LEASE, capacity)
             health = SqlPartnerHealth(self.database)
             fetch = FetchPrefills(
                 queue, health, self.configuration, HttpPartnerApi(http), CLOCK, jitter, lambda _: False

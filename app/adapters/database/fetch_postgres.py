@@ -36,10 +36,11 @@ _LIST_DUE = f"""{_PARTNERS}
         ) AS found
     ) ORDER BY partner.id"""
 
+_IS_OVER = f"s.expires_at <= %(now)b AND s.priority <> {Priority.REPLAY.value}"
 _ROW = f"""
     SELECT s.id, s.due_at, s.lease_until >= %(now)b AS is_held,
         coalesce(s.lease_until < %(now)b, true) AND {CRASHES} < {MAX_CRASHES_IN_COMPANY} AS is_free,
-        s.expires_at <= %(now)b AND s.priority <> {Priority.REPLAY.value} AS is_over
+        {_IS_OVER} AS is_over
     FROM sessions s
     WHERE s.stage = 'fetch' AND s.partner_id = head.partner_id AND s.priority = head.priority"""
 _LOOK = f"""
@@ -58,6 +59,10 @@ _LOOK = f"""
             ({_ROW} AND s.due_at > head.upto AND s.due_at <= %(now)b ORDER BY s.due_at LIMIT head.free)
         ) AS row
     ) AS found"""
+_LIST_SUSPECTS = f"""
+    SELECT s.id, s.partner_id, s.priority, {_IS_OVER} FROM sessions s
+    WHERE s.stage = 'fetch' AND {FREE} AND s.crash_count > 0 AND {CRASHES} >= {MAX_CRASHES_IN_COMPANY}
+    ORDER BY s.due_at"""
 _LIST_WAITING = f"{_PARTNERS} SELECT partner.id FROM partner WHERE partner.id IS NOT NULL"
 _COUNT = f"""
     SELECT class.priority, counted.in_flight, counted.due, counted.later
@@ -84,6 +89,11 @@ _TAKE = f"""
 def list_due(connection: Connection, now: datetime) -> Sequence[str]:
     """Return the ids of the partners that have due rows."""
     return connection.exec_driver_sql(_LIST_DUE, {"now": now}).scalars().all()
+
+
+def list_suspects(connection: Connection, now: datetime) -> Sequence[Row]:
+    """Return (id, partner, priority, expired) of the due rows that have killed two processes, oldest first."""
+    return [tuple(row) for row in connection.exec_driver_sql(_LIST_SUSPECTS, {"now": now})]
 
 
 def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[SeenHead]:

@@ -6,8 +6,9 @@ what is next, however long the rest of it is.
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -34,10 +35,13 @@ class SqlFetchQueue:
     database: Database
     sealing: Sealing
 
-    def list_due(self, now: datetime) -> Sequence[str]:
-        """Return the ids of the partners that have due rows, by id; those under way count."""
+    def list_due(self, now: datetime, *, alone: bool = False) -> Sequence[str]:
+        """Return the ids of the partners that have due rows, by id; those under way count, but not with `alone`."""
         statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
-        return self.database.read(lambda connection: statements.list_due(connection, now))
+        if not alone:
+            return self.database.read(lambda connection: statements.list_due(connection, now))
+        suspects = self.database.read(lambda connection: statements.list_suspects(connection, now))
+        return sorted({partner_id for _, partner_id, _, _ in suspects})
 
     def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
         """Lease what `admit` lets through; raise SealBroken if none of it can be opened."""
@@ -50,7 +54,10 @@ class SqlFetchQueue:
         statements = fetch_sqlite if self.database.is_sqlite else fetch_postgres
         partners = lock_partners(connection, claim.limits, claim.now)
         heads = heads_of(partners, claim.limits, claim.limit, claim.now)
-        queues = _queues(partners, statements.look(connection, heads, claim.now))
+        seen = statements.look(connection, heads, claim.now)
+        if claim.alone:
+            seen = _suspects_alone(seen, statements.list_suspects(connection, claim.now))
+        queues = _queues(partners, seen)
         healths = {id_: partner.health for id_, partner in partners.items()}
         admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
         rows = statements.take(connection, admission.ids, claim, token) if admission.ids else ()
@@ -66,6 +73,16 @@ def _after(before: LockedPartner, partner_id: str, admission: Admission, rows: S
             priority = Priority(row[_PRIORITY])
             upto[priority] = max(upto.get(priority, EPOCH), row[_DUE_AT])
     return LockedPartner(admission.changed.get(partner_id, before.health), upto)
+
+
+def _suspects_alone(seen: Sequence[SeenHead], suspects: Sequence[Row]) -> list[SeenHead]:
+    """Return what was seen with rows of (id, partner, priority, expired) in the place of those without suspicion."""
+    due: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    over: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for id_, partner_id, priority, is_over in suspects:
+        (over if is_over else due)[partner_id, priority].append(id_)
+    places = [(one, (one.head.partner_id, one.head.priority)) for one in seen]
+    return [replace(one, due=due[place], over=over[place]) for one, place in places]
 
 
 def _queues(partner_ids: Iterable[str], seen: Sequence[SeenHead]) -> list[PartnerQueue]:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from app.adapters.database.fetch_heads import QueueHead, SeenHead
 from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row
-from app.adapters.database.sessions_sqlite import CRASHES, TAKE, read_rows
+from app.adapters.database.sessions_sqlite import CRASHES, FREE, TAKE, read_rows
 from app.adapters.database.types import to_micros
-from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority
+from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage
 from app.fetch_ports import FetchClaim
 
 _CLASSES = ", ".join(str(priority.value) for priority in Priority)
@@ -33,12 +33,16 @@ _LIST_DUE = f"""{_PARTNERS}
         SELECT 1 FROM sessions s INDEXED BY ix_sessions_fetch
         WHERE s.stage = 'fetch' AND s.partner_id = partner.id AND s.priority IN ({_CLASSES}) AND s.due_at <= ?
     ) ORDER BY partner.id"""
+_IS_OVER = f"expires_at <= :now AND priority <> {Priority.REPLAY.value}"
 _LOOK = f"""
     SELECT id, lease_until >= :now, coalesce(lease_until < :now, 1) AND {CRASHES} < {MAX_CRASHES_IN_COMPANY},
-        expires_at <= :now AND priority <> {Priority.REPLAY.value}
+        {_IS_OVER}
     FROM sessions INDEXED BY ix_sessions_fetch
     WHERE stage = 'fetch' AND partner_id = :partner AND priority = :priority AND due_at > :after AND due_at <= :upto
     ORDER BY due_at LIMIT :limit"""
+_LIST_SUSPECTS = f"""
+    SELECT id, partner_id, priority, {_IS_OVER} FROM sessions INDEXED BY ix_sessions_suspects
+    WHERE {FREE} AND crash_count > 0 AND {CRASHES} >= {MAX_CRASHES_IN_COMPANY} ORDER BY due_at"""
 _LIST_WAITING = f"{_PARTNERS} SELECT partner.id FROM partner WHERE partner.id IS NOT NULL"
 _COUNT = """
     SELECT
@@ -55,6 +59,12 @@ _TAKE = TAKE % "SELECT value FROM json_each(:ids)"  # free still: there is one w
 def list_due(connection: Connection, now: datetime) -> Sequence[str]:
     """Return the ids of the partners that have due rows."""
     return connection.exec_driver_sql(_LIST_DUE, (to_micros(now),)).scalars().all()
+
+
+def list_suspects(connection: Connection, now: datetime) -> Sequence[Row]:
+    """Return (id, partner, priority, expired) of the due rows that have killed two processes, oldest first."""
+    found = connection.exec_driver_sql(_LIST_SUSPECTS, {"stage": Stage.FETCH.value, "now": to_micros(now)})
+    return [tuple(row) for row in found]
 
 
 def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[SeenHead]:

@@ -51,11 +51,12 @@ class SqlSessionQueue:
 
         return self.database.write(move_and_record) if history else self.database.write_one(move_and_record)
 
-    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> None:
-        """Prolong the leases, given as lease token by session id, that still hold."""
+    def renew(self, leases: Mapping[str, str], lease_until: datetime) -> frozenset[str]:
+        """Prolong the leases, given as lease token by session id, that still hold; return the ids of those."""
         statements = statements_for(self.database)
-        if leases:
-            self.database.write_one(lambda c: statements.renew(c, list(leases.items()), lease_until))
+        if not leases:
+            return frozenset()
+        return self.database.write_one(lambda c: statements.renew(c, list(leases.items()), lease_until))
 
     def release(self, leases: Mapping[str, str], now: datetime) -> None:
         """Give the claims back untouched: due now, no attempt and no crash counted."""

@@ -41,8 +41,8 @@ class SessionStatements(Protocol):
         """Apply rows of MOVE_COLUMNS whose lease holds; return their ids."""
         ...
 
-    def renew(self, connection: Connection, leases: Sequence[Row], lease_until: datetime) -> None:
-        """Prolong leases, given as (id, lease token)."""
+    def renew(self, connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
+        """Prolong leases, given as (id, lease token); return the ids of those that held."""
         ...
 
     def release(self, connection: Connection, leases: Sequence[Row], now: datetime) -> None:

@@ -88,7 +88,7 @@ _FINISH = f"""
         stage = m.stage, due_at = m.due_at, priority = m.priority, parked_on = m.parked_on,
         error_class = m.error_class, lease_until = NULL, lease_token = NULL,
         attempts = CASE WHEN s.stage = m.stage THEN s.attempts ELSE 0 END,
-        crash_count = CASE WHEN s.stage = m.stage THEN s.crash_count ELSE 0 END,
+        crash_count = 0,
         token = CASE WHEN m.stage = 'verify' THEN s.token END,
         prefill_request = CASE WHEN m.stage IN ('fetch', 'dead') THEN coalesce(m.request, s.prefill_request) END,
         bearer_expires_at = coalesce(m.bearer_expires_at, s.bearer_expires_at),
@@ -111,7 +111,7 @@ _HELD = f"""
     SELECT s.id FROM {_arrays(_LEASE_COLUMNS)} AS l (id, lease_token)
     JOIN sessions s ON s.id = l.id AND s.lease_token = l.lease_token
     FOR NO KEY UPDATE OF s SKIP LOCKED"""
-_RENEW = f"UPDATE sessions SET lease_until = %(lease_until)b WHERE id IN ({_HELD})"
+_RENEW = f"UPDATE sessions SET lease_until = %(lease_until)b WHERE id IN ({_HELD}) RETURNING id"
 _RELEASE = f"""
     UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = greatest(attempts - 1, 0),
         due_at = least(due_at, %(now)b)
@@ -167,9 +167,10 @@ def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozen
     return frozenset(connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now}).scalars())
 
 
-def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> None:
-    """Prolong leases, given as (id, lease token); a row that is just being finished is passed over."""
-    connection.exec_driver_sql(_RENEW, {**_named(_LEASE_COLUMNS, leases), "lease_until": lease_until})
+def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
+    """Prolong leases, given as (id, lease token), and return their ids; one just being finished is passed over."""
+    renewed = connection.exec_driver_sql(_RENEW, {**_named(_LEASE_COLUMNS, leases), "lease_until": lease_until})
+    return frozenset(renewed.scalars())
 
 
 def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:

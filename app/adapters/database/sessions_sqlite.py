@@ -74,7 +74,7 @@ _HELD = """
 _FINISH = """
     UPDATE sessions SET
         attempts = CASE WHEN stage = :stage THEN attempts ELSE 0 END,
-        crash_count = CASE WHEN stage = :stage THEN crash_count ELSE 0 END,
+        crash_count = 0,
         verified_at = CASE WHEN stage = 'verify' AND :stage <> 'verify' THEN :now ELSE verified_at END,
         settled_at = CASE WHEN :stage IN ('done', 'dead') THEN :now END,
         stage = :stage, due_at = :due_at, priority = :priority, parked_on = :parked_on,
@@ -91,7 +91,7 @@ _FINISH = """
         key_thumbprint = coalesce(:key_thumbprint, key_thumbprint),
         keyset_version = coalesce(:keyset_version, keyset_version)
     WHERE id = :id AND lease_token = :lease_token"""
-_RENEW = f"UPDATE sessions SET lease_until = ? WHERE id IN ({_HELD})"
+_RENEW = f"UPDATE sessions SET lease_until = ? WHERE id IN ({_HELD}) RETURNING id"
 _RELEASE = f"""
     UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = max(attempts - 1, 0), due_at = min(due_at, ?)
     WHERE id IN ({_HELD})"""
@@ -153,9 +153,9 @@ def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozen
     return held
 
 
-def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> None:
-    """Prolong leases, given as (id, lease token)."""
-    connection.exec_driver_sql(_RENEW, (to_micros(lease_until), _as_json(leases)))
+def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
+    """Prolong leases, given as (id, lease token); return the ids of those that held."""
+    return frozenset(connection.exec_driver_sql(_RENEW, (to_micros(lease_until), _as_json(leases))).scalars())
 
 
 def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:

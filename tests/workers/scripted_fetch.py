@@ -1,0 +1,119 @@
+"""A pump whose calls and saves do as a test says, on rows in a file."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app.domain.session import ClaimedSession, SessionMove, Stage
+from app.steps.claim import ClaimSessions
+from app.steps.claim_fetch import FetchBatch
+from app.steps.fetch import Fetched, PlannedCall
+from tests.workers.fake_rows import ClaimAnyPartner, FakeRows, TestClock
+from workers.leases import HeldLeases
+from workers.pump import FetchPump
+from workers.pump_steps import ClaimStep
+
+CLOCK = TestClock()
+NEVER = 600.0
+
+
+@dataclass(slots=True)
+class ScriptedFetch:
+    """Calls that wait until they are let go; saves that fail as often as told."""
+
+    rows: FakeRows
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    in_flight: int = 0
+    most_in_flight: int = 0
+    saved: list[int] = field(default_factory=list)
+    plan_faults: list[Exception] = field(default_factory=list)
+    save_faults: list[Exception] = field(default_factory=list)
+    unsavable: str = ""
+    uncallable: str = ""
+
+    def plan(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
+        if self.plan_faults:
+            raise self.plan_faults.pop()
+        return [PlannedCall(session, None) for session in sessions]
+
+    async def call(self, planned: PlannedCall) -> Fetched:
+        if planned.session.id == self.uncallable:
+            raise ValueError("cannot be called")
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        stage = Stage.DONE
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            stage = Stage.FETCH
+        finally:
+            self.in_flight -= 1
+        return Fetched(SessionMove(planned.session.id, planned.session.lease_token, stage), None)
+
+    def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
+        if self.save_faults:
+            raise self.save_faults.pop()
+        if any(one.move.id == self.unsavable for one in fetched):
+            raise ValueError("cannot be stored")
+        self.saved.append(len(fetched))
+        return self.rows.finish([one.move for one in fetched], CLOCK.now())
+
+
+@dataclass(slots=True)
+class LateClaim:
+    """A claim whose answer comes late, as from a database where everybody waits for a lock; `meanwhile` others act."""
+
+    claim: ClaimStep
+    seconds: float
+    meanwhile: Callable[[], object] = lambda: None
+
+    @property
+    def limit(self) -> int:
+        return self.claim.limit
+
+    def __call__(self, limit: int, held: Mapping[str, int]) -> FetchBatch:
+        claimed = self.claim(limit, held)
+        time.sleep(self.seconds)
+        if claimed.sessions:
+            self.meanwhile()
+        return claimed
+
+    def alone(self) -> Sequence[ClaimedSession]:
+        return ()
+
+
+def pump_of(
+    fetch: ScriptedFetch,
+    *,
+    capacity: int = 100,
+    claim_rows: int = 256,
+    lease: timedelta = timedelta(seconds=30),
+    sweep_seconds: float = NEVER,
+) -> FetchPump:
+    return FetchPump(
+        claim=ClaimAnyPartner(ClaimSessions(fetch.rows, CLOCK, Stage.FETCH, claim_rows, lease)),
+        fetch=fetch,
+        held=HeldLeases(fetch.rows, CLOCK),
+        owed=HeldLeases(fetch.rows, CLOCK),
+        capacity=capacity,
+        lease=lease,
+        sweep_seconds=sweep_seconds,
+    )
+
+
+@asynccontextmanager
+async def running(pump: FetchPump) -> AsyncIterator[FetchPump]:
+    await pump.start()
+    try:
+        yield pump
+    finally:
+        await pump.drain(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - rows in a file tell nobody of their change
+            await asyncio.sleep(0.005)
