@@ -5,7 +5,8 @@ VestibuleError
 ├── OutsideError           a partner's side failed us (carries the class that decides about a retry)
 ├── InsideError            our own side failed
 │   ├── StoreUnavailable   the database cannot be reached, or does not answer in time
-│   └── SealBroken         a sealed value does not open: another master key, or a row that was tampered with
+│   └── SealBroken         a sealed value does not open: the row was tampered with, or
+│       └── MasterKeyMissing   another process's master key sealed it
 ├── RequestError           the caller said something wrong; `web/problems.py` knows the status of each code
 │   ├── RequestMalformed   not strict JSON
 │   ├── RequestInvalid     well-formed, but wrong; lists every mistake with its path
@@ -80,9 +81,15 @@ class StoreUnavailable(InsideError):
 
 
 class SealBroken(InsideError):
-    """A sealed value does not open: its master key is not in the ring, or the row was tampered with."""
+    """A sealed value does not open: the row was tampered with, or a subclass says what else."""
 
     code = "seal_broken"
+
+
+class MasterKeyMissing(SealBroken):
+    """The value was sealed under a key that is not in this process's ring; another process may have it."""
+
+    code = "master_key_missing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,8 @@ class SessionQueue(Protocol):
         """Prolong the leases, given as lease token by session id, that still hold; return the ids of those."""
         ...
 
-    def release(self, leases: Mapping[str, str], now: datetime) -> None:
-        """Give the claims back untouched: due now, no attempt and no crash counted."""
+    def release(self, leases: Mapping[str, str], not_before: datetime | None = None) -> None:
+        """Give the claims back untouched: no attempt and no crash counted, due as they were or from `not_before`."""
         ...
 
 

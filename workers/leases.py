@@ -42,7 +42,7 @@ class HeldLeases:
         """Release all leases, so that others can claim the sessions at once; return how many there were."""
         tokens = self._tokens()
         if tokens:
-            self.queue.release(tokens, self.clock.now())
+            self.queue.release(tokens)
             self.drop(tokens)
         return len(tokens)
 

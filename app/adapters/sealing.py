@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.errors import ConfigurationError, SealBroken
+from app.errors import ConfigurationError, MasterKeyMissing, SealBroken
 
 MASTER_KEY_BYTES = 32
 
@@ -76,12 +76,12 @@ class AesSealing:
         return sealed[:_HEAD_BYTES] == _VERSION + self.ring.first.id
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Return what was sealed for `place`; raise SealBroken if it does not open."""
+        """Return what was sealed for `place`; raise MasterKeyMissing, or SealBroken if it was harmed."""
+        if sealed[:1] != _VERSION or len(sealed) < _BODY_AT + _TAG_BYTES:
+            raise SealBroken("a sealed value is cut short, or none")
         key = self.ring.by_id.get(sealed[1:_HEAD_BYTES])
-        if sealed[:1] != _VERSION or key is None:
-            raise SealBroken("no master key of the ring sealed this value")
-        if len(sealed) < _BODY_AT + _TAG_BYTES:
-            raise SealBroken("a sealed value is cut short")
+        if key is None:
+            raise MasterKeyMissing("no master key of the ring sealed this value")
         where = place.encode()
         opener = AESGCM(_mac(key.seal, where))
         try:

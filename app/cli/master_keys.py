@@ -26,9 +26,9 @@ _COLUMNS: Final = ("place", "rows", "resealed", "unreadable")
 def rotate_master(context: click.Context) -> None:
     """Seal anew, under the first of VESTIBULE_MASTER_KEYS, what the others have sealed.
 
-    Give every process the new key in front of the old ones first, else they go on sealing with an old one. Ends with 1
-    if something is sealed by a key that is not there. Session keys that were made with an old key are good as long as
-    that key is in the ring: keep it for the longest life of a session.
+    Give every process the new key behind the old ones first, then in front of them: each has to be able to open what
+    another seals. Ends with 1 if something is sealed by a key that is not there. Session keys that were made with an
+    old key are good as long as that key is in the ring: keep it for the longest life of a session.
     """
     with opened() as wiring, _progress() as tell:
         step = RotateMaster(SqlResealing(wiring.database, wiring.sealing), wiring.audit, wiring.clock)

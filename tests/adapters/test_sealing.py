@@ -5,7 +5,7 @@ import pytest
 
 from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys, parse_master_keys
-from app.errors import ConfigurationError, SealBroken
+from app.errors import ConfigurationError, MasterKeyMissing, SealBroken
 from tests.builders import NOW
 from tests.fakes import MemorySecrets
 
@@ -48,7 +48,7 @@ def test_sealing_refuses_a_value_of_another_place() -> None:
 
 
 def test_sealing_refuses_a_master_key_outside_of_the_ring() -> None:
-    with pytest.raises(SealBroken):
+    with pytest.raises(MasterKeyMissing):
         AesSealing(KeyRing.of((NEW,))).open(SEALING.seal(b"token", PLACE), PLACE)
 
 

@@ -138,7 +138,7 @@ def test_finish_of_a_zombie_changes_nothing(stores: Stores) -> None:
 def test_finish_moves_only_those_whose_lease_holds(stores: Stores) -> None:
     ids = taken_in(stores, 2)
     first, second = claim(stores, NOW + SECOND)
-    stores.queue.release({second.id: second.lease_token}, NOW + SECOND)
+    stores.queue.release({second.id: second.lease_token})
 
     moved = stores.queue.finish([move(first), move(second)], NOW + SECOND)
 
@@ -203,10 +203,30 @@ def test_release_gives_back_without_attempt_or_crash(stores: Stores) -> None:
     [id_] = taken_in(stores)
     [claimed] = claim(stores)
 
-    stores.queue.release({id_: claimed.lease_token}, NOW)
+    stores.queue.release({id_: claimed.lease_token})
 
     [again] = claim(stores)
     assert (again.id, again.attempts, again.crash_count) == (id_, 1, 0)
+
+
+def test_release_for_later_is_due_later_and_counts_nothing_either(stores: Stores) -> None:
+    [id_] = taken_in(stores)
+    [claimed] = claim(stores)
+
+    stores.queue.release({id_: claimed.lease_token}, NOW + SECOND)
+
+    assert claim(stores) == []
+    [again] = claim(stores, NOW + SECOND)
+    assert (again.id, again.attempts, again.crash_count) == (id_, 1, 0)
+
+
+def test_release_for_a_moment_that_is_over_keeps_the_place_in_the_queue(stores: Stores) -> None:
+    ids = taken_in(stores, 2)
+    claimed = claim(stores, NOW + SECOND)
+
+    stores.queue.release({session.id: session.lease_token for session in reversed(claimed)}, NOW - SECOND)
+
+    assert [session.id for session in claim(stores, NOW + SECOND)] == ids
 
 
 def claim_alone(stores: Stores, now: datetime) -> list[ClaimedSession]:

@@ -111,13 +111,13 @@ class MemorySessions:
             self.rows[id_].lease_until = lease_until
         return held
 
-    def release(self, leases: Mapping[str, str], now: datetime) -> None:
+    def release(self, leases: Mapping[str, str], not_before: datetime | None = None) -> None:
         for id_, lease_token in leases.items():
             if self._holds(id_, lease_token):
                 row = self.rows[id_]
                 row.lease_until = row.lease_token = None
                 row.attempts = max(0, row.attempts - 1)
-                row.due_at = min(row.due_at or now, now)
+                row.due_at = max(filter(None, (row.due_at, not_before)), default=None)
 
     def wake(self, source: str, now: datetime) -> None:
         """Make due what is parked on `source`, as a save of its key set does."""

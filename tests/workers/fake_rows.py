@@ -84,12 +84,12 @@ class FakeRows:
             )
         )
 
-    def release(self, leases: Mapping[str, str], now: datetime) -> None:
+    def release(self, leases: Mapping[str, str], not_before: datetime | None = None) -> None:
         for id_, token in leases.items():
             self._run(
-                "UPDATE rows SET lease_until = NULL, lease_token = NULL, attempts = attempts - 1, due = ?"
-                " WHERE id = ? AND lease_token = ?",
-                (now.timestamp(), id_, token),
+                "UPDATE rows SET lease_until = NULL, lease_token = NULL, attempts = attempts - 1,"
+                " due = max(due, coalesce(?, due)) WHERE id = ? AND lease_token = ?",
+                (not_before and not_before.timestamp(), id_, token),
             )
 
     def count(self, where: str) -> int:

@@ -14,10 +14,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from app.adapters.database import fetch_postgres, fetch_sqlite
+from app.adapters.database.claimed_rows import open_claimed
 from app.adapters.database.engine import Database
 from app.adapters.database.fetch_heads import SeenHead, heads_of
 from app.adapters.database.health_rows import LockedPartner, lock_partners, write_partners
-from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row, SessionRows, in_queue_order, open_each
+from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row
 from app.adapters.database.types import EPOCH
 from app.domain.admission import Admission, PartnerQueue, admit
 from app.domain.session import Priority
@@ -47,7 +48,7 @@ class SqlFetchQueue:
         """Lease what `admit` lets through; raise SealBroken if none of it can be opened."""
         token = secrets.token_hex(_LEASE_TOKEN_BYTES)
         rows, admission = self.database.write(lambda connection: self._claim(connection, claim, token))
-        sessions = open_each(in_queue_order(rows), SessionRows(self.sealing).to_claimed)
+        sessions = open_claimed(self.database, self.sealing, rows, claim.now)
         return FetchClaimed(sessions, admission.is_full, admission.awaits_answers, admission.again_at)
 
     def _claim(self, connection: Connection, claim: FetchClaim, token: str) -> tuple[Sequence[Row], Admission]:

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from app.adapters.database.claimed_rows import open_claimed
 from app.adapters.database.engine import Database
-from app.adapters.database.session_rows import SessionRows, from_attempt, in_queue_order, open_each
+from app.adapters.database.session_rows import SessionRows, from_attempt
 from app.adapters.database.session_statements import statements_for
 from app.domain.session import ClaimedSession, SessionMove
 from app.ports import Attempt, Claim, Sealing
@@ -31,7 +32,7 @@ class SqlSessionQueue:
         token = secrets.token_hex(_LEASE_TOKEN_BYTES)
         statements = statements_for(self.database)
         rows = self.database.write_one(lambda connection: statements.claim(connection, claim, token))
-        return open_each(in_queue_order(rows), SessionRows(self.sealing).to_claimed)
+        return open_claimed(self.database, self.sealing, rows, claim.now)
 
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
         """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held.
@@ -58,8 +59,8 @@ class SqlSessionQueue:
             return frozenset()
         return self.database.write_one(lambda c: statements.renew(c, list(leases.items()), lease_until))
 
-    def release(self, leases: Mapping[str, str], now: datetime) -> None:
-        """Give the claims back untouched: due now, no attempt and no crash counted."""
+    def release(self, leases: Mapping[str, str], not_before: datetime | None = None) -> None:
+        """Give the claims back untouched: no attempt and no crash counted, due as they were or from `not_before`."""
         statements = statements_for(self.database)
         if leases:
-            self.database.write_one(lambda c: statements.release(c, list(leases.items()), now))
+            self.database.write_one(lambda c: statements.release(c, list(leases.items()), not_before))

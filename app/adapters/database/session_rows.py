@@ -257,8 +257,7 @@ def from_attempt(attempt: Attempt) -> Row:
 def open_each(rows: Sequence[Row], to_session: Callable[[Row], Opened]) -> list[Opened]:
     """Return the sessions of `rows`; one that does not open is left out, so that it harms none but itself.
 
-    Raise SealBroken where none opens: then it may be the master key that is wrong. A claimed row that is left out stays
-    leased, which counts as a crash, until it is ended as poison.
+    Raise SealBroken where none opens: then it may be the master key that is wrong.
     """
     opened: list[Opened] = []
     broken: SealBroken | None = None

@@ -45,8 +45,8 @@ class SessionStatements(Protocol):
         """Prolong leases, given as (id, lease token); return the ids of those that held."""
         ...
 
-    def release(self, connection: Connection, leases: Sequence[Row], now: datetime) -> None:
-        """Undo claims, given as (id, lease token)."""
+    def release(self, connection: Connection, leases: Sequence[Row], not_before: datetime | None) -> None:
+        """Undo claims, given as (id, lease token); they are due as they were, or later."""
         ...
 
     def mark_read(self, connection: Connection, reads: Sequence[Row]) -> None:

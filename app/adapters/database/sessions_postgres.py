@@ -114,7 +114,7 @@ _HELD = f"""
 _RENEW = f"UPDATE sessions SET lease_until = %(lease_until)b WHERE id IN ({_HELD}) RETURNING id"
 _RELEASE = f"""
     UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = greatest(attempts - 1, 0),
-        due_at = least(due_at, %(now)b)
+        due_at = greatest(due_at, %(not_before)b::timestamptz)
     WHERE id IN ({_HELD})"""
 
 _MARK_READ = """
@@ -173,9 +173,9 @@ def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) 
     return frozenset(renewed.scalars())
 
 
-def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:
-    """Undo claims, given as (id, lease token)."""
-    connection.exec_driver_sql(_RELEASE, {**_named(_LEASE_COLUMNS, leases), "now": now})
+def release(connection: Connection, leases: Sequence[Row], not_before: datetime | None) -> None:
+    """Undo claims, given as (id, lease token); they are due as they were, or later."""
+    connection.exec_driver_sql(_RELEASE, {**_named(_LEASE_COLUMNS, leases), "not_before": not_before})
 
 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> None:

@@ -93,7 +93,8 @@ _FINISH = """
     WHERE id = :id AND lease_token = :lease_token"""
 _RENEW = f"UPDATE sessions SET lease_until = ? WHERE id IN ({_HELD}) RETURNING id"
 _RELEASE = f"""
-    UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = max(attempts - 1, 0), due_at = min(due_at, ?)
+    UPDATE sessions SET lease_until = NULL, lease_token = NULL, attempts = max(attempts - 1, 0),
+        due_at = max(due_at, coalesce(?, due_at))
     WHERE id IN ({_HELD})"""
 
 _MARK_READ = "UPDATE sessions SET read_at = ? WHERE id = ? AND read_at IS NULL"
@@ -158,9 +159,9 @@ def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) 
     return frozenset(connection.exec_driver_sql(_RENEW, (to_micros(lease_until), _as_json(leases))).scalars())
 
 
-def release(connection: Connection, leases: Sequence[Row], now: datetime) -> None:
-    """Undo claims, given as (id, lease token)."""
-    connection.exec_driver_sql(_RELEASE, (to_micros(now), _as_json(leases)))
+def release(connection: Connection, leases: Sequence[Row], not_before: datetime | None) -> None:
+    """Undo claims, given as (id, lease token); they are due as they were, or later."""
+    connection.exec_driver_sql(_RELEASE, (not_before and to_micros(not_before), _as_json(leases)))
 
 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> None:
