@@ -1,5 +1,6 @@
 """All processes go by the database's clock, whatever their machines' say."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event
 
-from app.adapters.clock import SystemClock
+from app.adapters.clock import SystemClock, elapsed
 from app.adapters.database import reckoning
 from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.engine import Database, open_database
@@ -28,7 +29,7 @@ class Stopped:
 
 @dataclass
 class Monotonic:
-    """Stands in for the monotonic clock; each look at the server's takes `look_takes`."""
+    """Stands in for the clock that nobody sets; each look at the server's takes `look_takes`."""
 
     seconds: float = 1000.0
     look_takes: float = 0.0
@@ -40,7 +41,7 @@ class Monotonic:
 @pytest.fixture
 def monotonic(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
     faked = Monotonic()
-    monkeypatch.setattr(reckoning, "monotonic", faked)
+    monkeypatch.setattr(reckoning, "elapsed", faked)
     return faked
 
 
@@ -135,3 +136,10 @@ def test_look_during_which_the_process_was_frozen_does_not_count(
     assert after - began == timedelta(seconds=660)
     assert abs(clock.now() - SystemClock().now()) < NEARLY
     assert len(looks) == 3
+
+
+def test_reckoning_goes_by_the_clock_that_runs_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs_on = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # other systems need no clock of its own for that
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_MONOTONIC: 1.0, runs_on: 3601.0}.__getitem__)
+
+    assert elapsed() == 3601.0
