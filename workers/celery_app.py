@@ -33,8 +33,6 @@ def configuration() -> dict[str, object]:
         "task_ignore_result": True,
         "result_backend": None,
         "result_accept_content": ["json"],
-        # Below the lease, so that a stuck task's process is gone before its rows are claimed again.
-        "task_time_limit": settings.lease_seconds * 0.8,
         # A worker without a broker goes on by its own sweeps, and keeps trying.
         "broker_connection_retry": True,
         "broker_connection_retry_on_startup": True,
@@ -60,7 +58,7 @@ def configuration() -> dict[str, object]:
         # Celery kills a child that it has not heard of for this long, and while there is no broker it does not listen.
         "worker_proc_alive_timeout": 86_400,
         # Beat keeps no file: a missed tick is made up for by the next, and by the sweeps.
-        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_scheduler": "workers.beat:SparingScheduler",
         "beat_schedule": {
             "refresh": _every(15, TASKS[Work.REFRESH], Work.REFRESH),
             "sweep": _every(5, TASKS[Work.UPKEEP], Work.UPKEEP),

@@ -80,9 +80,11 @@ class HintPublisher:
             began = monotonic()
             try:
                 self.sent += line.send(hints)
-            except line.errors as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: without this thread nobody is woken any more
                 self.dropped += sum(min(count, MOST_WAITING) for count in hints.values())
-                if backoff == FIRST_BACKOFF_SECONDS:
+                if not isinstance(error, line.errors):
+                    _log.exception("hints.crashed", dropped=self.dropped)
+                elif backoff == FIRST_BACKOFF_SECONDS:
                     _log.warning("hints.dropped", error=type(error).__name__, dropped=self.dropped)
                 line.hang_up()
                 self._pause(backoff)
@@ -124,7 +126,7 @@ class _Line:
         sent = 0
         with self.connection.Producer() as producer:
             for work, wanted in hints.items():
-                waiting = _declare(producer.channel, work)
+                waiting = declare(producer.channel, work)
                 for _ in range(min(wanted, MOST_WAITING - waiting)):
                     self.app.send_task(TASKS[work], queue=work.value, producer=producer, retry=False)
                     sent += 1
@@ -138,7 +140,7 @@ class _Line:
                 connection.collect(socket_timeout=0.1)
 
 
-def _declare(channel: Any, work: Work) -> int:
+def declare(channel: Any, work: Work) -> int:
     """Make sure of the queue of `work`, also after the broker came back empty; return how many hints wait in it."""
     return int(channel.queue_declare(queue=work.value, durable=True, auto_delete=False).message_count)
 

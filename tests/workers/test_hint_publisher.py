@@ -10,12 +10,15 @@ from typing import Any
 
 import kombu
 import pytest
+from celery import Celery
+from structlog.testing import capture_logs
 
-from app.adapters.broker import broker_configuration
+from app.adapters.broker import PURGE_TASK, broker_configuration
 from app.adapters.queue import MOST_WAITING, HintPublisher
 from app.ports import Work
 from tests.servers.redis import Redis
 from tests.workers.conftest import wait_until
+from workers.beat import SparingScheduler
 
 DEAD = "redis://127.0.0.1:9/0"
 ROWS_PER_HINT = 256
@@ -78,6 +81,35 @@ def test_publisher_with_a_burst_of_rings_sends_few_hints(tmp_path: Path) -> None
     hints.close(10)
 
     assert 1 <= hints.sent <= 20
+
+
+def test_beat_without_a_worker_never_fills_the_broker(broker_url: str, tmp_path: Path) -> None:
+    app = Celery("beat", fixups=[])
+    tick = {"task": PURGE_TASK, "schedule": 60.0, "options": {"queue": Work.UPKEEP.value}}
+    app.conf.update(broker_configuration(broker_url, tmp_path), beat_schedule={"purge": tick})
+    scheduler = SparingScheduler(app)
+
+    for _ in range(MOST_WAITING + 8):
+        scheduler.apply_entry(scheduler.schedule["purge"], producer=scheduler.producer)
+
+    assert waiting(broker_url, tmp_path, Work.UPKEEP) == MOST_WAITING
+    scheduler.close()
+
+
+def test_publisher_outlives_a_fault_that_nobody_thought_of_and_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints = publisher("", tmp_path)
+
+    with capture_logs() as events, monkeypatch.context() as patch:
+        patch.setattr(hints._app, "send_task", {}.__getitem__)
+        hints.ring(Work.VERIFY)
+        wait_until(lambda: hints.dropped == 1, "the fault")
+    hints.ring(Work.VERIFY)
+    hints.close(10)
+
+    assert (hints.sent, hints.dropped) == (1, 1)
+    assert [(event["event"], event["dropped"]) for event in events] == [("hints.crashed", 1)]
 
 
 def test_publisher_without_a_worker_never_fills_the_broker(tmp_path: Path) -> None:
