@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from app.domain.patience import look_again_at
 from app.reasons import TokenReason
 
 
@@ -164,7 +165,8 @@ def decide_lookup(
         if keyset is not None and keyset.mode is KeysetMode.DISABLED:
             return Refuse(TokenReason.KEYS_UNAVAILABLE)
         end = _earlier(max(received_at + policy.park_outage, least), token_ends_at)
-        return _wait_for_source(keyset, end, now, policy)
+        again_at = look_again_at(received_at, now, policy.kid_cooldown, policy.park_outage)
+        return _wait_for_source(keyset, end, again_at, now)
     if any(key.get("kid") == kid for key in keyset.keys):
         return Serve()
     if keyset.mode is KeysetMode.PINNED or _is_known_missing(keyset, kid, received_at, now):
@@ -197,12 +199,12 @@ def _is_known_missing(keyset: Keyset, kid: str, received_at: datetime, now: date
     return fetched_since or (missing_until is not None and now < missing_until)
 
 
-def _wait_for_source(keyset: Keyset | None, end: datetime, now: datetime, policy: KeysetPolicy) -> Lookup:
+def _wait_for_source(keyset: Keyset | None, end: datetime, again_at: datetime, now: datetime) -> Lookup:
     if now >= end:
         return Refuse(TokenReason.KEYS_UNAVAILABLE)
     # A source in trouble is asked again when its own backoff says so; one that nobody asks is asked at once.
     is_unasked = keyset is None or keyset.attempted_at is None or keyset.refresh_at is None
-    return Park(min(end, now + policy.kid_cooldown), wants_refresh=is_unasked)
+    return Park(min(end, again_at), wants_refresh=is_unasked)
 
 
 def _wait_for_kid(keyset: Keyset, end: datetime, now: datetime, policy: KeysetPolicy) -> Lookup:

@@ -42,6 +42,7 @@ GOOD = after_success(EMPTY, KEYS, (), ANSWER, START, 0.5, POLICY)
 FAILING = after_failure(
     GOOD, "http_503", START + timedelta(minutes=42), START + timedelta(minutes=42), 0.5, timedelta(minutes=5), POLICY
 )
+FETCHING = replace(EMPTY, attempted_at=START, refresh_at=START)
 EXHAUSTED = replace(GOOD, asked_at=tuple(START - timedelta(seconds=30 * n) for n in range(10, 0, -1)))
 
 
@@ -146,6 +147,12 @@ def test_failed_fetch_honours_retry_after_up_to_its_cap() -> None:
         pytest.param(None, "one", at(), at(), Park(at(seconds=30), wants_refresh=True), id="never-heard-of"),
         pytest.param(EMPTY, "one", at(), at(), Park(at(seconds=30), wants_refresh=True), id="empty"),
         pytest.param(
+            FETCHING, "one", at(), at(minutes=4), Park(at(minutes=8), wants_refresh=False), id="waits-as-long-again"
+        ),
+        pytest.param(
+            FETCHING, "one", at(), at(minutes=14), Park(at(minutes=15), wants_refresh=False), id="to-the-end-at-most"
+        ),
+        pytest.param(
             EMPTY, "one", at(), at(minutes=15), Refuse(TokenReason.KEYS_UNAVAILABLE), id="outage-longer-than-we-wait"
         ),
         pytest.param(
@@ -165,6 +172,15 @@ def test_lookup_parks_rather_than_refuses(
     keyset: Keyset | None, kid: str, received: datetime, now: datetime, lookup: object
 ) -> None:
     assert decide_lookup(keyset, kid, received, None, now, POLICY) == lookup
+
+
+def test_session_that_waits_out_an_outage_is_looked_at_seldom() -> None:
+    now, looks = at(), 0
+    while isinstance(lookup := decide_lookup(FETCHING, "one", at(), None, now, POLICY), Park):
+        now, looks = lookup.until, looks + 1
+
+    assert now == at() + POLICY.park_outage
+    assert looks <= 6
 
 
 def test_lookup_never_waits_past_the_tokens_own_life() -> None:
