@@ -83,7 +83,7 @@ class AcceptedSessions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
-    """What is counted of one source; `fetches` by outcome since the beginning, `parked` sessions now."""
+    """What is counted of one source; `fetches` by outcome since the beginning, `parked` sessions now, up to 10,000."""
 
     keyset: Keyset
     fetches: Mapping[str, int]

@@ -1,6 +1,6 @@
 """Refresh key sets: claim the sources that are due, fetch each, import key by key, save under the fencing token.
 
-A failed fetch keeps the old keys. What waits for a source is made due by the same transaction that saves a good set.
+A failed fetch keeps the old keys. What waits for a source is made due once a good set is saved.
 """
 
 import asyncio

@@ -1,22 +1,25 @@
 """Key sets on real databases: what a batch costs, and who wins when a save and a parking meet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select, update
+from sqlalchemy import Connection, event, func, insert, select, update
 
+from app.adapters.database import keyset_desk
 from app.adapters.database.engine import Database
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.keyset_history import KEPT_EVENTS
 from app.adapters.database.keysets import SqlKeysets
-from app.adapters.database.schema import KeysetRow
-from app.adapters.database.session_parking import wake_parked
+from app.adapters.database.schema import KeysetRow, SessionRow
+from app.adapters.database.session_parking import CHUNK
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_pin, after_revoke
 from app.domain.session import Stage
+from app.errors import StoreUnavailable
 from app.management_ports import DocumentKind
 from app.ports import Claim
 from tests.adapters.stores import sql_stores
@@ -153,4 +156,106 @@ def _save_unfinished(connection: Connection) -> None:
     connection.execute(select(KeysetRow.source).where(KeysetRow.source == SOURCE).with_for_update())
     values = {"fetched_at": NOW, "attempted_at": NOW, "version": 1}
     connection.execute(update(KeysetRow).where(KeysetRow.source == SOURCE).values(values))
-    wake_parked(connection, SOURCE, NOW)
+
+
+def _park_crowd(database: Database, sessions: int) -> None:
+    """Park so many at once: their rows are made by hand, since only their number matters."""
+    [parked] = [new_session()]
+    stores = sql_stores(database)
+    stores.intake.add([parked], NOW)
+    [claimed] = stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))
+    until = NOW + timedelta(hours=1)
+    stores.queue.finish([move(claimed, Stage.VERIFY, outcome=None, due_at=until, parked_on=SOURCE)], NOW)
+    columns = [column for column in SessionRow.__table__.columns if column.name != "id"]
+    one = database.read(lambda connection: connection.execute(select(*columns)).mappings().one())
+    rows = [{**one, "id": f"ses_crowd_{number}"} for number in range(sessions - 1)]
+    database.write(lambda connection: connection.execute(insert(SessionRow), rows))
+
+
+def _count_parked(database: Database) -> int:
+    parked = select(func.count()).where(SessionRow.parked_on.is_not(None))
+    return database.read(lambda connection: connection.scalar(parked)) or 0
+
+
+@contextmanager
+def woken_at_once(database: Database, most: int = 1000) -> Iterator[list[int]]:
+    """Collect how many sessions each statement wakes; after `most` of them the database is too slow."""
+    woken: list[int] = []
+
+    def note(*arguments: Any) -> None:
+        if arguments[2].startswith("UPDATE sessions"):
+            woken.append(arguments[1].rowcount)
+            if len(woken) > most:
+                raise StoreUnavailable("a time-out")
+
+    event.listen(database.writing, "after_cursor_execute", note)
+    try:
+        yield woken
+    finally:
+        event.remove(database.writing, "after_cursor_execute", note)
+
+
+def _fetch_good_set(database: Database) -> bool:
+    keysets = SqlKeysets(database)
+    keysets.ask({SOURCE: frozenset()}, NOW)
+    [claimed] = keysets.claim_due(1, NOW, NOW + LEASE)
+    fetched = keyset(source=SOURCE, fetched_at=NOW, attempted_at=NOW, refresh_at=NOW + LEASE)
+    return keysets.save(fetched, claimed.lease_token or "", NOW)
+
+
+def _pin(database: Database) -> bool:
+    changed = SqlKeysetDesk(database).change(SOURCE, lambda one: after_pin(one, (jwk(),)), NOW)
+    return bool(changed.keyset.keys)
+
+
+def _notice_late(database: Database) -> bool:
+    _fetch_good_set_unnoticed(database)
+    return SqlKeysets(database).wake_if_renewed({SOURCE: None}, NOW)
+
+
+def _fetch_good_set_unnoticed(database: Database) -> None:
+    with suppress(StoreUnavailable), woken_at_once(database, most=0):
+        _fetch_good_set(database)
+
+
+@pytest.mark.parametrize("news", [_fetch_good_set, _pin, _notice_late])
+def test_news_of_a_source_wake_a_crowd_in_chunks(database: Database, news: Callable[[Database], bool]) -> None:
+    _park_crowd(database, 2 * CHUNK + 1)
+
+    with woken_at_once(database) as woken:
+        has_news = news(database)
+
+    assert has_news
+    assert woken[-3:] == [CHUNK, CHUNK, 1]
+    assert _count_parked(database) == 0
+
+
+def test_good_set_stands_however_long_the_waking_of_a_crowd_takes(database: Database) -> None:
+    _park_crowd(database, 2 * CHUNK + 1)
+
+    with woken_at_once(database, most=1), pytest.raises(StoreUnavailable):
+        _fetch_good_set(database)
+
+    assert SqlKeysets(database).load(frozenset({SOURCE}))[SOURCE].fetched_at == NOW
+    assert _count_parked(database) == CHUNK + 1
+
+
+def test_figures_of_a_crowd_are_counted_up_to_a_bound(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyset_desk, "COUNTED_AT_MOST", 3)
+    _park_crowd(database, 5)
+    _fetch_good_set_unnoticed(database)
+    SqlKeysets(database).ask({"https://other.example/jwks.json": frozenset()}, NOW)
+
+    figures = SqlKeysetDesk(database).load_figures()
+
+    assert {one.keyset.source: one.parked for one in figures} == {SOURCE: 3, "https://other.example/jwks.json": 0}
+
+
+def test_pin_that_is_repeated_wakes_what_the_first_left_asleep(database: Database) -> None:
+    _park_crowd(database, CHUNK + 1)
+    with woken_at_once(database, most=0), pytest.raises(StoreUnavailable):
+        _pin(database)
+
+    _pin(database)
+
+    assert _count_parked(database) == 0

@@ -96,7 +96,7 @@ class MemoryKeysets:
         if after != before:
             self.rows[source] = replace(after, lease_token=None)
             self._record(before, after, now)
-            self.sessions.wake(source, now)
+        self.sessions.wake(source, now)
         return StoredKeyset(self.rows[source], self._first_seen(source))
 
     def load_users(self, source: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ from app.adapters.database.session_parking import wake_parked
 from app.domain.keyset import Keyset, KeysetMode
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_refresh import after_request
+from app.fetch_ports import COUNTED_AT_MOST
 from app.keyset_ports import SourceFigures, StoredKeyset
 
 _URL = PartnerRow.document["signature"]["jwks_url"].as_string()
@@ -60,10 +61,11 @@ class SqlKeysetDesk:
                 values = {**decided_values(after), "lease_until": lease_until, "saves": KeysetRow.saves + 1}
                 connection.execute(row_of(source).values(values))
                 write_history(connection, before, after, now)
-                wake_parked(connection, source, now)
             return StoredKeyset(replace(after, lease_token=None), read_first_seen(connection, source))
 
-        return self.database.write(apply)
+        changed = self.database.write(apply)
+        wake_parked(self.database, source, now)  # also what an earlier call that was cut short left asleep
+        return changed
 
     def load_users(self, source: str) -> frozenset[str]:
         """Return the ids of the partners whose tokens are verified by `source`."""
@@ -84,17 +86,13 @@ class SqlKeysetDesk:
         return self.database.write(lambda connection: connection.execute(unused).rowcount)
 
     def load_figures(self) -> Sequence[SourceFigures]:
-        """Return the figures of at most 1,000 sources, by name."""
-        chosen = select(*LIGHT, *HEAVY, KeysetRow.fetches).order_by(KeysetRow.source).limit(MOST_FIGURES)
-        parked = select(SessionRow.parked_on, func.count().label("sessions")).where(SessionRow.parked_on.is_not(None))
-
-        def read(connection: Connection) -> Sequence[SourceFigures]:
-            counts = connection.execute(parked.group_by(SessionRow.parked_on)).mappings()
-            waiting = {count["parked_on"]: count["sessions"] for count in counts}
-            rows = connection.execute(chosen).mappings()
-            return [SourceFigures(to_keyset(row), row["fetches"], waiting.get(row["source"], 0)) for row in rows]
-
-        return self.database.read(read)
+        """Return the figures of at most 1,000 sources, by name; of the parked at most 10,000 each are counted."""
+        parked = select(SessionRow.id).where(SessionRow.parked_on == KeysetRow.source).limit(COUNTED_AT_MOST)
+        counted = select(func.count()).select_from(parked.correlate(KeysetRow).subquery()).scalar_subquery()
+        columns = (*LIGHT, *HEAVY, KeysetRow.fetches, counted.label("parked"))
+        chosen = select(*columns).order_by(KeysetRow.source).limit(MOST_FIGURES)
+        rows = self.database.read(lambda connection: connection.execute(chosen).mappings().all())
+        return [SourceFigures(to_keyset(row), row["fetches"], row["parked"]) for row in rows]
 
 
 def _find(connection: Connection, source: str) -> StoredKeyset | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
+from app.adapters.database.kept import Kept
 from app.adapters.database.keyset_history import write_history
 from app.adapters.database.keyset_rows import (
     HEAVY,
@@ -38,17 +39,18 @@ class SqlKeysets:
 
     database: Database
     policy: KeysetPolicy = field(default_factory=KeysetPolicy)
-    _kept: dict[str, tuple[Stamp, Keyset]] = field(default_factory=dict, repr=False)
+    _kept: Kept[tuple[Stamp, Keyset]] = field(default_factory=Kept, repr=False)
 
     def load(self, sources: frozenset[str]) -> Mapping[str, Keyset]:
         """Return the key sets that exist, by source; of those that have not changed only the times are read."""
         if not sources:
             return {}
-        kept = {source: self._kept[source] for source in sources if source in self._kept}
+        kept = {source: found for source in sources if (found := self._kept.get(source)) is not None}
         chosen = _changed_wholly(sources, {source: stamp for source, (stamp, _) in kept.items()})
         rows = self.database.read(lambda connection: connection.execute(chosen).mappings().all())
         changed = {row["source"]: (stamp_of(row), to_keyset(row)) for row in rows if row["keys"] is not None}
-        self._kept.update(changed)
+        for source, found in changed.items():
+            self._kept.put(source, found)
         kept.update(changed)
         return {row["source"]: with_light(kept[row["source"]][1], row) for row in rows}
 
@@ -71,19 +73,19 @@ class SqlKeysets:
 
     def wake_if_renewed(self, judged_by: Mapping[str, Keyset | None], now: datetime) -> bool:
         """Make due what is parked on those sources that were renewed since they were read; tell whether any was."""
-        # The lock waits for a save that is under way: one that begins later sees, and wakes, what is parked by now.
+        # The lock waits for a save that is under way: one that commits later sees, and wakes, what is parked by now.
         chosen = select(*LIGHT).where(KeysetRow.source.in_(judged_by)).order_by(KeysetRow.source)
         locked = chosen.with_for_update(read=True)
 
-        def wake(connection: Connection) -> bool:
+        def look(connection: Connection) -> Sequence[str]:
             rows = connection.execute(locked).mappings().all()
             stored = [with_light(Keyset(row["source"]), row) for row in rows]
-            renewed = [keyset.source for keyset in stored if is_renewed(keyset, judged_by[keyset.source])]
-            for source in renewed:
-                wake_parked(connection, source, now)
-            return bool(renewed)
+            return [keyset.source for keyset in stored if is_renewed(keyset, judged_by[keyset.source])]
 
-        return self.database.write(wake) if judged_by else False
+        renewed = self.database.write(look) if judged_by else ()
+        for source in renewed:
+            wake_parked(self.database, source, now)
+        return bool(renewed)
 
     def claim_due(self, limit: int, now: datetime, lease_until: datetime) -> Sequence[Keyset]:
         """Lease sources whose refresh is due and return them with their `lease_token`, the longest overdue first."""
@@ -111,9 +113,12 @@ class SqlKeysets:
     def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
         """Store `keyset` if the lease still holds and write its history; after a good fetch wake what is parked on it.
 
-        A failure wakes nobody: there is nothing new to judge by.
+        A failure wakes nobody: there is nothing new to judge by. What is parked wakes after the commit, however many.
         """
-        return self.database.write(lambda connection: self._save(connection, keyset, lease_token, now))
+        is_saved = self.database.write(lambda connection: self._save(connection, keyset, lease_token, now))
+        if is_saved and is_success(keyset):
+            wake_parked(self.database, keyset.source, now)
+        return is_saved
 
     def _ask(self, connection: Connection, row: RowMapping, kids: frozenset[str], now: datetime) -> bool:
         keyset = to_keyset(row)
@@ -148,8 +153,6 @@ class SqlKeysets:
             )
         )
         write_history(connection, before, keyset, now)
-        if is_success(keyset):
-            wake_parked(connection, keyset.source, now)
         return True
 
 
