@@ -134,10 +134,19 @@ class SessionQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The campaigns and partners of a batch, by id; what does not exist is absent."""
+    """The campaigns and partners of a batch, by id; what does not exist is absent.
+
+    What exists and cannot be read just now is only named, where a worker asks: nothing is to be concluded of it.
+    """
 
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
+    unreadable_campaigns: frozenset[str] = frozenset()
+    unreadable_partners: frozenset[str] = frozenset()
+
+    def cannot_read(self, campaign_id: str, partner_id: str) -> bool:
+        """Tell whether what is to be known of either cannot be read just now."""
+        return campaign_id in self.unreadable_campaigns or partner_id in self.unreadable_partners
 
 
 class ConfigurationSource(Protocol):
@@ -172,7 +181,7 @@ class KeysetQueue(Protocol):
         ...
 
     def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
-        """Store `keyset` if the lease still holds; a good fetch makes due what is parked on it in that transaction."""
+        """Store `keyset` if the lease still holds; a good fetch then makes due what is parked on it."""
         ...
 
 

@@ -4,11 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+import structlog
+
 from app.domain.session import ClaimedSession
-from app.errors import StoreUnavailable
+from app.errors import InsideError
 from app.steps.claim import ClaimSessions
 from workers.leases import HeldLeases
 from workers.sweeper import Found
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -22,28 +26,35 @@ class VerifyBatch:
     _alone_at: float = 0.0
 
     def __call__(self) -> Found:
-        """Do one batch and tell what it found."""
-        self.held.give_back()  # what an unreachable database made us keep
+        """Do one batch, or one and a session that is to be alone, and tell what it found."""
+        self.held.give_back()  # what a fault of ours made us keep
         sessions = self.claim()
         self._verify(sessions)
-        if monotonic() >= self._alone_at:  # rare rows: not worth a query after each hint
+        if self._work_alone() or len(sessions) == self.claim.limit:
+            return Found.FULL
+        return Found.SOME if sessions else Found.NOTHING
+
+    def _work_alone(self) -> bool:
+        """Verify one session that has killed two processes, and tell whether there was any."""
+        if monotonic() < self._alone_at:  # rare rows: not worth a query after each hint
+            return False
+        alone = self.claim(1, alone=True)
+        self._verify(alone)
+        if not alone:
             self._alone_at = monotonic() + self.alone_every_seconds
-            while alone := self.claim(1, alone=True):
-                self._verify(alone)
-        if not sessions:
-            return Found.NOTHING
-        return Found.FULL if len(sessions) == self.claim.limit else Found.SOME
+        return bool(alone)
 
     def _verify(self, sessions: Sequence[ClaimedSession]) -> None:
+        """Verify `sessions`; one that cannot be is as good as one that kills, and harms none but itself."""
         if not sessions:
             return
-        ids = [session.id for session in sessions]
         self.held.hold(sessions)
         try:
             self.verify(sessions)
-        except StoreUnavailable:
-            raise  # still held: given back as soon as the database answers, since nobody crashed
-        except Exception:
-            self.held.drop(ids)  # as good as a crash: counted when the leases run out
-            raise
-        self.held.drop(ids)
+        except InsideError:
+            raise  # still held: given back with the next batch, since it is no fault of a session's
+        except Exception:  # noqa: BLE001 - logged; one session must not keep the others from being judged
+            _log.exception("batch.unverified", sessions=len(sessions))
+            for session in sessions if len(sessions) > 1 else ():
+                self._verify([session])
+        self.held.drop([session.id for session in sessions])  # one that failed by itself counts when its lease runs out

@@ -26,6 +26,7 @@ class WorkerProcess:
     look_seconds: float
     purge: Sweeper | None = None
     replays: Sweeper | None = None
+    renewal: Sweeper | None = None
     outside: Outside[Any] | None = None
     held: HeldLeases | None = None
     close: Callable[[], None] | None = None
@@ -80,7 +81,7 @@ class WorkerProcess:
         _log.info("worker.drained", given_back=given_back, duration_ms=round((monotonic() - began) * 1000))
 
     def _threads(self) -> tuple[Sweeper, ...]:
-        periodic = (self.purge, self.replays)
+        periodic = (self.purge, self.replays, self.renewal)
         return (*self.sweepers.values(), *(sweeper for sweeper in periodic if sweeper is not None))
 
     def _outside(self) -> Outside[Any]:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
+from time import sleep
 
 from app import logs
 from app.adapters.broker import broker_configuration
+from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.engine import Database, open_database
@@ -55,7 +57,10 @@ from workers.outside import Outside
 from workers.process import WorkerProcess
 from workers.pump import FetchPump
 from workers.sweeper import Found, Sweeper
+from workers.time_limit import ending_process_after
 
+VERIFY_SECONDS = 120.0
+"""A batch whose every statement takes the longest that it may is over by then; one that is not hangs."""
 PURGE_SECONDS = 60.0
 REPLAY_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
@@ -104,15 +109,17 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
     keeps_up = Work.UPKEEP in roles
     sweepers = {}
     if Work.VERIFY in roles:
-        sweepers[Work.VERIFY] = Sweeper("verify", parts.verify_batch(), settings.sweep_seconds, is_told_to_stop)
+        batch = ending_process_after(VERIFY_SECONDS, parts.verify_batch())
+        sweepers[Work.VERIFY] = Sweeper("verify", batch, settings.sweep_seconds, is_told_to_stop)
     if keeps_up:
         sweepers[Work.UPKEEP] = Sweeper("upkeep", parts.sweep, settings.sweep_seconds)
     return WorkerProcess(
         sweepers=sweepers,
         drain_seconds=settings.drain_seconds,
-        look_seconds=settings.lease_seconds * 0.6,  # below the task's time limit
+        look_seconds=settings.lease_seconds * 0.6,
         purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if keeps_up else None,
         replays=Sweeper("replays", parts.replay, REPLAY_SECONDS) if keeps_up else None,
+        renewal=Sweeper("renewal", parts.renew, settings.lease_seconds / 4) if Work.VERIFY in roles else None,
         outside=parts.outside() if roles & {Work.FETCH, Work.REFRESH} else None,
         held=parts.held,
         close=parts.close,
@@ -130,7 +137,9 @@ class _Parts:
         self.sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
         self.queue = SqlSessionQueue(self.database, self.sealing)
         self.keysets = SqlKeysets(self.database, settings.keyset_policy())
-        self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
+        self.configuration = SqlConfiguration(
+            self.database, self.sealing, join_secrets, to_partner, to_campaign, passes_over=True
+        )
         self.housekeeping = SqlHousekeeping(self.database, settings.retention())
         self.hints = HintPublisher(broker_configuration(settings.broker_url, settings.data_dir), settings.claim_rows)
         self.held = HeldLeases(self.queue, self.clock)
@@ -144,6 +153,10 @@ class _Parts:
             held=self.held,
             alone_every_seconds=self.settings.sweep_seconds,
         )
+
+    def renew(self) -> Found:
+        self.held.renew(_lease(self.settings))
+        return Found.NOTHING
 
     def outside(self) -> Outside[SafeHttp]:
         policy = OutboundPolicy(self.settings.private_url_cidrs)
@@ -165,7 +178,7 @@ class _Parts:
     def purge(self) -> Found:
         leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
         FinishErasures(erasures, erasures, leases, self.clock)()
-        PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk)()
+        PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk, sleep)()
         RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
         return Found.NOTHING
 
@@ -185,6 +198,7 @@ class _Parts:
             ledger=SqlParticipationLedger(self.database),
             digests=load_digests(SqlSecrets(self.database, self.sealing), self.clock.now()),
             judge=JudgeToken(Keyring(), self.settings.keyset_policy()),
+            accepted=SqlAcceptedSessions(self.database, self.sealing),
             hints=self.hints,
             clock=self.clock,
         )

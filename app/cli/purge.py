@@ -1,5 +1,7 @@
 """`vestibule purge`: deletes what has expired, now instead of within the hour."""
 
+from time import sleep
+
 import click
 
 from app.adapters.database.housekeeping import SqlHousekeeping
@@ -19,6 +21,7 @@ def purge() -> None:
             SqlLeases(wiring.database),
             wiring.clock,
             wiring.settings.purge_chunk,
+            sleep,
         )
         deleted = expired(by_hand=True)
     remark(f"{sum(deleted.values())} rows deleted")

@@ -72,11 +72,13 @@ class ClaimFetches:
         return end_poisonous(self.sessions, self.queue.claim_fairly(claim).sessions, now)
 
     def _limits(self, partner_ids: Sequence[str], held: Mapping[str, int]) -> Mapping[str, PartnerLimits]:
-        partners = self.configuration.load(frozenset(), frozenset(partner_ids)).partners
+        """Return the limits of these partners, without those whose documents cannot be read just now."""
+        loaded = self.configuration.load(frozenset(), frozenset(partner_ids))
         most = max(1, int(self.capacity * PART_OF_ONE))
         return {
-            partner_id: replace(limits_of(partners.get(partner_id)), room=max(0, most - held.get(partner_id, 0)))
+            partner_id: replace(limits_of(loaded.partners.get(partner_id)), room=max(0, most - held.get(partner_id, 0)))
             for partner_id in partner_ids
+            if partner_id not in loaded.unreadable_partners
         }
 
 

@@ -14,6 +14,7 @@ import structlog
 from app.domain.breaker import EndedCall, blame
 from app.domain.health import PartnerCalls, PartnerHealth, after_batch, pay_waiting_retries
 from app.domain.partner import AuthorizationSource, Partner, PrefillConfig
+from app.domain.patience import LEAST_POSTPONED, MOST_POSTPONED, look_again_at
 from app.domain.prefill import Prefill, PrefillCall, PrefillRequest, expand_url, prefill_from_answer, unavailable
 from app.domain.retry import Failure, GiveUp, TryAgain, decide_retry
 from app.domain.session import ClaimedSession, Outcome, Priority, SessionMove, Stage
@@ -27,10 +28,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A claimed session with the call that it needs; None where its partner no longer has an API to call."""
+    """A claimed session with the call that it needs; None where its partner no longer has an API to call.
+
+    It is put off where its partner's document cannot be read just now.
+    """
 
     session: ClaimedSession
     call: PrefillCall | None = field(repr=False)
+    is_put_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +64,21 @@ class FetchPrefills:
 
     def plan(self, sessions: Sequence[ClaimedSession]) -> Sequence[PlannedCall]:
         """Return the calls of a claimed batch; one query at most."""
-        configuration = self.configuration.load(frozenset(), frozenset(session.partner_id for session in sessions))
+        loaded = self.configuration.load(frozenset(), frozenset(session.partner_id for session in sessions))
         return [
-            PlannedCall(session, _call(session, configuration.partners.get(session.partner_id))) for session in sessions
+            PlannedCall(
+                session,
+                _call(session, loaded.partners.get(session.partner_id)),
+                is_put_off=session.partner_id in loaded.unreadable_partners,
+            )
+            for session in sessions
         ]
 
     async def call(self, planned: PlannedCall) -> Fetched:
         """Make one call and return what it makes of its session; raise nothing, not even where it is cancelled."""
         session = planned.session
+        if planned.is_put_off:
+            return Fetched(_put_off(session, self.clock.now()), None)
         if planned.call is None or session.outcome is None:
             return Fetched(_dead(session, PrefillReason.POLICY), None)
         if _is_over(session, self.clock.now()):
@@ -230,6 +242,11 @@ def _done(session: ClaimedSession, outcome: Outcome, prefill: Prefill) -> Sessio
     return SessionMove(session.id, session.lease_token, Stage.DONE, outcome=replace(outcome, prefill=prefill))
 
 
+def _put_off(session: ClaimedSession, now: datetime) -> SessionMove:
+    again_at = look_again_at(session.received_at, now, LEAST_POSTPONED, MOST_POSTPONED)
+    return SessionMove(session.id, session.lease_token, Stage.FETCH, due_at=again_at, priority=session.priority)
+
+
 def _dead(session: ClaimedSession, error_class: PrefillReason) -> SessionMove:
     outcome = session.outcome and replace(session.outcome, prefill=unavailable(error_class))
     return SessionMove(
@@ -262,7 +279,8 @@ def _log_breaker(partner_id: str, before: PartnerHealth, after: PartnerHealth) -
 def _log_attempt(fetched: Fetched, *, is_lost: bool) -> None:
     move, attempt = fetched.move, fetched.attempt
     if attempt is None:
-        _log.warning("prefill.dropped", session_id=move.id, error_class=move.error_class)
+        event = "prefill.dropped" if move.stage is Stage.DEAD else "prefill.put_off"
+        _log.warning(event, session_id=move.id, error_class=move.error_class)
         return
     _log.info(
         "prefill.failed" if attempt.error_class else "prefill.fetched",

@@ -1,9 +1,10 @@
 """Delete what has outlived its purpose, in chunks, so that no purge ever holds the database for long."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from time import perf_counter
 
 import structlog
 
@@ -18,12 +19,17 @@ _MAX_CHUNKS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PurgeExpired:
-    """Purges expired rows, `chunk` rows of a table at a time."""
+    """Purges expired rows, `chunk` rows of a table at a time; `pause` sleeps for seconds.
+
+    Between two chunks it pauses for as long as the last one took: SQLite has one writer at a time, and tells nobody
+    who waited whose turn it is.
+    """
 
     housekeeping: Housekeeping
     leases: Leases
     clock: Clock
     chunk: int
+    pause: Callable[[float], None]
 
     def __call__(self, *, by_hand: bool = False) -> Mapping[str, int]:
         """Return how many rows were deleted, by table; nothing, unless `by_hand`, where another process just did it."""
@@ -32,10 +38,12 @@ class PurgeExpired:
             return {}
         deleted: Counter[str] = Counter()
         for _ in range(_MAX_CHUNKS):
+            began = perf_counter()
             chunk = self.housekeeping.purge(now, self.chunk)
             deleted.update(chunk)
             if all(count < self.chunk for count in chunk.values()):
                 break
+            self.pause(perf_counter() - began)
         if deleted.total():
             _log.info("rows.purged", **deleted)
         return deleted

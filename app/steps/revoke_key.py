@@ -2,6 +2,7 @@
 
 A revocation is by thumbprint: it holds whatever the partner publishes, in every process from its next batch. The search
 goes a stretch of sessions at a time, so that no call of the store takes long; whoever calls goes on until it is over.
+A batch that is being saved meanwhile looks after its own sessions (`steps/verify.py`).
 """
 
 from collections import Counter
@@ -12,23 +13,18 @@ from typing import Final
 from app.domain.keyset import source_label
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
-from app.domain.participation import TOKEN_REJECTED
-from app.domain.session import Outcome, TokenStatus
 from app.errors import KeysetShared, Mistake, RequestInvalid
 from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers
 from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
-from app.reasons import TokenReason
 from app.steps.authorize import Caller
 from app.steps.keysets import find_source
+from app.steps.void import void_each
 
 MAX_LISTED: Final = 1000
 """Sessions that are named; all are counted."""
 
-_VOIDED: Final = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.KEY_REVOKED)
 _ALL_HISTORY: Final = 10_000
-_TRIES: Final = 20
-"""For a session that somebody else is just writing, which takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,8 @@ class RevokeKey:
     def go_on(self, revocation: Revocation, caller: Caller) -> Revocation:
         """Look at the next sessions, and void those that the key had accepted if that is asked for."""
         page = self.sessions.search(revocation.partner_id, revocation.thumbprints, revocation.after)
-        voided = self._void([session.id for session in page.sessions]) if revocation.void else 0
+        ids = [session.id for session in page.sessions] if revocation.void else []
+        voided = void_each(self.sessions, ids, self.clock.now())
         found = Counter((session.thumbprint, session.keyset_version) for session in page.sessions)
         further = replace(
             revocation,
@@ -108,15 +105,6 @@ class RevokeKey:
         self.hints.ring(Work.VERIFY)
         detail = {"source": source_label(source), "kid": kid, "thumbprints": sorted(thumbprints)}
         self._record("keyset.key_revoked", partner_id, caller, detail)
-
-    def _void(self, ids: list[str]) -> int:
-        left = ids
-        for _ in range(_TRIES):
-            if not left:
-                break
-            done = self.sessions.void(left, _VOIDED, self.clock.now())
-            left = [id_ for id_ in left if id_ not in done]
-        return len(ids) - len(left)
 
     def _record(self, action: str, partner_id: str, caller: Caller, detail: Mapping[str, object]) -> None:
         self.audit.add(caller.did(action, partner_id, self.clock.now(), detail, partner_id))

@@ -2,7 +2,7 @@
 
 A batch costs one query for configuration, one for key sets, one for participations and one for used tokens (each only
 where a token of the batch needs it), and one update. One in which sessions were parked looks once more whether their
-keys came while they were being parked.
+keys came while they were being parked; one in which published keys accepted some, whether such a key was revoked.
 """
 
 from collections import Counter
@@ -17,8 +17,10 @@ from app.domain.campaign import Campaign
 from app.domain.claims import ClaimsPolicy, check_claims
 from app.domain.keyset import Keyset, KeysetState, keyset_state
 from app.domain.partner import Partner
+from app.domain.patience import LEAST_POSTPONED, MOST_POSTPONED, look_again_at
 from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.errors import TokenRejected
+from app.keyset_ports import AcceptedSessions
 from app.ports import (
     Clock,
     Configuration,
@@ -34,6 +36,7 @@ from app.ports import (
 from app.reasons import TokenReason
 from app.steps.judge import JudgeToken, Waiting
 from app.steps.settle import Accepted, accepted_move, rejected_move
+from app.steps.void import void_each
 
 _log = structlog.get_logger()
 
@@ -42,8 +45,8 @@ _log = structlog.get_logger()
 class VerifyReport:
     """What became of a batch: how many sessions by outcome.
 
-    An outcome is a token reason, `accepted`, `fetch` (accepted, a call is to be made), `parked`, or `lost` (to another
-    worker, because the lease ran out).
+    An outcome is a token reason, `accepted`, `fetch` (accepted, a call is to be made), `parked`, `postponed` (its
+    configuration cannot be read), or `lost` (to another worker, because the lease ran out).
     """
 
     outcomes: Mapping[str, int]
@@ -59,6 +62,7 @@ class VerifyTokens:
     ledger: ParticipationLedger
     digests: Digests
     judge: JudgeToken
+    accepted: AcceptedSessions
     hints: Hints
     clock: Clock
 
@@ -69,6 +73,7 @@ class VerifyTokens:
         judged = self._judge_all(sessions, now)
         moves = [*judged.moves, *self._settle(judged.accepted, now)]
         moved = self.queue.finish(moves, now)
+        self._void_revoked(judged, now)
         self._announce(moves, judged, now)
         report = VerifyReport(Counter(_outcome(move) if move.id in moved else "lost" for move in moves))
         duration_ms = round((perf_counter() - began) * 1000, 2)
@@ -90,6 +95,9 @@ class VerifyTokens:
         keysets = self.keysets.load(sources) if sources else {}
         judged = _Judged(keysets)
         for session in sessions:
+            if configuration.cannot_read(session.campaign_id, session.partner_id):
+                judged.moves.append(_postponed(session, now))
+                continue
             try:
                 judged.add(self._judge(session, configuration, keysets, now))
             except TokenRejected as rejection:
@@ -134,6 +142,18 @@ class VerifyTokens:
             else:
                 moves.append(accepted_move(one, counts.get(_participant(one), 0), now))
         return moves
+
+    def _void_revoked(self, judged: "_Judged", now: datetime) -> None:
+        """Void what a key accepted while it was being revoked: whoever searches now cannot have seen these sessions."""
+        published = [one for one in judged.accepted if one.signed.keyset_version is not None]
+        keysets = self.keysets.load(frozenset(_source(one) for one in published)) if published else {}
+        revoked = [
+            one.session.id
+            for one in published
+            if _source(one) in keysets and one.signed.key_thumbprint in keysets[_source(one)].revoked
+        ]
+        if revoked:
+            _log.warning("sessions.voided", sessions=void_each(self.accepted, revoked, now))
 
     def _announce(self, moves: Sequence[SessionMove], judged: "_Judged", now: datetime) -> None:
         to_fetch = sum(move.stage is Stage.FETCH for move in moves)
@@ -200,6 +220,16 @@ def claims_policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:
     )
 
 
+def _postponed(session: ClaimedSession, now: datetime) -> SessionMove:
+    """Return the move of one whose configuration cannot be read just now, which is no fault of its token's."""
+    again_at = look_again_at(session.received_at, now, LEAST_POSTPONED, MOST_POSTPONED)
+    return SessionMove(session.id, session.lease_token, Stage.VERIFY, due_at=again_at)
+
+
+def _source(accepted: Accepted) -> str:
+    return accepted.partner.signature.jwks_url or ""
+
+
 def _participant(accepted: Accepted) -> ParticipantKey:
     return ParticipantKey(accepted.campaign.id, accepted.partner.id, accepted.participant_digest)
 
@@ -207,7 +237,7 @@ def _participant(accepted: Accepted) -> ParticipantKey:
 def _outcome(move: SessionMove) -> str:
     match move.stage:
         case Stage.VERIFY:
-            return "parked"
+            return "parked" if move.parked_on else "postponed"
         case Stage.FETCH:
             return "fetch"
         case _:

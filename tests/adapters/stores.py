@@ -150,7 +150,7 @@ def memory_stores(retention: Retention = KEPT) -> Stores:
         keysets=keysets,
         keyset_queue=keysets,
         ledger=ledger,
-        housekeeping=MemoryHousekeeping(sessions, keysets, ledger, audit, retention),
+        housekeeping=MemoryHousekeeping(sessions, keysets, ledger, audit, retention, replays.rows),
         erasures=erasures,
         erasure_queue=erasures,
         leases=MemoryLeases(),
@@ -207,7 +207,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retent
 
 
 def sql_configuration(
-    database: Database, parsed: list[tuple[str, int]], sealing: Sealing = SEALING
+    database: Database, parsed: list[tuple[str, int]], sealing: Sealing = SEALING, *, passes_over: bool = False
 ) -> SqlConfiguration:
     """Return a configuration that notes in `parsed` which (id, version) it had to parse."""
 
@@ -219,7 +219,7 @@ def sql_configuration(
         parsed.append((id_, version))
         return campaign(id=id_, version=version, name=str(document["name"]))
 
-    return SqlConfiguration(database, sealing, join_secret, parse_partner, parse_campaign)
+    return SqlConfiguration(database, sealing, join_secret, parse_partner, parse_campaign, passes_over)
 
 
 def split_secret(kind: str, document: Mapping[str, object]) -> tuple[Mapping[str, object], Mapping[str, str]]:

@@ -51,7 +51,7 @@ def test_claim_of_rows_given_back_counts_them_no_more(stores: Stores) -> None:
     waiting(stores, 20)
     limits = {"acme": PartnerLimits(max_concurrency=5)}
     first = claim_fairly(stores, limits)
-    stores.queue.release({session.id: session.lease_token for session in first.sessions}, LATER)
+    stores.queue.release({session.id: session.lease_token for session in first.sessions})
 
     again = claim_fairly(stores, limits, now=LATER + LEASE)
 

@@ -310,3 +310,16 @@ def added(stores: Stores, **changes: Any) -> Replay:
     replay = a_replay(**changes)
     stores.replays.add(replay)
     return replay
+
+
+def test_purge_deletes_replays_that_were_over_long_ago(stores: Stores) -> None:
+    over = a_replay(id="rpl_over", state=ReplayState.DONE)
+    recent = a_replay(id="rpl_recent", state=ReplayState.CANCELLED, updated_at=NOW + DAY)
+    running = a_replay(id="rpl_running")
+    for replay in (over, recent, running):
+        stores.replays.add(replay)
+
+    purged = [stores.housekeeping.purge(NOW + days * DAY + LEASE, 10)["replays"] for days in (399, 400)]
+
+    assert purged == [0, 1]
+    assert [stores.replays.find(replay.id) for replay in (over, recent, running)] == [None, recent, running]

@@ -16,10 +16,11 @@ from app.ports import Configuration, KeyPairStore
 
 @dataclass(slots=True)
 class MemoryConfiguration:
-    """The twin of ConfigurationSource."""
+    """The twin of ConfigurationSource; what is in `unreadable` exists and cannot be read."""
 
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     partners: dict[str, Partner] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, *entries: Campaign | Partner) -> "MemoryConfiguration":
@@ -31,8 +32,10 @@ class MemoryConfiguration:
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
         return Configuration(
-            {id_: self.campaigns[id_] for id_ in campaign_ids if id_ in self.campaigns},
-            {id_: self.partners[id_] for id_ in partner_ids if id_ in self.partners},
+            {id_: self.campaigns[id_] for id_ in campaign_ids - self.unreadable if id_ in self.campaigns},
+            {id_: self.partners[id_] for id_ in partner_ids - self.unreadable if id_ in self.partners},
+            campaign_ids & self.unreadable,
+            partner_ids & self.unreadable,
         )
 
 

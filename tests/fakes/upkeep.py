@@ -8,6 +8,7 @@ from threading import Lock
 from app.domain.audit import AuditFilter
 from app.domain.key_pairs import KeyGeneration
 from app.domain.play import Play, Played, PlayRefusal, judge_play, played
+from app.domain.replay import ACTIVE_STATES, Replay
 from app.domain.retention import Retention
 from app.domain.session import Stage
 from app.management_ports import AuditEntry, InstallationSecret, RecordedEntry
@@ -105,6 +106,7 @@ class MemoryHousekeeping:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     retention: Retention = field(default_factory=Retention)
+    replays: dict[str, Replay] = field(default_factory=dict)
 
     def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
         store = self.sessions
@@ -134,6 +136,10 @@ class MemoryHousekeeping:
             entries = [entry for entry in self.audit.entries if entry.at < end][:chunk]
             self.audit.entries[:] = [entry for entry in self.audit.entries if entry not in entries]
             deleted["audit_log"] = len(entries)
+            over = [one.id for one in self.replays.values() if one.state not in ACTIVE_STATES and one.updated_at < end]
+            for id_ in over[:chunk]:
+                del self.replays[id_]
+            deleted["replays"] = len(over[:chunk])
         if kept.participations is not None:
             end = now - kept.participations
             plays = [(id_, play) for id_, (play, _) in self.ledger.plays.items() if play.at < end][:chunk]

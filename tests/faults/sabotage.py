@@ -1,9 +1,10 @@
 """Runs a program of the service, sabotaged: `python -m tests.faults.sabotage HOW FILE PROGRAM ARGUMENTS…`.
 
 The service itself has no switch for any of this: its classes are changed before its program begins. HOW is `poison`
-(the process dies by SIGKILL when it works on a session whose token names a marked person, after a line in FILE),
-`linger` (the work on a marked person takes long), `thrice` (every hint is sent three times), or `freeze` (the process
-stops by SIGSTOP inside its first transaction that locks partners' health); each with a line in FILE for every time.
+(the process dies by SIGKILL when it works on a session whose token names a marked person), `hang` (the judging of such
+a session never ends, and is given a few seconds to), `linger` (the work on a marked person takes long), `thrice` (every
+hint is sent three times), or `freeze` (the process stops by SIGSTOP inside its first transaction that locks partners'
+health); each with a line in FILE for every time.
 """
 
 import os
@@ -11,6 +12,7 @@ import runpy
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +25,12 @@ from app.adapters.partner_http import HttpPartnerApi
 from app.domain.prefill import PrefillCall
 from app.jose.base64url import decode
 from app.steps.judge import JudgeToken
+from workers import runtime
 
 MARK = "poison"
 """What begins the name of a marked person."""
 LINGER_SECONDS = 1.5
+HANG_SECONDS = 2.0
 
 
 def prefix(how: str, file: Path) -> list[str]:
@@ -49,6 +53,19 @@ def _poison(note: Callable[[str], None]) -> None:
 
     _replace(JudgeToken, "__call__", judge_or_die)
     _replace(HttpPartnerApi, "fetch", fetch_or_die)
+
+
+def _hang(note: Callable[[str], None]) -> None:
+    judge = JudgeToken.__call__
+
+    def judge_or_hang(self: JudgeToken, token: str, *rest: Any, **named: Any) -> Any:
+        if _is_marked(token, f"{MARK}-verify"):
+            note("verify")
+            threading.Event().wait()
+        return judge(self, token, *rest, **named)
+
+    _replace(JudgeToken, "__call__", judge_or_hang)
+    _replace(runtime, "VERIFY_SECONDS", HANG_SECONDS)
 
 
 def _linger(note: Callable[[str], None]) -> None:
@@ -110,6 +127,7 @@ def _noting(file: str) -> Callable[[str], None]:
 
 if __name__ == "__main__":
     how, file, program = sys.argv[1:4]
-    {"poison": _poison, "linger": _linger, "thrice": _thrice, "freeze": _freeze}[how](_noting(file))
+    ways = {"poison": _poison, "hang": _hang, "linger": _linger, "thrice": _thrice, "freeze": _freeze}
+    ways[how](_noting(file))
     del sys.argv[:3]
     runpy.run_path(str(shutil.which(program)), run_name="__main__")

@@ -1,4 +1,4 @@
-"""A session whose work kills its process: it runs three times, and those claimed together with it are unharmed."""
+"""A session whose work kills its process, or never ends: it runs three times, and its batch mates are unharmed."""
 
 from pathlib import Path
 
@@ -25,17 +25,25 @@ ENDS_WITHIN_SECONDS = 60.0
     "stack", [pytest.param(EMBEDDED, id=EMBEDDED), pytest.param(REDIS, marks=pytest.mark.long, id=REDIS)]
 )
 @pytest.mark.parametrize(
-    ("stage_name", "token", "calls"),
+    ("how", "stage_name", "token", "calls"),
     [
-        pytest.param("verify", ("rejected", "token_malformed"), 0, id="verify"),
-        pytest.param("fetch", ("accepted", None), MATES * RUNS, marks=pytest.mark.long, id="fetch"),
+        pytest.param("poison", "verify", ("rejected", "token_malformed"), 0, id="verify"),
+        pytest.param("hang", "verify", ("rejected", "token_malformed"), 0, id="verify-hangs"),
+        pytest.param("poison", "fetch", ("accepted", None), MATES * RUNS, marks=pytest.mark.long, id="fetch"),
     ],
 )
 def test_poison_runs_exactly_three_times_and_its_batch_mates_are_unharmed(
-    deploy: Deploy, judge: Judge, tmp_path: Path, stack: str, stage_name: str, token: tuple[str, str | None], calls: int
+    deploy: Deploy,
+    judge: Judge,
+    tmp_path: Path,
+    stack: str,
+    how: str,
+    stage_name: str,
+    token: tuple[str, str | None],
+    calls: int,
 ) -> None:
     runs = tmp_path / "runs"
-    with deploy(stack, prefixes={stage_name: prefix("poison", runs)}) as stage:
+    with deploy(stack, prefixes={stage_name: prefix(how, runs)}) as stage:
         scene = stage.calling_scene({"max_concurrency": 50}, {"prefill_deadline_seconds": 120})
         stage.deployment.terminate(stage_name)
         mates = [_arrive(scene, f"mate-{number}", stage_name) for number in range(MATES // 2)]

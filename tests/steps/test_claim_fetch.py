@@ -57,6 +57,17 @@ def test_claim_takes_what_the_documents_allow() -> None:
     assert (batch.is_full, batch.awaits_answers, batch.again_in) == (False, True, None)
 
 
+def test_claim_leaves_alone_whose_document_cannot_be_read() -> None:
+    claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(50)), partner(id="broken")))
+    claiming.configuration.unreadable.add("broken")
+    claiming.wait("acme", 2)
+    claiming.wait("broken", 2)
+
+    batch = claiming.step()(256, {})
+
+    assert [session.partner_id for session in batch.sessions] == ["acme", "acme"]
+
+
 def test_claim_of_a_limited_rate_says_when_there_is_more() -> None:
     claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(50, rate_per_second=4))))
     claiming.wait("acme", 10)

@@ -59,6 +59,7 @@ class Fetching:
     sessions: MemorySessions = field(default_factory=MemorySessions)
     api: FakePartnerApi = field(default_factory=FakePartnerApi)
     slept: bool = False
+    unreadable: set[str] = field(default_factory=set)
 
     def claimed(self) -> ClaimedSession:
         """Return the session, claimed for its call."""
@@ -75,7 +76,7 @@ class Fetching:
 
     def step(self) -> FetchPrefills:
         self.api.answers = {"acme": self.answers}
-        configuration = MemoryConfiguration.of(partner(prefill=self.config))
+        configuration = replace(MemoryConfiguration.of(partner(prefill=self.config)), unreadable=self.unreadable)
         health = MemoryPartnerHealth(self.sessions.healths)
         return FetchPrefills(
             self.sessions, health, configuration, self.api, self.clock, lambda: 0.5, lambda _: self.slept
@@ -95,6 +96,20 @@ async def test_fetch_calls_the_partner_as_it_is_configured() -> None:
     assert call.url == "https://api.acme.example/945645/ada"
     assert (call.method, call.bearer, call.timeout) == ("GET", "access-token", timedelta(seconds=5))
     assert call.form_mapping == {"firstname": "given"}
+
+
+async def test_fetch_puts_off_whose_partner_cannot_be_read_just_now() -> None:
+    fetching = Fetching(unreadable={"acme"})
+    session = fetching.claimed()
+
+    with capture_logs() as events:
+        await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.due_at, row.lease_token) == (Stage.FETCH, NOW + timedelta(seconds=5), None)
+    assert (row.outcome, row.request, row.error_class) == (WAITING, request(), None)
+    assert fetching.api.calls == []
+    assert [event["event"] for event in events] == ["prefill.put_off"]
 
 
 @pytest.mark.parametrize(

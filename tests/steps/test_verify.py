@@ -322,6 +322,27 @@ def test_verify_of_a_deleted_partner_refuses_and_harms_no_other() -> None:
     assert verification.stored(other).stage is Stage.DONE
 
 
+def test_verify_postpones_whose_configuration_cannot_be_read_and_judges_it_once_it_can() -> None:
+    verification = Verification()
+    waiting = new_session(token=mint(), partner_id="broken")
+    verification.sessions.add([waiting], NOW)
+    [other] = verification.take_in(mint())
+    verification.unreadable.add("broken")
+
+    report = verification.work()
+    verification.unreadable.add(verification.campaign.id)
+    [another] = verification.take_in(mint())
+    later = verification.work()
+
+    assert report.outcomes == {"accepted": 1, "postponed": 1}
+    assert later.outcomes == {"postponed": 1}
+    assert verification.stored(other).stage is Stage.DONE
+    assert [verification.stored(id_).outcome for id_ in (waiting.id, another)] == [None, None]
+    verification.unreadable.clear()
+    verification.clock.advance(5)
+    assert verification.work().outcomes == {"accepted": 1, "campaign_mismatch": 1}
+
+
 def test_verify_logs_one_event_for_the_batch_and_one_for_each_rejection_without_persons() -> None:
     verification = Verification()
     verification.take_in(mint(sub="canary"), mint(sub="canary", exp=1))

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.session import SessionMove
+from app.domain.keyset_history import thumbprint_of
+from app.domain.keyset_override import after_revoke
+from app.domain.session import SessionMove, TokenStatus
 from app.ports import Attempt, Work
 from app.reasons import TokenReason
 from tests.builders import NOW, SOURCE, keyset
@@ -59,6 +61,23 @@ def test_verify_whose_keys_come_while_it_parks_looks_again_at_once(
     assert verification.hints.rung[-1] == (Work.VERIFY, 1)
     assert outcome is not None
     assert outcome.token_reason is token_reason
+
+
+def test_verify_voids_what_a_key_accepted_that_is_revoked_before_all_is_saved() -> None:
+    sessions, keysets = InterruptedSessions(), MemoryKeysets()
+    keysets.rows[SOURCE] = keyset(source=SOURCE, keys=(key_pair("k1")[1], key_pair("k2")[1]))
+    verification = Verification(published_partner(), sessions=sessions, keysets=keysets)
+    in_hand, by_another_key = verification.take_in(mint("k1"), mint("k2"))
+    thumbprints = frozenset({thumbprint_of(key_pair("k1")[1])})
+    sessions.meanwhile = lambda: keysets.change(SOURCE, lambda one: after_revoke(one, thumbprints), NOW)
+
+    verification.work()
+
+    voided, accepted = (verification.stored(id_).outcome for id_ in (in_hand, by_another_key))
+    assert voided is not None
+    assert accepted is not None
+    assert (voided.token_status, voided.token_reason) == (TokenStatus.REJECTED, TokenReason.KEY_REVOKED)
+    assert accepted.token_status is TokenStatus.ACCEPTED
 
 
 def test_verify_says_how_many_tokens_stale_keys_accepted() -> None:

@@ -20,6 +20,7 @@ from app.steps.verify import VerifyReport, VerifyTokens
 from tests.builders import NOW, SOURCE, campaign, new_session, partner
 from tests.fakes import (
     FixedClock,
+    MemoryAcceptedSessions,
     MemoryConfiguration,
     MemoryKeysets,
     MemoryLedger,
@@ -75,6 +76,7 @@ class Verification:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     digests: KeyedDigests = field(default_factory=lambda: KeyedDigests(b"d" * 32))
     keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
+    unreadable: set[str] = field(default_factory=set)
 
     def take_in(self, *tokens: str) -> list[str]:
         """Store one session for each token and return their ids."""
@@ -92,11 +94,12 @@ class Verification:
         """Return the step over the twins."""
         return VerifyTokens(
             queue=self.sessions,
-            configuration=MemoryConfiguration.of(self.partner, self.campaign),
+            configuration=replace(MemoryConfiguration.of(self.partner, self.campaign), unreadable=self.unreadable),
             keysets=self.keysets,
             ledger=self.ledger,
             digests=self.digests,
             judge=JudgeToken(Keyring(), KeysetPolicy()),
+            accepted=MemoryAcceptedSessions(self.sessions),
             hints=self.hints,
             clock=self.clock,
         )

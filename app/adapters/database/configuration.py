@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TypeVar
 
-from sqlalchemy import Connection, Select, literal, select, union_all
+import structlog
+from sqlalchemy import Connection, RowMapping, Select, literal, select, union_all
 
 from app.adapters.database.documents import MODELS, JoinSecrets, columns_of, open_document
 from app.adapters.database.engine import Database
+from app.adapters.database.kept import Kept
 from app.adapters.database.key_pairs import count_generations, load_generations
 from app.domain.campaign import Campaign
 from app.domain.key_pairs import encrypts_by_pairs, with_key_pairs
 from app.domain.partner import Partner
+from app.errors import SealBroken
 from app.management_ports import DocumentKind
 from app.ports import Configuration, Sealing
 
@@ -19,23 +23,31 @@ Parsed = TypeVar("Parsed")
 Parse = Callable[[str, int, Mapping[str, object]], Parsed]
 _GENERATIONS = "generations"
 """Stands beside the kinds of documents in the query for versions."""
-_NEVER = (0, 0)
 _Version = tuple[int, int]
 """Of the document, and the number of our key pairs' generations: both only ever grow."""
-_Kept = dict[str, tuple[_Version, Parsed]]
+_UNREADABLE = (SealBroken, LookupError, TypeError, ValueError)
+"""What opening and parsing a document raises where its master key is missing, or another version wrote it."""
+_SAY_AGAIN_SECONDS = 60.0
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class SqlConfiguration:
-    """Implements `ports.ConfigurationSource`; a version is never used for two documents (see `SqlDocuments`)."""
+    """Implements `ports.ConfigurationSource`; a version is never used for two documents (see `SqlDocuments`).
+
+    What exists and cannot be read is an error, or where `passes_over` is said is left out and named in the answer: a
+    worker goes on with everybody else's sessions.
+    """
 
     database: Database
     sealing: Sealing
     join_secrets: JoinSecrets
     parse_partner: Parse[Partner]
     parse_campaign: Parse[Campaign]
-    _partners: _Kept[Partner] = field(default_factory=dict, repr=False)
-    _campaigns: _Kept[Campaign] = field(default_factory=dict, repr=False)
+    passes_over: bool = False
+    _partners: Kept[tuple[_Version, Partner]] = field(default_factory=Kept, repr=False)
+    _campaigns: Kept[tuple[_Version, Campaign]] = field(default_factory=Kept, repr=False)
+    _said_at: Kept[float] = field(default_factory=Kept, repr=False)
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
         """Return the campaigns and partners that exist, in one query when nothing changed; raise SealBroken."""
@@ -51,9 +63,13 @@ class SqlConfiguration:
                 return partner
             return with_key_pairs(partner, load_generations(connection, self.sealing, id_))
 
+        campaigns = self._current(connection, DocumentKind.CAMPAIGN, versions, self._campaigns, self.parse_campaign)
+        partners = self._current(connection, DocumentKind.PARTNER, versions, self._partners, parse_partner)
         return Configuration(
-            campaigns=self._current(connection, DocumentKind.CAMPAIGN, versions, self._campaigns, self.parse_campaign),
-            partners=self._current(connection, DocumentKind.PARTNER, versions, self._partners, parse_partner),
+            {id_: campaign for id_, campaign in campaigns.items() if campaign is not None},
+            {id_: partner for id_, partner in partners.items() if partner is not None},
+            frozenset(id_ for id_, campaign in campaigns.items() if campaign is None),
+            frozenset(id_ for id_, partner in partners.items() if partner is None),
         )
 
     def _current(
@@ -61,20 +77,41 @@ class SqlConfiguration:
         connection: Connection,
         kind: DocumentKind,
         versions: Mapping[tuple[str, str], _Version],
-        kept: _Kept[Parsed],
+        kept: Kept[tuple[_Version, Parsed]],
         parse: Parse[Parsed],
-    ) -> Mapping[str, Parsed]:
-        """Return what exists of `kind`, parsing what `kept` does not hold at its version."""
+    ) -> Mapping[str, Parsed | None]:
+        """Return what exists of `kind`, parsing what `kept` does not hold at its version; None cannot be read."""
         current = {id_: version for (of_kind, id_), version in versions.items() if of_kind == kind}
-        changed = [id_ for id_, version in current.items() if kept.get(id_, (_NEVER, None))[0] < version]
+        known = {id_: found for id_ in current if (found := kept.get(id_)) is not None}
+        read: dict[str, Parsed | None] = {
+            id_: found for id_, (version, found) in known.items() if version >= current[id_]
+        }
+        changed = current.keys() - read.keys()
         if changed:
             model = MODELS[kind]
             whole = select(*columns_of(kind)).where(model.id.in_(changed), model.document.is_not(None))
             for row in connection.execute(whole).mappings().all():
-                document = open_document(self.sealing, self.join_secrets, kind, row)
-                generations = current[row["id"]][1]
-                kept[row["id"]] = (row["version"], generations), parse(row["id"], row["version"], document)
-        return {id_: kept[id_][1] for id_, version in current.items() if id_ in kept and kept[id_][0] >= version}
+                parsed = self._parsed(kind, row, parse)
+                if parsed is not None:
+                    kept.put(row["id"], ((row["version"], current[row["id"]][1]), parsed))
+                read[row["id"]] = parsed
+        return read
+
+    def _parsed(self, kind: DocumentKind, row: RowMapping, parse: Parse[Parsed]) -> Parsed | None:
+        try:
+            return parse(row["id"], row["version"], open_document(self.sealing, self.join_secrets, kind, row))
+        except _UNREADABLE as error:
+            if not self.passes_over:
+                raise
+            self._say_unreadable(kind, row["id"], error)
+            return None
+
+    def _say_unreadable(self, kind: DocumentKind, id_: str, error: Exception) -> None:
+        name, now = f"{kind}:{id_}", monotonic()
+        said_at = self._said_at.get(name)
+        if said_at is None or now - said_at >= _SAY_AGAIN_SECONDS:
+            self._said_at.put(name, now)
+            _log.error("document.unreadable", kind=kind, id=id_, error=type(error).__name__)
 
 
 def _load_versions(

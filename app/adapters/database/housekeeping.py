@@ -29,11 +29,13 @@ from app.adapters.database.schema import (
     KeysetRow,
     ParticipationRow,
     RepeatRow,
+    ReplayRow,
     SessionRow,
     UsedTokenRow,
 )
 from app.adapters.database.session_intake import REPEAT_WINDOW
 from app.domain.keyset import KeysetMode
+from app.domain.replay import ACTIVE_STATES
 from app.domain.retention import Retention
 from app.domain.session import Stage
 from app.ports import Work
@@ -75,6 +77,7 @@ class SqlHousekeeping:
                 for name, (id_, at, age) in ages.items()
                 if age is not None
             },
+            **({"replays": self._purge_replays(now - kept.audit, chunk)} if kept.audit else {}),
             "repeats": self.database.write(lambda connection: _purge_repeats(connection, now, chunk)),
             "used_tokens": self.database.write(lambda connection: _purge_used_tokens(connection, now, chunk)),
         }
@@ -85,6 +88,12 @@ class SqlHousekeeping:
         """Delete what was written before `end`: ids grow with time, so that it is found at their beginning."""
         first = select(id_.label("id"), at.label("at")).order_by(id_).limit(chunk).subquery()
         old = delete(id_.class_).where(id_.in_(select(first.c.id).where(first.c.at < end)))
+        return self.database.write(lambda connection: connection.execute(old).rowcount)
+
+    def _purge_replays(self, end: datetime, chunk: int) -> int:
+        """Delete the replays that were over before `end`: they are part of the record of changes."""
+        over = select(ReplayRow.id).where(ReplayRow.state.not_in(ACTIVE_STATES), ReplayRow.updated_at < end)
+        old = delete(ReplayRow).where(ReplayRow.id.in_(over.limit(chunk)))
         return self.database.write(lambda connection: connection.execute(old).rowcount)
 
     def count_due(self, now: datetime) -> Mapping[Work, int]:
