@@ -15,7 +15,7 @@ from app.jose import base64url
 from app.jose.encryption import KEY_ALGORITHMS, encrypt
 from app.jose.keys import KeyRefused, UsableKey, import_keys, import_secret
 
-_WAYS: Final = ("encrypt_secret", "new_encrypt_secret", "encrypt_jwks", "encrypt_for")
+_WAYS: Final = ("encrypt_secret_file", "encrypt_secret", "new_encrypt_secret", "encrypt_jwks", "encrypt_for")
 _ENC_OF_BITS: Final = {128: "A128GCM", 256: "A256GCM", 512: "A256CBC-HS512"}
 _USUAL_ENC: Final = "A256GCM"
 _NEW_SECRET_BYTES: Final = 32
@@ -23,16 +23,18 @@ _NEW_SECRET_BYTES: Final = 32
 
 def encrypted_sample(signed: str, options: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
     """Return the token, encrypted if the options say so, and what the partner's document has to say of a new secret."""
-    if sum(bool(options[way]) for way in _WAYS) > 1:
-        raise click.UsageError("Give one of --encrypt-secret, --new-encrypt-secret, --encrypt-jwks and --encrypt-for.")
+    if sum(options[way] not in {None, False} for way in _WAYS) > 1:
+        ways = ", ".join(f"--{way.replace('_', '-')}" for way in _WAYS)
+        raise click.UsageError(f"Give one of {ways}.")
     if options["new_encrypt_secret"]:
         secret = base64url.encode(os.urandom(_NEW_SECRET_BYTES))
         keys = [{"secret": secret, "encoding": "base64url"}]
         document = {"method": EncryptionMethod.SHARED_SECRET, "keys": keys, "required": True}
         return _with_secret(signed, secret, ("base64url",), options), document
-    if options["encrypt_secret"]:
+    given = options["encrypt_secret"] if options["encrypt_secret_file"] is None else options["encrypt_secret_file"]
+    if given is not None:
         encodings = [options["encrypt_encoding"]] if options["encrypt_encoding"] else ENCODINGS
-        return _with_secret(signed, options["encrypt_secret"], encodings, options), None
+        return _with_secret(signed, given, encodings, options), None
     if options["encrypt_jwks"] or options["encrypt_for"]:
         return _for_published(signed, _published_keys(options), options), None
     return signed, None

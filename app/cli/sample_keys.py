@@ -32,10 +32,11 @@ class SigningSample:
 def signing_sample(options: dict[str, Any]) -> SigningSample:
     """Return the key that the options name, or a new one; raise click.UsageError or KeyRefused."""
     key_file: BinaryIO | None = options["key_file"]
-    if sum(map(bool, (key_file, options["secret"], options["new_key_file"]))) > 1:
-        raise click.UsageError("Give one of --key, --secret and --new-key.")
-    if options["secret"]:
-        return SigningSample(import_secret(options["secret"], options["encoding"]))
+    if sum(options[way] is not None for way in ("key_file", "secret_file", "secret", "new_key_file")) > 1:
+        raise click.UsageError("Give one of --key, --secret-file, --secret and --new-key.")
+    secret = options["secret"] if options["secret_file"] is None else options["secret_file"]
+    if secret is not None:
+        return SigningSample(import_secret(secret, options["encoding"]))
     if key_file is not None:
         return SigningSample(usable(read_private_jwk(key_file.read())))
     method = options["method"] and SignatureMethod(options["method"])

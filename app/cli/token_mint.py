@@ -6,7 +6,7 @@ The token alone goes to stdout, so that it can be piped; what was signed with go
 import json
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -22,10 +22,13 @@ from app.jose.signature import SIGNATURE_ALGORITHMS
 from app.jose.signing import sign
 
 _DEFAULT_LIFE_SECONDS = 3600
+_MAX_LINE = 8192
+"""Characters of a file's first line, far beyond any secret."""
 _EXAMPLES = """\b
 Examples:
   vestibule token mint --campaign spring --alg EdDSA
   vestibule token mint --campaign spring --alg HS256
+  vestibule token mint --campaign spring --secret-file - < secret.txt
   vestibule token mint --campaign spring --method jwks --new-key key.json
   vestibule token mint --campaign spring --key key.json --encrypt-for acme
 """
@@ -45,6 +48,10 @@ def _json_pairs(context: click.Context, parameter: click.Parameter, values: tupl
         raise click.BadParameter("give name=JSON, e.g. sub='\"42\"' or nb=3") from None
 
 
+def _line(_: click.Context, __: click.Parameter, file: TextIO | None) -> str | None:
+    return None if file is None else file.readline(_MAX_LINE).removesuffix("\n")
+
+
 @click.command(epilog=_EXAMPLES)
 @click.option("--key", "key_file", type=click.File("rb"), help="Private key, PEM or JWK; else a new one is made.")
 @click.option("--new-key", "new_key_file", type=click.Path(path_type=Path), help="Make a new key and write it here.")
@@ -53,8 +60,9 @@ def _json_pairs(context: click.Context, parameter: click.Parameter, values: tupl
     type=click.Choice([str(method) for method in SignatureMethod]),
     help="How the partner is to know a new key.",
 )
-@click.option("--secret", help="Sign with this shared secret instead of a key.")
-@click.option("--encoding", type=click.Choice(ENCODINGS), default="text", show_default=True, help="Of --secret.")
+@click.option("--secret-file", type=click.File(), callback=_line, help="Sign with the shared secret in this file.")
+@click.option("--secret", help="Sign with this one; arguments show in the list of processes.")
+@click.option("--encoding", type=click.Choice(ENCODINGS), default="text", show_default=True, help="Of the secret.")
 @click.option("--alg", type=click.Choice(sorted(SIGNATURE_ALGORITHMS)), help="By default what the key is for.")
 @click.option("--kid", help="Key id in the header; by default the key's own.")
 @click.option("--campaign", required=True, help="Claim campaignId.")
@@ -67,8 +75,9 @@ def _json_pairs(context: click.Context, parameter: click.Parameter, values: tupl
 @click.option("--form", multiple=True, callback=_pairs, help="name=value; may be repeated.")
 @click.option("--optin", multiple=True, callback=_pairs, help="name=value; may be repeated.")
 @click.option("--claim", multiple=True, callback=_json_pairs, help="name=JSON; wins over the others.")
-@click.option("--encrypt-secret", help="Encrypt with this shared secret.")
-@click.option("--encrypt-encoding", type=click.Choice(ENCODINGS), help="Of --encrypt-secret; else the one that fits.")
+@click.option("--encrypt-secret-file", type=click.File(), callback=_line, help="Encrypt with the secret in this file.")
+@click.option("--encrypt-secret", help="Encrypt with this one; arguments show in the list of processes.")
+@click.option("--encrypt-encoding", type=click.Choice(ENCODINGS), help="Of that secret; else the one that fits.")
 @click.option("--new-encrypt-secret", is_flag=True, help="Encrypt with a new shared secret.")
 @click.option("--encrypt-jwks", type=click.File("rb"), help="Encrypt for a key of this JWK Set, as we publish it.")
 @click.option("--encrypt-for", metavar="PARTNER_ID", help="Encrypt for our key pair for this partner.")

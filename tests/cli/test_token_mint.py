@@ -135,12 +135,28 @@ def test_mint_with_secrets_signs_and_encrypts(commands: Commands) -> None:
     assert minted["signature"] is None
 
 
+def test_mint_with_secrets_from_files_signs_and_encrypts(commands: Commands) -> None:
+    secret = "0123456789abcdefghijklmnopqrstuv"
+    signing, encrypting = commands.folder / "signing.txt", commands.folder / "encrypting.txt"
+    signing.write_text(f"{HS_SECRET}\n")
+    encrypting.write_text(secret)
+
+    minted = commands.json(
+        "token", "mint", "--campaign", "spring", "--secret-file", str(signing),
+        "--encrypt-secret-file", str(encrypting), "--encrypt-encoding", "text",
+    )  # fmt: skip
+
+    inside = decrypt_payload(minted["token"], (import_secret(secret, "text"),), KEY_ALGORITHMS, CONTENT_ENCODINGS)
+    assert claims_of(inside.decode(), (import_secret(HS_SECRET, "text"),), "HS256") == minted["claims"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         pytest.param(["--secret", "short"], 5, id="short-secret"),
         pytest.param(["--secret", HS_SECRET, "--alg", "RS256"], 5, id="algorithm-unfit"),
         pytest.param(["--secret", HS_SECRET, "--new-key", "x"], 2, id="two-keys"),
+        pytest.param(["--secret", HS_SECRET, "--secret-file", "-"], 2, id="two-secrets"),
         pytest.param(["--alg", "HS256", "--method", "jwks"], 2, id="secret-by-jwks"),
         pytest.param(["--alg", "ES256", "--method", "symmetric"], 2, id="pair-by-secret"),
         pytest.param(["--alg", "HS256", "--new-key", "x"], 2, id="secret-to-a-file"),
