@@ -5,14 +5,11 @@ The key is a secret of the installation and not a master key, so that rotating m
 
 import base64
 import hmac
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.management_ports import InstallationSecret, SecretStore
-
-DIGEST_SECRET = "digest"  # noqa: S105 - the name of the secret
-_SECRET_BYTES = 32
+from app.management_ports import SecretStore
+from app.steps.secrets import load_digest_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +33,5 @@ class KeyedDigests:
 
 
 def load_digests(secrets: SecretStore, now: datetime) -> KeyedDigests:
-    """Return the installation's digests; make their secret on first use, once however many processes start together."""
-    known = secrets.load(DIGEST_SECRET)
-    if not known:
-        # One kid for all: whoever comes second is told no, and takes what the first one made.
-        secrets.add(InstallationSecret(DIGEST_SECRET, "1", os.urandom(_SECRET_BYTES), created_at=now))
-        known = secrets.load(DIGEST_SECRET)
-    return KeyedDigests(known[0].value)
+    """Return the installation's digests."""
+    return KeyedDigests(load_digest_secret(secrets, now))

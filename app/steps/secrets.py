@@ -24,7 +24,7 @@ DIGEST: Final = "digest"
 SIGNING: Final = "signing"
 SIGNING_ALGORITHM: Final = "ES256"
 
-_FIRST_DIGEST_KID = "1"
+_DIGEST_KID = "1"
 _SIGNING_KID = "signing-{number}"
 _DIGEST_BYTES = 32
 SIGNS_FOR: Final = timedelta(days=30)
@@ -49,10 +49,19 @@ class EnsureSecrets:
     def __call__(self) -> None:
         """Make what is missing."""
         now = self.clock.now()
-        if not self.secrets.load(DIGEST):
-            self.secrets.add(InstallationSecret(DIGEST, _FIRST_DIGEST_KID, os.urandom(_DIGEST_BYTES), now))
+        load_digest_secret(self.secrets, now)
         if not self.secrets.load(SIGNING):
             self.secrets.add(_new_signing_key(1, now))
+
+
+def load_digest_secret(secrets: SecretStore, now: datetime) -> bytes:
+    """Return the key of the installation's digests; make it on first use, once however many processes start."""
+    known = secrets.load(DIGEST)
+    if not known:
+        # One kid for all: whoever comes second is told no, and takes what the first one made.
+        secrets.add(InstallationSecret(DIGEST, _DIGEST_KID, os.urandom(_DIGEST_BYTES), now))
+        known = secrets.load(DIGEST)
+    return known[0].value
 
 
 @dataclass(frozen=True, slots=True)
