@@ -30,7 +30,10 @@ def read_document(file: BinaryIO) -> object:
 
 def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[click.Command]:
     """Return the commands for one kind of documents; `columns` are those of its list."""
+    return [_put_command(kind), _get_command(kind), _list_command(kind, columns)]
 
+
+def _put_command(kind: DocumentKind) -> click.Command:
     @click.command(
         epilog=examples(
             f"vestibule {kind} put spring {kind}.json", f"vestibule {kind} put spring - --json < {kind}.json"
@@ -49,6 +52,10 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
             if kind is DocumentKind.PARTNER:
                 remark_keys(wiring.try_keyset, done.stored.document)
 
+    return put
+
+
+def _get_command(kind: DocumentKind) -> click.Command:
     @click.command(epilog=examples(f"vestibule {kind} get spring", f"vestibule {kind} get spring > {kind}.json"))
     @click.argument("id", metavar=f"{kind.upper()}_ID")
     @json_option
@@ -57,6 +64,10 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
         with opened() as wiring:
             show_json(wiring.configure.get(kind, id, LOCAL_CALLER).document)
 
+    return get
+
+
+def _list_command(kind: DocumentKind, columns: tuple[str, ...]) -> click.Command:
     @click.command("list", epilog=examples(f"vestibule {kind} list", f"vestibule {kind} list --json"))
     @json_option
     def list_() -> None:
@@ -72,7 +83,7 @@ def document_commands(kind: DocumentKind, columns: tuple[str, ...]) -> list[clic
                     break
         show_table(("id", "version", *columns, "updated_at"), rows)
 
-    return [put, get, list_]
+    return list_
 
 
 def _row(stored: StoredDocument) -> dict[str, Any]:

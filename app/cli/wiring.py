@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
@@ -17,7 +19,7 @@ from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.partner_health import SqlPartnerHealth
-from app.adapters.digests import load_digests
+from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.master_keys import load_master_keys
 from app.adapters.sealing import AesSealing, KeyRing
 from app.documents.campaign import to_campaign
@@ -81,10 +83,7 @@ def opened(settings: Settings | None = None) -> Iterator[Wiring]:
 
 def wire(settings: Settings) -> Wiring:
     """Return what commands work with, connected to nothing yet; raise ConfigurationError if a part cannot be had."""
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        raise ConfigurationError((f"{PREFIX}DATA_DIR: {settings.data_dir} cannot be created",)) from None
+    _make_folder(settings.data_dir)
     sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
     clock = DatabaseClock(database)
@@ -110,7 +109,16 @@ def wire(settings: Settings) -> Wiring:
         try_keyset=TryKeyset(desk, hints, clock),
         figures=figures,
         contain=ContainPartner(documents, SqlPartnerHealth(database), figures, audit, hints, clock),
-        erase=EraseParticipant(
-            documents, SqlErasures(database), lambda: load_digests(secrets, clock.now()), audit, clock
-        ),
+        erase=EraseParticipant(documents, SqlErasures(database), partial(_digests, secrets, clock), audit, clock),
     )
+
+
+def _digests(secrets: SecretStore, clock: Clock) -> KeyedDigests:
+    return load_digests(secrets, clock.now())
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError((f"{PREFIX}DATA_DIR: {path} cannot be created",)) from None

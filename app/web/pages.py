@@ -94,14 +94,7 @@ class CampaignPages:
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
             visit = await self.participants.visit(taken.id)
         elif _is_of_another(request, visit):
-            words = look.words
-            return self.templates.message(
-                look,
-                words.elsewhere_title,
-                words.elsewhere_message,
-                return_url=page_path(campaign.id),
-                status=_CONFLICT,
-            )
+            return self._elsewhere(campaign, look)
         elif visit.session.outcome is None:
             visit = await self.participants.wait(visit, SUBMIT_WAIT_SECONDS)
         try:
@@ -198,6 +191,10 @@ class CampaignPages:
                 return None
             return self.templates.message(look, **view.screen, reference=view.reference)
         return self._unrecognised(request, campaign, look) if campaign.mode is Mode.REQUIRED else None
+
+    def _elsewhere(self, campaign: Campaign, look: Look) -> web.Response:
+        title, message = look.words.elsewhere_title, look.words.elsewhere_message
+        return self.templates.message(look, title, message, return_url=page_path(campaign.id), status=_CONFLICT)
 
     def _unrecognised(self, request: web.Request, campaign: Campaign, look: Look) -> web.Response:
         screen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))

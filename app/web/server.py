@@ -106,12 +106,7 @@ class _Wiring:
         ring = KeyRing.of(load_master_keys(settings))
         self.sealing = AesSealing(ring)
         self.keys = SessionKeys(ring)
-        self.limits = IngressLimits(
-            commit_rows=settings.group_commit_rows,
-            commit_wait_seconds=settings.group_commit_wait_ms / 1000,
-            queue=settings.ingress_queue,
-            store_timeout_seconds=settings.store_timeout_seconds,
-        )
+        self.limits = _ingress_limits(settings)
         self.database = open_database(
             settings.sqlalchemy_url,
             "web",
@@ -128,10 +123,7 @@ class _Wiring:
         self.metrics = WebMetrics()
         self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
-        self.session_limits = SessionLimits(
-            _per_minute(settings.sessions_per_minute_per_address),
-            _per_minute(settings.sessions_per_minute_per_campaign),
-        )
+        self.session_limits = _session_limits(settings)
         self.management_threads = StoreThreads(MANAGEMENT_THREADS, settings.store_timeout_seconds, self._probe)
 
     def process(self, *, reuse_port: bool) -> WebProcess:
@@ -217,6 +209,21 @@ class _Wiring:
 
     async def _let_waiters_go(self, _: web.Application) -> None:
         self.ingress.participants.polls.close()
+
+
+def _ingress_limits(settings: Settings) -> IngressLimits:
+    return IngressLimits(
+        commit_rows=settings.group_commit_rows,
+        commit_wait_seconds=settings.group_commit_wait_ms / 1000,
+        queue=settings.ingress_queue,
+        store_timeout_seconds=settings.store_timeout_seconds,
+    )
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    return SessionLimits(
+        _per_minute(settings.sessions_per_minute_per_address), _per_minute(settings.sessions_per_minute_per_campaign)
+    )
 
 
 def _per_minute(requests: int) -> TokenBuckets | None:

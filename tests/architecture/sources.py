@@ -25,6 +25,13 @@ def text_files() -> Iterator[tuple[Path, str]]:
                 continue  # an image or a compiled file
 
 
+def function_lengths(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each function and method of a file with its number of lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
 def used_names(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each dotted name that a file uses, as its imports spell it out, with the line (`time.time`, 12)."""
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

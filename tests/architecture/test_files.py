@@ -5,9 +5,12 @@ import re
 
 import pytest
 
-from tests.architecture.sources import ROOT, code_files, text_files
+from tests.architecture.sources import ROOT, code_files, function_lengths, text_files
 
 MAX_LINES = 300
+MAX_FUNCTION_LINES = 30
+TABLE = "workers/celery_app.py:configuration"
+"""Celery's settings, each with its reason: a table, which decides nothing."""
 # Spelt so that this file does not name them itself.
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.])/(?:wor[k]/|roo[t]/|hom[e]/\w|opt/(?:wheel[s]|pyp[i])|tmp/w[/])"
@@ -19,6 +22,29 @@ def test_code_file_fits_on_a_few_screens() -> None:
     lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in code_files()}
 
     assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_function_fits_on_a_screen() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}:{name}": lines
+        for path in code_files()
+        for name, lines in function_lengths(path)
+        if f"{path.relative_to(ROOT)}:{name}" != TABLE
+    }
+
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+def test_docstring_of_an_adapter_names_its_ports_where_they_stand() -> None:
+    named = [
+        (path.name, module, port)
+        for path in code_files()
+        for line in re.findall(r'"""Implements .*', path.read_text())
+        for module, port in re.findall(r"`(\w*ports)\.(\w+)`", line)
+    ]
+
+    assert len(named) > 20
+    assert [entry for entry in named if f"class {entry[2]}(" not in (ROOT / f"app/{entry[1]}.py").read_text()] == []
 
 
 def test_no_file_names_one_machine_or_a_registry() -> None:

@@ -24,7 +24,7 @@ STRETCH: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class SqlAcceptedSessions:
-    """Implements `management_ports.AcceptedSessions`."""
+    """Implements `keyset_ports.AcceptedSessions`."""
 
     database: Database
     sealing: Sealing

@@ -23,7 +23,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class SqlClients:
-    """Implements `ports.ClientStore`."""
+    """Implements `management_ports.ClientStore`."""
 
     database: Database
 

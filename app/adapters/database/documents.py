@@ -32,7 +32,7 @@ MODELS: Mapping[DocumentKind, type[PartnerRow] | type[CampaignRow]] = {
 
 @dataclass(frozen=True, slots=True)
 class SqlDocuments:
-    """Implements `ports.DocumentStore`."""
+    """Implements `management_ports.DocumentStore`."""
 
     database: Database
     sealing: Sealing

@@ -5,7 +5,7 @@ writes never are, since the first may have been applied. Engines are made after 
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -96,8 +96,19 @@ def open_database(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed, pool_size, lock_timeout_seconds)
+    arguments = _postgres_arguments(
+        role,
+        statement_timeout=statement_timeout_seconds,
+        lock_timeout=lock_timeout_seconds,
+        idle_in_transaction_session_timeout=idle_timeout_seconds,
+        tcp_user_timeout=_UNHEARD_SECONDS,
+    )
+    return _open_postgres(parsed, pool_size, pool_timeout_seconds, arguments)
+
+
+def _open_postgres(url: URL, pool_size: int, pool_timeout_seconds: float, arguments: Mapping[str, object]) -> Database:
     autocommit = create_engine(
-        parsed,
+        url,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         pool_size=pool_size,
@@ -105,13 +116,7 @@ def open_database(
         pool_timeout=pool_timeout_seconds,
         pool_use_lifo=True,
         hide_parameters=True,
-        connect_args=_postgres_arguments(
-            role,
-            statement_timeout=statement_timeout_seconds,
-            lock_timeout=lock_timeout_seconds,
-            idle_in_transaction_session_timeout=idle_timeout_seconds,
-            tcp_user_timeout=_UNHEARD_SECONDS,
-        ),
+        connect_args=arguments,
     )
     return Database(reading=autocommit, writing=autocommit.execution_options(isolation_level="READ COMMITTED"))
 

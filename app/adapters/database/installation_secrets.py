@@ -14,7 +14,7 @@ from app.ports import Sealing
 
 @dataclass(frozen=True, slots=True)
 class SqlSecrets:
-    """Implements `ports.SecretStore`."""
+    """Implements `management_ports.SecretStore`."""
 
     database: Database
     sealing: Sealing

@@ -25,7 +25,7 @@ MOST_FIGURES = 1000
 
 @dataclass(frozen=True, slots=True)
 class SqlKeysetDesk:
-    """Implements `management_ports.KeysetDesk`, `SourceUsers` and `KeysetFigures`."""
+    """Implements `keyset_ports.KeysetDesk`, `SourceUsers` and `KeysetFigures`."""
 
     database: Database
 
