@@ -38,9 +38,12 @@ class FakeFetch:
         return [PlannedCall(session, None) for session in sessions]
 
     async def call(self, planned: PlannedCall) -> Fetched:
-        await asyncio.sleep(SECONDS)
-        session = planned.session
-        return Fetched(SessionMove(session.id, session.lease_token, Stage.DONE), None)
+        session, stage = planned.session, Stage.DONE
+        try:
+            await asyncio.sleep(SECONDS)
+        except asyncio.CancelledError:
+            stage = Stage.FETCH  # cut off by a drain, as the real step sees it
+        return Fetched(SessionMove(session.id, session.lease_token, stage), None)
 
     def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
         return ROWS.finish([one.move for one in fetched], CLOCK.now())
