@@ -20,6 +20,7 @@ POSTGRES_SETTINGS: Final[Mapping[str, str | int]] = {
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
+    "fsync": "on",
     "max_connections": 300,
 }
 """What any installation would set on a machine of some memory; commits stay synchronous and on disk."""

@@ -26,6 +26,7 @@ SETTINGS: Mapping[str, str | int] = {
     "max_connections": 200,  # several processes of ours, each with a pool
     "shared_buffers": "64MB",
     "log_min_messages": "warning",
+    "fsync": "off",  # who kills processes loses nothing by it; only a machine that stops would
 }
 
 
