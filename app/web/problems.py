@@ -84,6 +84,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
         503, "Service unavailable", "The service cannot store or read anything at the moment."
     ),
     errors.SealBroken: Status(500, "Internal error", "Something failed on our side."),
+    errors.MasterKeyMissing: Status(500, "Internal error", "Something failed on our side."),
     errors.VestibuleError: Status(500, "Internal error", "Something failed on our side."),
 }
 """Every error that can reach a caller; a class that is not listed counts as its nearest listed base."""

@@ -39,6 +39,7 @@ class Crowd:
     _numbers: "count[int]" = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _leaving: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def grow(self, by: int, within_seconds: float = 30) -> None:
         """Wait until so many more sessions were promised."""
@@ -50,9 +51,17 @@ class Crowd:
         while not self._leaving.wait(_PAUSE_SECONDS):
             self._arrive_once()
 
+    def arrive(self, threads: int) -> None:
+        """Begin to arrive, so many at a time."""
+        self._threads = [threading.Thread(target=self.keep_arriving) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
     def leave(self) -> None:
-        """Stop arriving."""
+        """Stop arriving; return when everybody under way has an answer, so that nobody is promised anything later."""
         self._leaving.set()
+        for thread in self._threads:
+            thread.join()
 
     def _arrive_once(self) -> None:
         number = next(self._numbers)
@@ -87,15 +96,11 @@ def crowd(stage: Stage, kinds: tuple[str, ...] = _KINDS, threads: int = 3) -> It
     scene = stage.scene(signer)
     stage.give_api(scene, {"max_concurrency": 50})
     arriving = Crowd(scene, kinds)
-    workers = [threading.Thread(target=arriving.keep_arriving) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
+    arriving.arrive(threads)
     try:
         yield arriving
     finally:
         arriving.leave()
-        for worker in workers:
-            worker.join()
 
 
 def changes_for(kind: str, sub: str) -> Mapping[str, Any]:

@@ -18,8 +18,6 @@ from tests.journey.tokens import Signer, claims_for, encrypt
 
 pytestmark = pytest.mark.journey
 
-ENOUGH_HINTS = 5
-
 
 class Canaries:
     """Secrets by name; a token counts by its payload and by its signature, since each alone gives it away."""
@@ -68,15 +66,14 @@ def test_secrets_of_a_journey_show_nowhere(stage: Stage) -> None:
 
     with stage.workers_paused():
         visits = {name: scene.bring(token) for name, (scene, token) in tokens.items()}
-        extra = [symmetric.arrive() for _ in range(ENOUGH_HINTS)]
-        hints = eventually(lambda: sinks.broker(stage), 5, "a hint in the broker")
+        # The frozen workers of RabbitMQ hold some already: arrive until one is left over.
+        hints = eventually(lambda: symmetric.arrive() and sinks.broker(stage), 5, "a hint in the broker")
         at_rest = canaries.found_in(sinks.database(stage))
     sessions = {name: tokens[name][0].settle(visit) for name, visit in visits.items()}
     for name, visit in visits.items():
         canaries.watch(f"session key of {name}", visit.key.partition(".")[2])
     shown = {"errors": _error_bodies(stage, calling, canaries, visits["fetched"])}
 
-    assert len(extra) == ENOUGH_HINTS
     assert sessions["carried"]["prefill"]["status"] == "ready"
     assert sessions["fetched"]["prefill"]["form"]["firstname"].startswith("canary")
     assert sessions["encrypted"]["token"]["status"] == "accepted"
