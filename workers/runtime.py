@@ -218,7 +218,7 @@ class _Parts:
 
     def _claim_fetches(self) -> ClaimFetches:
         return ClaimFetches(
-            queue=SqlFetchQueue(self.database, self.sealing),
+            queue=SqlFetchQueue(self.database, self.sealing, self.settings.retention().dead_letters),
             sessions=self.queue,
             configuration=self.configuration,
             clock=self.clock,

@@ -30,7 +30,7 @@ from app.domain.budget import (
 )
 from app.domain.retry import MAX_RETRY_AFTER
 from app.domain.session import Priority
-from app.domain.sharing import Demand, Grant
+from app.domain.sharing import Demand
 from app.reasons import PrefillReason
 
 BY_PARTNER = "retry_after"
@@ -116,14 +116,13 @@ def demand_of(
     is_probing = state_of(health.breaker, now) is BreakerState.HALF_OPEN
     if is_probing:
         calls = min(calls, probes_left(health.breaker, in_flight))
-    return Demand(partner_id, due, calls, retries_allowed(health.bank, now), fresh_first=is_probing)
+    return Demand(partner_id, due, calls, fresh_first=is_probing)
 
 
 def after_grant(
-    health: PartnerHealth, limits: PartnerLimits, grant: Grant, in_flight: int, now: datetime
+    health: PartnerHealth, limits: PartnerLimits, calls: int, retries: int, in_flight: int, now: datetime
 ) -> PartnerHealth:
-    """Return the health after the calls of `grant` were let through."""
-    calls, retries = sum(grant.values()), grant.get(Priority.RETRY, 0) + grant.get(Priority.REPLAY, 0)
+    """Return the health after `calls` were let through, of which the bank pays for `retries`."""
     if not calls:
         return health
     rate, bank, breaker = health.rate, health.bank, health.breaker
@@ -136,11 +135,9 @@ def after_grant(
     return replace(health, rate=rate, bank=bank, breaker=breaker)
 
 
-def next_look_at(
-    health: PartnerHealth, limits: PartnerLimits, left: Mapping[Priority, int], now: datetime
-) -> datetime | None:
-    """Return when more of the `left` rows may go, if time alone brings that; None if an answer does."""
-    if not any(left.values()) or (health.pause is not None and health.pause.until is None):
+def next_look_at(health: PartnerHealth, limits: PartnerLimits, now: datetime, *, for_retries: bool) -> datetime | None:
+    """Return when more rows may go, all of them `for_retries`, if time alone brings that; None if an answer does."""
+    if health.pause is not None and health.pause.until is None:
         return None
     waits = [now]
     if health.pause is not None and health.pause.until is not None:
@@ -149,7 +146,7 @@ def next_look_at(
         waits.append(health.breaker.opened_until)
     if limits.rate_per_second is not None:
         waits.append(next_call_at(health.rate, limits.rate_per_second, now))
-    if not left.get(Priority.FRESH, 0):
+    if for_retries:
         waits.append(next_retry_at(health.bank, now))
     return max(waits) if max(waits) > now else None
 

@@ -72,7 +72,10 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedSession:
-    """A due session under our lease; `attempts` counts this claim, from 1, within the stage."""
+    """A due session under our lease; `attempts` counts this claim, from 1, within the stage.
+
+    One that `is_over` was claimed to be ended.
+    """
 
     id: str
     campaign_id: str
@@ -88,6 +91,7 @@ class ClaimedSession:
     request: PrefillRequest | None = field(default=None, repr=False)
     outcome: Outcome | None = None
     priority: Priority = Priority.FRESH
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _SPREAD = 1009.0
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a partner has due and may take now: rows by class, calls in all, and of them retries and replays.
+    """What a partner has due and may take now: rows by class, and calls in all.
 
     With `fresh_first` the classes have no shares: the few calls of a half-open breaker are for who waits.
     """
@@ -27,14 +27,12 @@ class Demand:
     partner_id: str
     due: Mapping[Priority, int] = field(default_factory=dict)
     calls: int = 0
-    retries: int = 0
     fresh_first: bool = False
 
     @property
     def most(self) -> int:
         """Return how many rows it can take."""
-        fresh = self.due.get(Priority.FRESH, 0)
-        return max(0, min(self.calls, fresh + min(self.retries, sum(self.due.values()) - fresh)))
+        return max(0, min(self.calls, sum(self.due.values())))
 
 
 def share_out(room: int, demands: Sequence[Demand], turn: float) -> Mapping[str, Grant]:
@@ -67,11 +65,7 @@ def _classes(part: int, demand: Demand, lot: float) -> Grant:
     usable = _usable(demand)
     shares = {Priority.FRESH: part} if demand.fresh_first else _shares(part, lot)
     given = {priority: min(shares.get(priority, 0), usable[priority]) for priority in Priority}
-    retried = given[Priority.RETRY] + given[Priority.REPLAY]
-    if retried > demand.retries:  # replays give way
-        given[Priority.REPLAY] = max(0, demand.retries - given[Priority.RETRY])
-        given[Priority.RETRY] = min(given[Priority.RETRY], demand.retries)
-    return _lend(part, given, usable, demand.retries)
+    return _lend(part, given, usable)
 
 
 def _usable(demand: Demand) -> dict[Priority, int]:
@@ -89,9 +83,7 @@ def _shares(part: int, lot: float) -> dict[Priority, int]:
     return shares
 
 
-def _lend(part: int, given: dict[Priority, int], usable: Mapping[Priority, int], retries: int) -> Grant:
+def _lend(part: int, given: dict[Priority, int], usable: Mapping[Priority, int]) -> Grant:
     for priority in Priority:
-        left = part - sum(given.values())
-        paid = left if priority is Priority.FRESH else retries - given[Priority.RETRY] - given[Priority.REPLAY]
-        given[priority] += max(0, min(left, paid, usable[priority] - given[priority]))
+        given[priority] += min(part - sum(given.values()), usable[priority] - given[priority])
     return given

@@ -218,8 +218,11 @@ def _ends_at(session: ClaimedSession) -> datetime:
 
 
 def _is_over(session: ClaimedSession, now: datetime) -> bool:
-    """Tell whether a call would be for nobody; who replays an expired session wants what is behind it."""
-    return session.priority is not Priority.REPLAY and now >= _ends_at(session)
+    """Tell whether a call would be for nobody; who replays an expired session by force wants what is behind it."""
+    bearer_ends_at = session.request.bearer_expires_at if session.request else None
+    if session.priority is Priority.REPLAY:  # the claim tells by `is_over` of sessions that were not forced
+        return session.is_over or (bearer_ends_at is not None and now >= bearer_ends_at)
+    return session.is_over or now >= _ends_at(session)
 
 
 def _call(session: ClaimedSession, partner: Partner | None) -> PrefillCall | None:

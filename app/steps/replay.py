@@ -1,8 +1,8 @@
 """Replay dead letters: count and start, then take them up at the replay's rate, a step at a time.
 
 The set is frozen when a replay starts: what was dead then, in the order of the store, up to the last. A saved cursor
-goes through it once, so what fails again does not come back into it. When a call is made is not decided here: breaker,
-limits and budget apply to these calls as to all others.
+goes through it once, so what fails again does not come back into it. When a call is made is not decided here: breaker
+and limits apply to these calls as to all others; their own rate stands for the budget, which pays for what fails again.
 """
 
 import os

@@ -1,16 +1,18 @@
 """Sessions that wait for a partner's answer, put into any implementation of the stores."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.domain.breaker import EndedCall
 from app.domain.health import PartnerCalls, PartnerLimits, after_batch
+from app.domain.prefill import PrefillRequest
 from app.domain.session import ClaimedSession, Priority, Stage
 from app.fetch_ports import FetchClaim, FetchClaimed
 from app.ports import Claim
 from app.reasons import PrefillReason
 from tests.adapters.stores import Stores
-from tests.builders import NOW, move, new_session, outcome, request
+from tests.builders import NOW, move, new_session, outcome, replay, request
 
 LEASE = timedelta(seconds=30)
 LATER = NOW + timedelta(seconds=2)
@@ -23,6 +25,7 @@ def waiting(
     partner_id: str = "acme",
     priority: Priority = Priority.FRESH,
     due_at: datetime = NOW,
+    call: PrefillRequest | None = None,
     **changes: object,
 ) -> list[str]:
     """Put `number` sessions into the stage `fetch`; return their ids in the order of the queue."""
@@ -36,7 +39,7 @@ def waiting(
             due_at=due_at + timedelta(microseconds=place),
             priority=priority,
             outcome=outcome(),
-            request=request(),
+            request=call or request(),
         )
         for place, session in enumerate(leases)
     ]
@@ -55,6 +58,26 @@ def claim_fairly(
 ) -> FetchClaimed:
     """Claim by default for the partner `acme`, without limits of its own."""
     return stores.fetches.claim_fairly(FetchClaim(limits or {"acme": WIDE}, limit, now, now + LEASE, turn, alone))
+
+
+def failed(stores: Stores, number: int = 1) -> list[str]:
+    """Put sessions of `acme` whose call failed into the stage `fetch`, as retries due at LATER; return their ids."""
+    waiting(stores, number)
+    called = claim_fairly(stores, limit=number).sessions
+    moves = [move(one, Stage.FETCH, due_at=LATER, priority=Priority.RETRY, request=one.request) for one in called]
+    stores.queue.finish(moves, LATER)
+    return [session.id for session in called]
+
+
+def replayed(stores: Stores, expires_at: datetime, *, force: bool) -> str:
+    """Put a dead letter of `acme` that a replay took up into the stage `fetch`, due at LATER; return its id."""
+    waiting(stores, call=request(bearer_expires_at=None), expires_at=expires_at)
+    [session] = claim_fairly(stores, now=NOW + timedelta(milliseconds=1)).sessions
+    stores.queue.finish([move(session, Stage.DEAD, request=session.request)], NOW)
+    started = replay(force=force)
+    stores.replays.add(started)
+    stores.replay_queue.advance(started, replace(started, cursor=session.id), [session.id], LATER)
+    return session.id
 
 
 def finish(stores: Stores, sessions: Sequence[ClaimedSession], now: datetime = LATER) -> None:

@@ -10,7 +10,7 @@ from app.domain.budget import Bucket
 from app.domain.health import PartnerLimits, paused, resumed
 from app.domain.session import Priority, Stage
 from app.reasons import PrefillReason
-from tests.adapters.fetching import LATER, LEASE, WIDE, claim_fairly, end_calls, finish, open_breaker, waiting
+from tests.adapters.fetching import LATER, LEASE, WIDE, claim_fairly, end_calls, failed, finish, open_breaker, waiting
 from tests.adapters.stores import Stores
 from tests.builders import NOW
 
@@ -162,7 +162,7 @@ def test_claim_of_a_paused_partner_takes_nothing_until_it_is_resumed(stores: Sto
     waiting(stores, 3)
     stores.health.change({"acme": lambda health: paused(health, "ops")}, NOW)
 
-    blocked = claim_fairly(stores, now=NOW + timedelta(hours=5))
+    blocked = claim_fairly(stores, now=LATER + 5 * SECOND)
     stores.health.change({"acme": resumed}, NOW)
 
     assert (blocked.sessions, blocked.again_at) == ([], None)
@@ -180,7 +180,7 @@ def test_claim_of_a_blocked_partner_ends_what_has_expired(stores: Stores) -> Non
 
 
 def test_claim_with_an_empty_bank_takes_fresh_ones_and_a_retry_a_second(stores: Stores) -> None:
-    waiting(stores, 20, priority=Priority.RETRY)
+    failed(stores, 20)
     fresh = waiting(stores, 3)
     stores.health.change({"acme": lambda health: replace(health, bank=Bucket(0, LATER))}, NOW)
 

@@ -28,7 +28,6 @@ from tests.builders import NOW
 
 SECOND = timedelta(seconds=1)
 LIMITS = PartnerLimits(max_concurrency=10)
-LEFT = {Priority.FRESH: 1}
 
 
 def told_to_wait(health: PartnerHealth, seconds: int) -> Pause | None:
@@ -94,31 +93,39 @@ def test_retries_while_waiting_are_paid_from_the_bank(tokens: float, paid: int) 
 
 
 @pytest.mark.parametrize(
-    ("health", "limits", "left", "look"),
+    ("health", "limits", "for_retries", "look"),
     [
-        pytest.param(PartnerHealth(), LIMITS, LEFT, None, id="calls-in-flight-hold-it-up"),
-        pytest.param(PartnerHealth(), LIMITS, {}, None, id="nothing-left"),
-        pytest.param(paused(PartnerHealth(), "ops"), LIMITS, LEFT, None, id="paused-by-hand"),
-        pytest.param(PartnerHealth(pause=Pause(NOW + SECOND, "x")), LIMITS, LEFT, NOW + SECOND, id="paused"),
+        pytest.param(PartnerHealth(), LIMITS, False, None, id="calls-in-flight-hold-it-up"),
+        pytest.param(paused(PartnerHealth(), "ops"), LIMITS, False, None, id="paused-by-hand"),
+        pytest.param(PartnerHealth(pause=Pause(NOW + SECOND, "x")), LIMITS, False, NOW + SECOND, id="paused"),
         pytest.param(
-            PartnerHealth(Breaker(opened_until=NOW + 3 * SECOND)), LIMITS, LEFT, NOW + 3 * SECOND, id="breaker"
+            PartnerHealth(Breaker(opened_until=NOW + 3 * SECOND)), LIMITS, False, NOW + 3 * SECOND, id="breaker"
         ),
         pytest.param(
-            PartnerHealth(rate=Bucket(0, NOW)), replace(LIMITS, rate_per_second=2), LEFT, NOW + SECOND / 2, id="rate"
+            PartnerHealth(rate=Bucket(0, NOW)), replace(LIMITS, rate_per_second=2), False, NOW + SECOND / 2, id="rate"
         ),
-        pytest.param(
-            PartnerHealth(bank=Bucket(0, NOW)),
-            LIMITS,
-            {Priority.RETRY: 1},
-            NOW + SECOND,
-            id="retries-and-an-empty-bank",
-        ),
+        pytest.param(PartnerHealth(bank=Bucket(0, NOW)), LIMITS, True, NOW + SECOND, id="retries-and-an-empty-bank"),
+        pytest.param(PartnerHealth(bank=Bucket(0, NOW)), LIMITS, False, None, id="an-empty-bank"),
     ],
 )
 def test_next_look_is_when_time_alone_lets_more_through(
-    health: PartnerHealth, limits: PartnerLimits, left: dict[Priority, int], look: object
+    health: PartnerHealth, limits: PartnerLimits, for_retries: bool, look: object
 ) -> None:
-    assert next_look_at(health, limits, left, NOW) == look
+    assert next_look_at(health, limits, NOW, for_retries=for_retries) == look
+
+
+def test_admission_of_retries_pays_with_the_bank_and_lets_the_others_through() -> None:
+    queue = PartnerQueue(
+        "acme",
+        due={Priority.RETRY: ["first", "again-1", "again-2"], Priority.REPLAY: ["replay", "again-3"]},
+        retries=frozenset({"again-1", "again-2", "again-3"}),
+    )
+
+    admission = admit([queue], {"acme": PartnerHealth(bank=Bucket(1.5, NOW))}, {"acme": LIMITS}, 100, NOW, 0.0)
+
+    assert sorted(admission.ids) == ["again-1", "first", "replay"]
+    assert admission.changed["acme"].bank == Bucket(0.5, NOW)
+    assert (admission.awaits_answers, admission.again_at) == (False, NOW + SECOND / 2)
 
 
 def test_admission_of_several_partners_keeps_each_to_its_own() -> None:

@@ -14,8 +14,8 @@ MANY = 10_000
 
 
 def demand(partner_id: str = "acme", fresh: int = 0, retry: int = 0, replay: int = 0, **changes: int) -> Demand:
-    limits = {"calls": MANY, "retries": MANY, **changes}
-    return Demand(partner_id, {FRESH: fresh, RETRY: retry, REPLAY: replay}, limits["calls"], limits["retries"])
+    limits = {"calls": MANY, **changes}
+    return Demand(partner_id, {FRESH: fresh, RETRY: retry, REPLAY: replay}, limits["calls"])
 
 
 demands = st.builds(
@@ -23,7 +23,6 @@ demands = st.builds(
     st.uuids().map(str),
     st.fixed_dictionaries({priority: st.integers(0, 40) for priority in Priority}),
     st.integers(0, 60),
-    st.integers(0, 30),
     st.booleans(),
 )
 turns = st.floats(0, 1, exclude_max=True)
@@ -37,8 +36,6 @@ turns = st.floats(0, 1, exclude_max=True)
         pytest.param(demand(retry=MANY, replay=MANY), (0, 95, 5), id="no-fresh-lends-to-retries-first"),
         pytest.param(demand(fresh=10, retry=MANY), (10, 90, 0), id="few-fresh"),
         pytest.param(demand(fresh=MANY, retry=3, replay=MANY), (92, 3, 5), id="few-retries-lend-to-fresh"),
-        pytest.param(demand(fresh=MANY, retry=MANY, retries=0), (100, 0, 0), id="empty-bank"),
-        pytest.param(demand(retry=MANY, replay=MANY, retries=4), (0, 3, 1), id="a-small-bank"),
         pytest.param(demand(fresh=MANY, retry=MANY, replay=MANY, calls=10), (8, 1, 1), id="few-calls"),
         pytest.param(demand(fresh=5, retry=2, replay=1), (5, 2, 1), id="less-than-there-is-room"),
     ],
@@ -63,7 +60,7 @@ def test_share_out_of_single_rows_keeps_the_shares_over_many_claims() -> None:
 
 
 def test_share_out_half_open_gives_all_to_who_waits() -> None:
-    probing = Demand("acme", {FRESH: 3, RETRY: 50}, calls=5, retries=50, fresh_first=True)
+    probing = Demand("acme", {FRESH: 3, RETRY: 50}, calls=5, fresh_first=True)
 
     [grant] = share_out(100, [probing], turn=0.99).values()
 
@@ -100,7 +97,6 @@ def test_share_out_keeps_every_limit_and_leaves_nothing_unused(room: int, wanted
     for each in wanted:
         grant = grants[each.partner_id]
         assert all(0 <= grant[priority] <= each.due[priority] for priority in Priority)
-        assert grant[RETRY] + grant[REPLAY] <= each.retries
         assert sum(grant.values()) <= each.calls
     assert sum(sum(grant.values()) for grant in grants.values()) == min(room, sum(each.most for each in wanted))
 

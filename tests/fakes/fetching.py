@@ -1,12 +1,13 @@
 """Claims partner by partner, and partners' health, in memory."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
 from app.domain.admission import PartnerQueue, admit, limits_of
 from app.domain.health import PartnerHealth
+from app.domain.retention import Retention
 from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage
 from app.fetch_ports import FetchClaim, FetchClaimed, HealthChange, PartnerFigures, WaitingRows
 from app.ports import Claim
@@ -46,26 +47,44 @@ class MemoryFetchQueue:
     def claim_fairly(self, claim: FetchClaim) -> FetchClaimed:
         with self._lock:
             health = MemoryPartnerHealth(self.sessions.healths)
+            self._set_behind(claim)
             queues = [self._queue(id_, claim) for id_ in claim.limits]
             healths = health.load(claim.limits)
             admission = admit(queues, healths, claim.limits, claim.limit, claim.now, claim.turn)
             plain = Claim(Stage.FETCH, claim.limit, claim.now, claim.lease_until)
-            sessions = self.sessions.lease(admission.ids, plain)
-            self.sessions.healths.update(admission.changed)
             order = {id_: place for place, id_ in enumerate(self._in_queue_order(admission.ids))}
-            sessions = sorted(sessions, key=lambda session: order[session.id])
+            leased = sorted(self.sessions.lease(admission.ids, plain), key=lambda session: order[session.id])
+            self.sessions.healths.update(admission.changed)
+            sessions = [replace(session, is_over=session.id in admission.over) for session in leased]
             return FetchClaimed(sessions, admission.is_full, admission.awaits_answers, admission.again_at)
+
+    def _set_behind(self, claim: FetchClaim) -> None:
+        for row in self.sessions.rows.values():
+            is_claimed = row.stage is Stage.FETCH and row.made.partner_id in claim.limits and not claim.alone
+            is_gone = row.priority is Priority.FRESH and row.made.deadline_at <= claim.now
+            if is_claimed and is_gone and row.is_due(claim.now):
+                row.priority, row.due_at = Priority.RETRY, claim.now
 
     def _queue(self, partner_id: str, claim: FetchClaim) -> PartnerQueue:
         now = claim.now
         rows = [row for row in self.sessions.rows.values() if row.made.partner_id == partner_id and _is_due(row, now)]
         free = [row for row in rows if row.is_due(now) and _is_suspect(row) is claim.alone]
         free.sort(key=lambda row: row.due_at or now)
-        good = [row for row in free if row.made.expires_at > now or row.priority is Priority.REPLAY]
-        due = {priority: [row.made.id for row in good if row.priority is priority] for priority in Priority}
-        over = [row.made.id for row in free if row not in good]
-        in_flight = sum(row.lease_until is not None and row.lease_until >= now for row in rows)
-        return PartnerQueue(partner_id, in_flight, due, over)
+        good = [row for row in free if not self._is_over(row, now)]
+        return PartnerQueue(
+            partner_id,
+            in_flight=sum(row.lease_until is not None and row.lease_until >= now for row in rows),
+            due={priority: [row.made.id for row in good if row.priority is priority] for priority in Priority},
+            over=[row.made.id for row in free if row not in good],
+            retries=frozenset(row.made.id for row in good if row.attempts and row.priority is not Priority.FRESH),
+        )
+
+    def _is_over(self, row: MemorySession, now: datetime) -> bool:
+        bearer_ends_at = row.request.bearer_expires_at if row.request else None
+        if bearer_ends_at is not None and bearer_ends_at <= now:
+            return True
+        is_forced = row.priority is Priority.REPLAY and row.replay_id in self.sessions.forced
+        return row.made.expires_at <= (now - Retention().dead_letters if is_forced else now)
 
     def _in_queue_order(self, ids: Sequence[str]) -> Sequence[str]:
         rows = self.sessions.rows

@@ -69,6 +69,8 @@ class MemoryReplays:
         if is_barred and replay.state in ACTIVE_STATES:
             raise ReplayActive
         self.rows[replay.id] = replay
+        if replay.force:
+            self.sessions.forced.add(replay.id)
 
     def find(self, replay_id: str) -> Replay | None:
         return self.rows.get(replay_id)

@@ -65,13 +65,15 @@ class MemorySession:
 class MemorySessions:
     """The twin of SessionIntake, SessionReads and SessionQueue; `rows` and `attempts` are open to tests.
 
-    `healths` are those of `MemoryPartnerHealth`: a session that waits for its partner says so.
+    `healths` are those of `MemoryPartnerHealth`: a session that waits for its partner says so. `forced` are the ids of
+    the replays by force.
     """
 
     rows: dict[str, MemorySession] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     repeats: dict[str, tuple[TakenIn, datetime]] = field(default_factory=dict)
     healths: dict[str, PartnerHealth] = field(default_factory=dict)
+    forced: set[str] = field(default_factory=set)
     _claims: "count[int]" = field(default_factory=lambda: count(1))
     _lock: Lock = field(default_factory=Lock)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -254,6 +254,24 @@ async def test_fetch_of_a_session_whose_time_is_over_makes_no_call() -> None:
 
     row = fetching.sessions.rows[session.id]
     assert (row.stage, row.error_class, fetching.api.calls) == (Stage.DEAD, PrefillReason.DEADLINE, [])
+
+
+@pytest.mark.parametrize(
+    ("is_over", "bearer_expires_at"),
+    [pytest.param(True, None, id="told-by-the-claim"), pytest.param(False, NOW, id="no-access-token-any-more")],
+)
+async def test_fetch_of_a_replay_whose_time_is_over_makes_no_call(
+    is_over: bool, bearer_expires_at: datetime | None
+) -> None:
+    fetching = Fetching()
+    call = request(bearer_expires_at=bearer_expires_at)
+    replayed = replace(fetching.claimed(), priority=Priority.REPLAY, is_over=is_over, request=call)
+
+    await fetching.work(replayed)
+
+    row = fetching.sessions.rows[replayed.id]
+    assert (row.stage, row.error_class) == (Stage.DEAD, PrefillReason.DEADLINE)
+    assert fetching.api.calls == []
 
 
 async def test_fetch_told_to_come_later_pauses_the_partner_and_not_only_the_session() -> None:

@@ -12,6 +12,8 @@ from app.domain.session import Priority
 _LATE_AT_MOST = 10_000
 """Rows that may stand between those under way: given back, or come in late with an older time, batch by batch."""
 _LEAST_FREE = 32
+BEHIND_AT_MOST = 1000
+"""Of a partner and claim: fresh rows that are looked at for whether their participants wait still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,23 @@ class QueueHead:
 
 @dataclass(frozen=True, slots=True)
 class SeenHead:
-    """What stands there: how many rows are under way, and the ids of free ones; of expired sessions apart."""
+    """What stands there: how many rows are under way, and the ids of free ones.
+
+    `over` are those whose time is over, `gone` fresh ones whose participants wait no longer, `retries` those of `due`
+    that were called before.
+    """
 
     head: QueueHead
     in_flight: int
     due: Sequence[str] = ()
     over: Sequence[str] = ()
+    gone: Sequence[str] = ()
+    retries: Sequence[str] = ()
 
     @property
     def is_cut(self) -> bool:
         """Tell whether there may be more free rows behind these."""
-        return len(self.due) + len(self.over) >= self.head.free
+        return bool(self.gone) or len(self.due) + len(self.over) >= self.head.free
 
 
 def heads_of(

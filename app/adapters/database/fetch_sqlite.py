@@ -3,13 +3,13 @@
 # ruff: noqa: S608 - what is put together here are names of columns, all of ours; values are bound
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from app.adapters.database.fetch_heads import QueueHead, SeenHead
+from app.adapters.database.fetch_heads import BEHIND_AT_MOST, QueueHead, SeenHead
 from app.adapters.database.session_rows import CLAIMED_COLUMNS, Row
 from app.adapters.database.sessions_sqlite import CRASHES, FREE, TAKE, read_rows
 from app.adapters.database.types import to_micros
@@ -33,13 +33,24 @@ _LIST_DUE = f"""{_PARTNERS}
         SELECT 1 FROM sessions s INDEXED BY ix_sessions_fetch
         WHERE s.stage = 'fetch' AND s.partner_id = partner.id AND s.priority IN ({_CLASSES}) AND s.due_at <= ?
     ) ORDER BY partner.id"""
-_IS_OVER = f"expires_at <= :now AND priority <> {Priority.REPLAY.value}"
+_IS_OVER = f"""(coalesce(bearer_expires_at <= :now, 0) OR (expires_at <= :now AND (
+        priority <> {Priority.REPLAY.value} OR expires_at <= :kept_since
+        OR NOT EXISTS (SELECT 1 FROM replays r WHERE r.id = sessions.replay_id AND r.force))))"""
+_IS_GONE = f"(priority = {Priority.FRESH.value} AND deadline_at <= :now)"
 _LOOK = f"""
     SELECT id, lease_until >= :now, coalesce(lease_until < :now, 1) AND {CRASHES} < {MAX_CRASHES_IN_COMPANY},
-        {_IS_OVER}
+        {_IS_OVER}, {_IS_GONE}, attempts > 0 AND priority <> {Priority.FRESH.value}
     FROM sessions INDEXED BY ix_sessions_fetch
     WHERE stage = 'fetch' AND partner_id = :partner AND priority = :priority AND due_at > :after AND due_at <= :upto
     ORDER BY due_at LIMIT :limit"""
+_SET_BEHIND = f"""
+    UPDATE sessions SET priority = {Priority.RETRY.value}, due_at = :now WHERE id IN (
+        SELECT id FROM (
+            SELECT id, priority, deadline_at FROM sessions INDEXED BY ix_sessions_fetch
+            WHERE {FREE} AND partner_id = :partner AND priority = {Priority.FRESH.value}
+            AND due_at IS NOT NULL AND stage = 'fetch'
+            ORDER BY due_at LIMIT {BEHIND_AT_MOST})
+        WHERE {_IS_GONE})"""
 _LIST_SUSPECTS = f"""
     SELECT id, partner_id, priority, {_IS_OVER} FROM sessions INDEXED BY ix_sessions_suspects
     WHERE {FREE} AND crash_count > 0 AND {CRASHES} >= {MAX_CRASHES_IN_COMPANY} ORDER BY due_at"""
@@ -61,15 +72,23 @@ def list_due(connection: Connection, now: datetime) -> Sequence[str]:
     return connection.exec_driver_sql(_LIST_DUE, (to_micros(now),)).scalars().all()
 
 
-def list_suspects(connection: Connection, now: datetime) -> Sequence[Row]:
-    """Return (id, partner, priority, expired) of the due rows that have killed two processes, oldest first."""
-    found = connection.exec_driver_sql(_LIST_SUSPECTS, {"stage": Stage.FETCH.value, "now": to_micros(now)})
-    return [tuple(row) for row in found]
+def list_suspects(connection: Connection, now: datetime, kept_since: datetime) -> Sequence[Row]:
+    """Return (id, partner, priority, over) of the due rows that have killed two processes, oldest first."""
+    parameters = {"stage": Stage.FETCH.value, "now": to_micros(now), "kept_since": to_micros(kept_since)}
+    return [tuple(row) for row in connection.exec_driver_sql(_LIST_SUSPECTS, parameters)]
 
 
-def look(connection: Connection, heads: Sequence[QueueHead], now: datetime) -> Sequence[SeenHead]:
+def look(connection: Connection, heads: Sequence[QueueHead], now: datetime, kept_since: datetime) -> Sequence[SeenHead]:
     """Return what stands at each head."""
-    return [_look(connection, head, to_micros(now)) for head in heads]
+    times = {"now": to_micros(now), "kept_since": to_micros(kept_since)}
+    return [_look(connection, head, times) for head in heads]
+
+
+def set_behind(connection: Connection, partner_ids: Collection[str], now: datetime) -> None:
+    """Make retries of fresh rows whose participants wait no longer, the oldest of each partner first."""
+    for partner_id in partner_ids:
+        parameters = {"stage": Stage.FETCH.value, "partner": partner_id, "now": to_micros(now)}
+        connection.exec_driver_sql(_SET_BEHIND, parameters)
 
 
 def take(connection: Connection, ids: Sequence[str], claim: FetchClaim, lease_token: str) -> Sequence[Row]:
@@ -96,13 +115,19 @@ def count_waiting(connection: Connection, partner_id: str, limit: int, now: date
     ]
 
 
-def _look(connection: Connection, head: QueueHead, now: int) -> SeenHead:
-    upto = min(to_micros(head.upto), now)
+def _look(connection: Connection, head: QueueHead, times: Mapping[str, int]) -> SeenHead:
+    upto, now = min(to_micros(head.upto), times["now"]), times["now"]
     rows: list[Any] = []
     for after, until, limit in ((-1, upto, head.claimed), (upto, now, head.free)):
-        parameters = {"now": now, "partner": head.partner_id, "priority": head.priority}
-        rows += connection.exec_driver_sql(_LOOK, {**parameters, "after": after, "upto": until, "limit": limit})
-    due = [id_ for id_, _, is_free, is_over in rows if is_free and not is_over]
-    over = [id_ for id_, _, is_free, is_over in rows if is_free and is_over]
-    in_flight = sum(bool(is_held) for _, is_held, _, _ in rows)
-    return SeenHead(head, in_flight, due[: head.free], over[: head.free])
+        place = {"partner": head.partner_id, "priority": head.priority, "after": after, "upto": until, "limit": limit}
+        rows += connection.exec_driver_sql(_LOOK, {**times, **place})
+    free = [(id_, *kind) for id_, _, is_free, *kind in rows if is_free]
+    due = [(id_, was_called) for id_, is_over, is_gone, was_called in free if not is_over and not is_gone]
+    return SeenHead(
+        head,
+        in_flight=sum(bool(is_held) for _, is_held, *_ in rows),
+        due=[id_ for id_, _ in due][: head.free],
+        over=[id_ for id_, is_over, _, _ in free if is_over][: head.free],
+        gone=[id_ for id_, is_over, is_gone, _ in free if is_gone and not is_over][: head.free],
+        retries=[id_ for id_, was_called in due if was_called][: head.free],
+    )
