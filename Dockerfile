@@ -13,7 +13,8 @@ COPY app ./app
 COPY workers ./workers
 COPY migrations ./migrations
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && useradd --system --no-create-home vestibule
+    && useradd --system --no-create-home vestibule \
+    && install --directory --owner vestibule --mode 700 .vestibule
 USER vestibule
 
 EXPOSE 8080

@@ -119,6 +119,12 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vestibule.sqlite3'}"
 
     @property
+    def needs_data_dir(self) -> bool:
+        """Tell whether anything is kept in the data folder: the database, the hints, or a key made on first use."""
+        is_keyless = self.is_embedded_database and not self.master_keys.get_secret_value()
+        return not self.database_url or self.broker_url.partition("://")[0] in ("", "filesystem") or is_keyless
+
+    @property
     def base_url(self) -> str:
         """How browsers reach the service, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

@@ -1,9 +1,93 @@
-"""The settings: what is refused at start, with the name of the variable."""
+"""Settings: what contradicts itself is refused, all at once, and what follows from them."""
+
+from datetime import timedelta
 
 import pytest
 
+from app.domain.retention import Retention
 from app.errors import ConfigurationError
 from app.settings import load_settings
+
+KEY = "00" * 32
+POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
+
+
+@pytest.mark.parametrize(
+    ("values", "mistaken"),
+    [
+        pytest.param({"DATABASE_URL": "mysql://db/vestibule", "MASTER_KEYS": KEY}, ["DATABASE_URL"], id="database"),
+        pytest.param({"BROKER_URL": "kafka://broker"}, ["BROKER_URL"], id="broker"),
+        pytest.param({"DATABASE_URL": POSTGRES}, ["MASTER_KEYS"], id="no-master-key"),
+        pytest.param({"ADMIN_CLIENT_ID": "admin"}, ["ADMIN_CLIENT_ID"], id="client-without-a-secret"),
+        pytest.param({"ADMIN_CLIENT_SECRET": "s" * 16}, ["ADMIN_CLIENT_ID"], id="secret-without-a-client"),
+        pytest.param(
+            {"DATABASE_URL": "mysql://db/vestibule", "BROKER_URL": "kafka://broker", "ADMIN_CLIENT_ID": "admin"},
+            ["DATABASE_URL", "BROKER_URL", "MASTER_KEYS", "ADMIN_CLIENT_ID"],
+            id="all-at-once",
+        ),
+        pytest.param({"PORT": "65536", "NO_SUCH": "1"}, ["NO_SUCH", "PORT"], id="out-of-range-and-unknown"),
+    ],
+)
+def test_settings_with_mistakes_are_refused_naming_each(values: dict[str, str], mistaken: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(_named(values))
+
+    assert [problem.partition(":")[0].partition(" ")[0] for problem in refused.value.problems] == [
+        f"VESTIBULE_{name}" for name in mistaken
+    ]
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="embedded"),
+        pytest.param({"DATABASE_URL": "postgres://db/vestibule", "MASTER_KEYS": KEY, "BROKER_URL": REDIS}, id="redis"),
+        pytest.param({"DATABASE_URL": POSTGRES, "MASTER_KEYS": KEY, "BROKER_URL": "amqps://rabbit//"}, id="rabbitmq"),
+        pytest.param({"ADMIN_CLIENT_ID": "admin", "ADMIN_CLIENT_SECRET": "s" * 16}, id="client-and-secret"),
+    ],
+)
+def test_settings_without_mistakes_are_loaded(values: dict[str, str]) -> None:
+    settings = load_settings(_named(values))
+
+    assert settings.sqlalchemy_url.startswith(("sqlite:///", "postgresql+psycopg://"))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_needed"),
+    [
+        pytest.param({}, True, id="embedded"),
+        pytest.param({"DATABASE_URL": POSTGRES, "MASTER_KEYS": KEY, "BROKER_URL": REDIS}, False, id="production"),
+        pytest.param({"DATABASE_URL": POSTGRES, "MASTER_KEYS": KEY}, True, id="hints-in-files"),
+        pytest.param({"BROKER_URL": REDIS, "MASTER_KEYS": KEY}, True, id="embedded-database"),
+        pytest.param({"DATABASE_URL": "sqlite:////srv/v.sqlite3", "BROKER_URL": REDIS}, True, id="key-of-first-use"),
+        pytest.param(
+            {"DATABASE_URL": "sqlite:////srv/v.sqlite3", "BROKER_URL": REDIS, "MASTER_KEYS": KEY}, False, id="elsewhere"
+        ),
+    ],
+)
+def test_settings_need_a_data_folder_where_something_is_kept_in_it(values: dict[str, str], is_needed: bool) -> None:
+    assert load_settings(_named(values)).needs_data_dir is is_needed
+
+
+def test_settings_in_days_say_how_long_what_is_over_is_kept() -> None:
+    days = {"SESSION_DAYS": "1", "DEAD_LETTER_DAYS": "0.5", "ATTEMPT_DAYS": "3", "AUDIT_DAYS": "4"}
+
+    retention = load_settings(_named({**days, "PARTICIPATION_DAYS": "5"})).retention()
+
+    assert retention == Retention(
+        sessions=timedelta(days=1),
+        dead_letters=timedelta(hours=12),
+        attempts=timedelta(days=3),
+        audit=timedelta(days=4),
+        participations=timedelta(days=5),
+    )
+
+
+def test_settings_of_no_days_keep_changes_and_participations_for_ever() -> None:
+    retention = load_settings(_named({"AUDIT_DAYS": "0", "PARTICIPATION_DAYS": "0"})).retention()
+
+    assert (retention.audit, retention.participations) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +113,7 @@ def test_public_url_that_is_no_site_is_refused(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://forms.example", "http://[::1]:8080/", "https://brand.example/forms"])
 def test_public_url_that_is_a_site_is_taken(url: str) -> None:
     assert load_settings({"VESTIBULE_PUBLIC_URL": url}).base_url == url.rstrip("/")
+
+
+def _named(values: dict[str, str]) -> dict[str, str]:
+    return {f"VESTIBULE_{name}": value for name, value in values.items()}

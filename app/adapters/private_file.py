@@ -1,9 +1,19 @@
-"""Files that hold secrets of this machine: made once, by whoever comes first, readable by nobody else."""
+"""Files that hold secrets of this machine, and their folder: made once, by whoever comes first, for nobody else."""
 
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from app.errors import ConfigurationError
+
+
+def make_data_folder(path: Path) -> None:
+    """Create the data folder with mode 0700, and what it stands in; raise ConfigurationError if that cannot be done."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError((f"VESTIBULE_DATA_DIR: {path} cannot be created",)) from None
 
 
 def load_or_create(path: Path, make: Callable[[], bytes]) -> bytes:

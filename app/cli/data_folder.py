@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from app.adapters.private_file import make_data_folder
 from app.errors import ConfigurationError
 
 LOCK_FILE: Final = "up.lock"
@@ -15,7 +16,7 @@ LOCK_FILE: Final = "up.lock"
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, which is created if need be; raise ConfigurationError if another process holds it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(folder)
     with (folder / LOCK_FILE).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

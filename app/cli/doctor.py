@@ -14,6 +14,7 @@ from kombu.exceptions import KombuError
 
 from app.adapters.broker import broker_configuration
 from app.adapters.database.migrate import current_revision, newest_revision
+from app.adapters.private_file import make_data_folder
 from app.cli.exits import Exit
 from app.cli.output import examples, json_option, show_json, wants_json
 from app.cli.partner_checkup import examine
@@ -89,11 +90,13 @@ def _bad(name: str, detail: str, cure: str) -> Finding:
 
 def _data_folder(settings: Settings) -> Finding:
     folder = settings.data_dir
+    if not settings.needs_data_dir:
+        return _good("data folder", "nothing is kept in it")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             return _good("data folder", f"{folder} can be written")
-    except OSError:
+    except (ConfigurationError, OSError):
         return _bad("data folder", f"{folder} cannot be written", f"set {PREFIX}DATA_DIR to one that can")
 
 

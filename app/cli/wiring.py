@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from app.adapters.database.accepted_sessions import SqlAcceptedSessions
 from app.adapters.database.audit import SqlAuditLog
@@ -21,16 +20,16 @@ from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.master_keys import load_master_keys
+from app.adapters.private_file import make_data_folder
 from app.adapters.sealing import AesSealing, KeyRing
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets, split_secrets
 from app.domain.outside import OutboundPolicy
-from app.errors import ConfigurationError
 from app.fetch_ports import DeliveryFigures
 from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
 from app.ports import Clock, Work
-from app.settings import PREFIX, Settings, load_settings
+from app.settings import Settings, load_settings
 from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.erase import EraseParticipant
@@ -83,7 +82,8 @@ def opened(settings: Settings | None = None) -> Iterator[Wiring]:
 
 def wire(settings: Settings) -> Wiring:
     """Return what commands work with, connected to nothing yet; raise ConfigurationError if a part cannot be had."""
-    _make_folder(settings.data_dir)
+    if settings.needs_data_dir:
+        make_data_folder(settings.data_dir)
     sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
     clock = DatabaseClock(database)
@@ -115,10 +115,3 @@ def wire(settings: Settings) -> Wiring:
 
 def _digests(secrets: SecretStore, clock: Clock) -> KeyedDigests:
     return load_digests(secrets, clock.now())
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        raise ConfigurationError((f"{PREFIX}DATA_DIR: {path} cannot be created",)) from None

@@ -23,6 +23,7 @@ from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.master_keys import load_master_keys
+from app.adapters.private_file import make_data_folder
 from app.adapters.queue import HintPublisher
 from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
@@ -87,7 +88,7 @@ def serve(settings: Settings, *, reuse_port: bool = False) -> None:
 
 
 def build(settings: Settings, *, reuse_port: bool = False) -> WebProcess:
-    """Wire the process; connects to nothing. Raise ConfigurationError for master keys that fail."""
+    """Wire the process; connects to nothing. Raise ConfigurationError for a data folder or master keys that fail."""
     return _Wiring(settings).process(reuse_port=reuse_port)
 
 
@@ -101,7 +102,8 @@ async def _serve(settings: Settings, *, reuse_port: bool) -> None:
 
 class _Wiring:
     def __init__(self, settings: Settings) -> None:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.needs_data_dir:
+            make_data_folder(settings.data_dir)
         self.settings = settings
         ring = KeyRing.of(load_master_keys(settings))
         self.sealing = AesSealing(ring)

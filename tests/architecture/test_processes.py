@@ -1,6 +1,9 @@
 """The Procfile and compose.yaml start the same processes by the same command lines."""
 
+import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import yaml
 from celery.bin.celery import celery
@@ -56,3 +59,17 @@ def test_compose_process_waits_for_the_migrations() -> None:
     waiting = {name for name, service in services.items() if "release" in service.get("depends_on", {})}
 
     assert waiting == set(PROCESSES) - {"release"}
+
+
+def test_compose_key_that_its_first_lines_make_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    make, _ = re.findall(r"^#   (.+)$", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    file = tmp_path / ".env"
+
+    made = []
+    for _ in range(2):
+        subprocess.run(["bash", "-euc", make], cwd=tmp_path, check=True)
+        made.append(file.read_text())
+
+    assert re.fullmatch(r"VESTIBULE_MASTER_KEYS=[0-9a-f]{64}\n", made[0])
+    assert made[0] == made[1]
+    assert file.stat().st_mode & 0o077 == 0

@@ -82,6 +82,15 @@ def test_doctor_with_wrong_settings_lists_each(tmp_path: Path) -> None:
     assert names == ["VESTIBULE_NO_SUCH", "VESTIBULE_PORT"]
 
 
+def test_doctor_with_a_database_and_a_broker_of_its_own_asks_for_no_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    urls = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "BROKER_URL": "redis://127.0.0.1:1/0"}
+
+    found = checks(Commands.at(tmp_path / "file" / "below", MASTER_KEYS=KEY, **urls))
+
+    assert {name for name, cure in found.items() if cure} == {"database", "broker"}
+
+
 def test_doctor_without_a_data_folder_to_write_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

@@ -55,16 +55,16 @@ def walk(folder: Path, environ: dict[str, str], port: int) -> dict[str, Any]:
 
 
 @pytest.mark.journey
-def test_readme_production_settings_satisfy_the_doctor(
+def test_readme_production_commands_satisfy_the_doctor_whenever_they_are_run(
     folder: Path, postgres: Postgres, postgres_url: str, redis_server: Redis
 ) -> None:
     environ = environment(folder, free_port())
     commands = DOCTOR.replace("postgresql://vestibule@db/vestibule", postgres_url.replace("+psycopg", ""))
     commands = commands.replace("redis://redis:6379/0", redis_server.url)
-    migrated = commands.replace("vestibule doctor", "vestibule migrate\n.venv/bin/vestibule doctor")
 
-    said = bash(migrated, folder, environ).stdout
+    first, again = (bash(commands, folder, environ).stdout for _ in range(2))
 
     assert postgres.pid
-    assert "failed" not in said
-    assert "database: it can be reached" in said
+    assert "failed" not in first + again
+    assert "database: it can be reached" in first
+    assert (folder / "master.key").stat().st_mode & 0o077 == 0

@@ -2,22 +2,26 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from aiohttp import ClientResponse, ClientSession
 
 from app.adapters.database.engine import open_database
 from app.adapters.database.migrate import migrate
 from app.errors import ConfigurationError
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.web.server import MANAGEMENT_THREADS, WebProcess, build
 from app.web.sites import Sites, run_until_signal
+from tests.architecture.sources import ROOT
 from tests.web.stage import eventually
 
 
@@ -96,12 +100,45 @@ async def _status(request: AbstractAsyncContextManager[ClientResponse]) -> int:
         return response.status
 
 
+async def test_process_is_what_the_health_check_of_compose_asks_for(settings: Settings, tmp_path: Path) -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["web"]
+    unmigrated = Settings(data_dir=tmp_path / "new", port=0, admin_port=0)
+
+    async def look(settings: Settings) -> int | None:
+        async with _started(settings) as (_, _, admin):
+            command = shlex.split(compose["healthcheck"]["test"].replace("http://127.0.0.1:8081", admin))
+            looking = await asyncio.create_subprocess_exec(
+                sys.executable, *command[1:], stderr=asyncio.subprocess.DEVNULL
+            )
+            return await looking.wait()
+
+    assert compose["environment"]["VESTIBULE_ADMIN_HOST"] == "0.0.0.0"
+    assert [await look(settings), await look(unmigrated)] == [0, 1]
+
+
 async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:
     async with _started(Settings(data_dir=tmp_path, port=0, admin_port=0)) as (_, _, admin):
         async with ClientSession() as client, client.get(admin + "/health/ready") as response:
             body = await response.json(content_type=None)
 
         assert (response.status, body["code"]) == (503, "store_unavailable")
+
+
+async def test_process_with_a_database_and_a_broker_of_its_own_needs_no_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = load_settings(
+        {
+            "VESTIBULE_DATA_DIR": str(tmp_path / "file" / "below"),
+            "VESTIBULE_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+            "VESTIBULE_BROKER_URL": "redis://127.0.0.1:1/0",
+            "VESTIBULE_MASTER_KEYS": "00" * 32,
+        }
+    )
+
+    await build(settings).close()
+
+    with pytest.raises(ConfigurationError, match="DATA_DIR"):
+        build(settings.model_copy(update={"broker_url": ""}))
 
 
 async def test_process_on_a_taken_port_says_which(settings: Settings) -> None:
