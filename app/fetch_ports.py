@@ -8,7 +8,8 @@ from typing import Protocol
 from app.domain.checkup_endpoints import Reached
 from app.domain.health import PartnerHealth, PartnerLimits
 from app.domain.prefill import PartnerAnswer, PrefillCall
-from app.domain.session import ClaimedSession, Priority, Stage
+from app.domain.session import ClaimedSession, Priority, Stage, TokenStatus
+from app.reasons import TokenReason
 
 COUNTED_AT_MOST = 10_000
 """Of each figure: more is not counted, since a backlog of millions must not cost a scan."""
@@ -98,6 +99,10 @@ class PartnerFigures:
     waiting: Mapping[Priority, WaitingRows]
 
 
+TokenVerdict = TokenStatus | TokenReason
+"""What became of a token, in one word: the reason of a refusal, else the status."""
+
+
 class DeliveryFigures(Protocol):
     """How much waits where; each count is at most COUNTED_AT_MOST."""
 
@@ -107,4 +112,12 @@ class DeliveryFigures(Protocol):
 
     def load_partners(self, partner_id: str | None, now: datetime) -> Sequence[PartnerFigures]:
         """Return the figures of one partner, or of all that have any, by id."""
+        ...
+
+    def find_longest_due(self) -> Mapping[Stage, Mapping[Priority, datetime]]:
+        """Return when the session that is due first was due, of each stage and class in which one waits."""
+        ...
+
+    def count_tokens(self, from_id: str) -> Mapping[str, Mapping[TokenVerdict, int]]:
+        """Return the verdicts on the newest COUNTED_AT_MOST tokens by partner, but of no session in front of the id."""
         ...

@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from app.adapters.broker import broker_configuration
-from app.adapters.database.migrate import current_revision, newest_revision
+from app.adapters.database.migrate import current_revision, is_current, newest_revision
 from app.adapters.private_file import make_data_folder
 from app.cli.exits import Exit
 from app.cli.output import examples, json_option, show_json, wants_json
@@ -106,7 +106,7 @@ def _database(wiring: Wiring) -> Finding:
     except StoreUnavailable:
         cure = f"start it, and check {PREFIX}DATABASE_URL"
         return _bad("database", "it cannot be reached, or does not answer in time", cure)
-    if revision != newest_revision():
+    if not is_current(wiring.database):
         detail = f"it is at revision {revision or 'none'}, this version needs {newest_revision()}"
         return _bad("database", detail, "run `vestibule migrate`")
     return _good("database", f"it can be reached and is at revision {revision}")

@@ -15,15 +15,16 @@ _COLUMNS = ("partner", "breaker", "paused", "in_flight", "fresh", "retry", "repl
 @click.command(epilog=examples("vestibule stats", "vestibule stats --json"))
 @json_option
 def stats() -> None:
-    """Show what waits where, and how each partner is."""
+    """Show what waits where, what becomes of tokens, and how each partner is."""
     with opened() as wiring:
         body: dict[str, Any] = ShowStats(wiring.figures, wiring.clock)(LOCAL_CALLER)
     if wants_json():
         show_json(body)
         return
     for stage, counts in body["stages"].items():
-        shown = counts if isinstance(counts, int) else ", ".join(f"{name} {count}" for name, count in counts.items())
-        remark(f"{stage}: {shown}")
+        remark(f"{stage}: {counts if isinstance(counts, int) else _listed(counts)}")
+    for tokens in body["tokens"]:
+        remark(f"tokens of {tokens['partner_id']} in the last five minutes: {_listed(tokens['verdicts'])}")
     show_table(_COLUMNS, [_row(partner) for partner in body["partners"]])
 
 
@@ -36,5 +37,9 @@ def _row(partner: dict[str, Any]) -> dict[str, object]:
         **partner["due"],
         "later": sum(partner["later"].values()),
         "bank": partner["retry_bank"],
-        "errors": ", ".join(f"{name} {times}" for name, times in partner["errors"].items()),
+        "errors": _listed(partner["errors"]),
     }
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -38,9 +38,11 @@ EXPLANATIONS: Final[Mapping[str, Mapping[Reason, Explanation]]] = {
         TokenReason.TOKEN_MALFORMED: Explanation(
             "Not three (JWS) or five (JWE) parts of canonical base64url; a header that is not strict JSON, or that "
             "holds `crit`, `b64`, `zip`, `jwk`, `jku` or `x5u`; a JWE whose content is not a JWS, or whose `cty` is "
-            "not `JWT`.",
+            "not `JWT`. Seldom ours: judging it ended three of our processes, and it was set aside (`session.poisoned` "
+            "in our log).",
             "Send the compact serialization exactly as your library printed it. Leave header members out that are "
-            "never allowed. Sign first, then encrypt.",
+            "never allowed. Sign first, then encrypt. If the inspector finds nothing wrong with it, tell us the "
+            "session's id.",
         ),
         TokenReason.TOKEN_NOT_ENCRYPTED: Explanation(
             "A JWS, and the partner's `encryption.required` is set.",

@@ -77,12 +77,17 @@ def session_ids(count: int, now: datetime, entropy: Callable[[int], bytes]) -> l
     return ids_by_time(ID_PREFIX, count, now, entropy)
 
 
+def first_session_id(moment: datetime) -> str:
+    """Return what sorts in front of the id of every session that is received at `moment` or later, of no other."""
+    return ID_PREFIX + _time_characters(moment)
+
+
 def ids_by_time(kind: str, count: int, now: datetime, entropy: Callable[[int], bytes]) -> list[str]:
     """Return new ids: 48 bits of milliseconds, then 80 random bits, in base32hex, so that they sort by time.
 
     Neighbours in time are neighbours in the index: a burst writes to few pages of it.
     """
-    prefix = kind + _base32hex(int(now.timestamp() * 1000), _TIME_CHARACTERS)
+    prefix = kind + _time_characters(now)
     random = base64.b32hexencode(entropy(count * _RANDOM_BYTES)).decode().lower()
     return [prefix + random[i : i + _RANDOM_CHARACTERS] for i in range(0, len(random), _RANDOM_CHARACTERS)]
 
@@ -118,6 +123,10 @@ def _session(id_: str, arrival: Arrival, now: datetime) -> NewSession:
         outcome=_ANONYMOUS if is_anonymous else None,
         repeat_digest=repeat_digest(arrival),
     )
+
+
+def _time_characters(moment: datetime) -> str:
+    return _base32hex(int(moment.timestamp() * 1000), _TIME_CHARACTERS)
 
 
 def _base32hex(number: int, characters: int) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from app.domain.breaker import state_of
 from app.domain.budget import current_bank
@@ -10,7 +11,11 @@ from app.domain.health import is_paused, recent_errors
 from app.domain.session import Priority, Stage, rfc3339
 from app.fetch_ports import COUNTED_AT_MOST, DeliveryFigures, PartnerFigures
 from app.ports import Clock
+from app.steps.accept import first_session_id
 from app.steps.authorize import Caller
+
+RECENT: Final = timedelta(minutes=5)
+"""The tokens whose verdicts are counted; errors of partners are remembered as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ class ShowStats:
             "counted_at_most": COUNTED_AT_MOST,
             "stages": _stages(self.figures.count_stages()) if caller.partner_id is None else None,
             "partners": [partner_view(partner, now) for partner in partners],
+            "tokens": [
+                {"partner_id": partner_id, "verdicts": {str(word): times for word, times in sorted(verdicts.items())}}
+                for partner_id, verdicts in sorted(self.figures.count_tokens(first_session_id(now - RECENT)).items())
+                if caller.partner_id in (None, partner_id)
+            ],
         }
 
 

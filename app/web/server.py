@@ -18,7 +18,7 @@ from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.keyset_desk import SqlKeysetDesk
-from app.adapters.database.migrate import current_revision, newest_revision
+from app.adapters.database.migrate import current_revision, is_current
 from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
@@ -35,6 +35,7 @@ from app.logs import configure, gathered
 from app.settings import Settings
 from app.web.assets import load_assets
 from app.web.client_address import TRUSTED_PROXIES
+from app.web.delivery_gauges import DeliveryGauges
 from app.web.embed import Embed, embed_policies
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
@@ -123,7 +124,7 @@ class _Wiring:
         self.keyset_desk = SqlKeysetDesk(self.database)
         self.figures = SqlDeliveryFigures(self.database, self.configuration)
         self.metrics = WebMetrics()
-        self.metrics.watch("hints_dropped", lambda: self.hints.dropped)
+        self.metrics.count("vestibule_hints_dropped", "Hints that no broker took.", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
         self.session_limits = _session_limits(settings)
         self.management_threads = StoreThreads(MANAGEMENT_THREADS, settings.store_timeout_seconds, self._probe)
@@ -168,11 +169,14 @@ class _Wiring:
         return app
 
     def _admin_app(self) -> web.Application:
-        newest = newest_revision()
-        gauges = KeysetGauges(self.keyset_desk, self.clock), PartnerGauges(self.figures, self.clock)
+        gauges = (
+            DeliveryGauges(self.figures, self.clock),
+            PartnerGauges(self.figures, self.clock),
+            KeysetGauges(self.keyset_desk, self.clock),
+        )
         health = HealthRoutes(
             self.ingress.threads,
-            lambda: current_revision(self.database) == newest,
+            lambda: is_current(self.database),
             self.metrics,
             partial(self.management_threads.call, lambda: b"".join(gauge.render() for gauge in gauges)),
         )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.migrate import current_revision, is_current, migrate, newest_revision
 from app.adapters.database.schema import Base
+from tests.architecture.sources import ROOT
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -72,6 +73,30 @@ def test_migrate_tells_the_revision_and_may_be_repeated(empty: Database) -> None
     assert before == (None, False)
     assert revisions == [newest_revision()] * 2
     assert (current_revision(empty), is_current(empty)) == (newest_revision(), True)
+
+
+def test_database_that_a_later_version_has_migrated_serves_this_one_and_is_left_alone(empty: Database) -> None:
+    migrate(empty)
+    empty.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+
+    revision = migrate(empty)
+
+    assert (revision, current_revision(empty), is_current(empty)) == ("9999", "9999", True)
+
+
+def test_database_that_lacks_a_migration_does_not_serve_this_version(empty: Database) -> None:
+    migrate(empty)
+
+    empty.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'"))
+
+    assert not is_current(empty)
+
+
+def test_migrations_are_numbered_by_four_digits_so_that_revisions_compare_as_text() -> None:
+    files = [path.stem for path in (ROOT / "migrations" / "versions").glob("*.py")]
+
+    assert [name for name in files if not re.fullmatch(r"[0-9]{4}_\w+", name)] == []
+    assert newest_revision() == max(files)[:4]
 
 
 def test_migrate_of_two_at_once_does_no_harm(empty_url: str) -> None:

@@ -25,11 +25,11 @@ def _broken_links(guide: Path, text: str) -> Iterator[str]:
         file = guide.parent / name if name else guide
         if not file.exists():
             yield f"{guide.name}: {target} does not exist"
-        elif anchor and anchor not in _anchors(file.read_text(encoding="utf-8")):
+        elif anchor and anchor not in anchors_of(file.read_text(encoding="utf-8")):
             yield f"{guide.name}: {target} has no such heading"
 
 
-def _anchors(text: str) -> set[str]:
+def anchors_of(text: str) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
@@ -79,7 +79,7 @@ def test_reasons_guide_has_cause_and_cure_of_each_reason_under_its_anchor(reason
     cause, cure = (LINK_TEXT.sub(r"\1", part.replace("\n", " ")) for part in section.strip().split("\n\n")[:2])
 
     assert (cause, cure) == (f"Cause: {EXPLAINED[reason].cause}", f"Cure: {EXPLAINED[reason].cure}")
-    assert guide_link(reason).partition("#")[2] in _anchors(text)
+    assert guide_link(reason).partition("#")[2] in anchors_of(text)
 
 
 def test_reasons_guide_covers_every_reason() -> None:

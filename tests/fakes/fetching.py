@@ -1,5 +1,6 @@
 """Claims partner by partner, and partners' health, in memory."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,8 +9,16 @@ from threading import Lock
 from app.domain.admission import PartnerQueue, admit, limits_of
 from app.domain.health import PartnerHealth
 from app.domain.retention import Retention
-from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage
-from app.fetch_ports import FetchClaim, FetchClaimed, HealthChange, PartnerFigures, WaitingRows
+from app.domain.session import MAX_CRASHES_IN_COMPANY, Priority, Stage, TokenStatus
+from app.fetch_ports import (
+    COUNTED_AT_MOST,
+    FetchClaim,
+    FetchClaimed,
+    HealthChange,
+    PartnerFigures,
+    TokenVerdict,
+    WaitingRows,
+)
 from app.ports import Claim
 from tests.fakes.configuration import MemoryConfiguration
 from tests.fakes.sessions import MemorySession, MemorySessions
@@ -122,6 +131,23 @@ class MemoryDeliveryFigures:
             )
             for id_ in ids
         ]
+
+    def find_longest_due(self) -> Mapping[Stage, Mapping[Priority, datetime]]:
+        due: dict[Stage, dict[Priority, datetime]] = {Stage.VERIFY: {}, Stage.FETCH: {}}
+        for row in self.sessions.rows.values():
+            if row.due_at is not None:
+                first = due[row.stage].get(row.priority, row.due_at)
+                due[row.stage][row.priority] = min(first, row.due_at)
+        return due
+
+    def count_tokens(self, from_id: str) -> Mapping[str, Mapping[TokenVerdict, int]]:
+        counts: dict[str, Counter[TokenVerdict]] = {}
+        newest = sorted((id_ for id_ in self.sessions.rows if id_ >= from_id), reverse=True)[:COUNTED_AT_MOST]
+        for row in (self.sessions.rows[id_] for id_ in newest):
+            outcome = row.outcome
+            verdict = TokenStatus.PENDING if outcome is None else outcome.token_reason or outcome.token_status
+            counts.setdefault(row.made.partner_id, Counter())[verdict] += 1
+        return counts
 
     def _count(self, partner_id: str, priority: Priority, now: datetime) -> WaitingRows:
         rows = [

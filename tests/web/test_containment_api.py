@@ -1,5 +1,6 @@
 """Pausing and resuming a partner, and the figures of the delivery, over HTTP."""
 
+import os
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from app.domain.health import is_paused
 from app.domain.session import Priority, Stage
 from app.management_ports import DocumentKind
 from app.ports import Claim, Work
+from app.steps.accept import session_ids
 from tests.builders import NOW, move, new_session, request
 from tests.web.management import Management
 
@@ -79,7 +81,7 @@ async def test_pause_that_is_not_allowed_changes_nothing(
 
 async def test_stats_show_stages_and_partners(management: Management) -> None:
     sessions = management.sessions
-    sessions.add([new_session(), new_session()], NOW)
+    sessions.add([new_session(id=id_) for id_ in session_ids(2, NOW, os.urandom)], NOW)
     [first] = sessions.claim(Claim(Stage.VERIFY, 1, NOW, NOW))
     sessions.finish([move(first, Stage.FETCH, due_at=NOW, priority=Priority.RETRY, request=request())], NOW)
 
@@ -95,11 +97,13 @@ async def test_stats_show_stages_and_partners(management: Management) -> None:
         "dead": 0,
     }
     assert body["partners"] == [{**HEALTHY, "due": {"fresh": 0, "retry": 1, "replay": 0}}]
+    assert body["tokens"] == [{"partner_id": "acme", "verdicts": {"accepted": 1, "pending": 1}}]
     assert body["counted_at_most"] == 10_000
 
 
 async def test_stats_for_a_client_of_one_partner_show_that_partner_alone(management: Management) -> None:
-    management.sessions.add([new_session()], NOW)
+    acme, globex = session_ids(2, NOW, os.urandom)
+    management.sessions.add([new_session(id=acme), new_session(id=globex, partner_id="globex")], NOW)
 
     async with management.running():
         await management.call("POST", "/v1/partners/acme/pause")
@@ -108,6 +112,7 @@ async def test_stats_for_a_client_of_one_partner_show_that_partner_alone(managem
         body = await answer.json()
     assert body["stages"] is None
     assert [partner["partner_id"] for partner in body["partners"]] == ["globex"]
+    assert body["tokens"] == [{"partner_id": "globex", "verdicts": {"pending": 1}}]
 
 
 async def test_stats_without_the_scope_are_refused(management: Management) -> None:

@@ -100,6 +100,15 @@ async def _status(request: AbstractAsyncContextManager[ClientResponse]) -> int:
         return response.status
 
 
+async def test_process_shows_how_the_delivery_is_and_what_its_hints_met(settings: Settings) -> None:
+    async with _started(settings) as (_, _, admin), ClientSession() as client, client.get(admin + "/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+
+    assert 'vestibule_backlog{class="fresh",stage="verify"} 0.0' in lines
+    assert "# TYPE vestibule_hints_dropped_total counter" in lines
+    assert "vestibule_hints_dropped_total 0.0" in lines
+
+
 async def test_process_is_what_the_health_check_of_compose_asks_for(settings: Settings, tmp_path: Path) -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["web"]
     unmigrated = Settings(data_dir=tmp_path / "new", port=0, admin_port=0)

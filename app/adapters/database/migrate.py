@@ -3,6 +3,7 @@
 The migrations are found beside the package `migrations`, installed or not; there is no alembic.ini.
 """
 
+from functools import cache
 from pathlib import Path
 
 import alembic.command
@@ -19,15 +20,19 @@ _LOCK = 0x7665_7374_6962_756C
 
 
 def migrate(database: Database) -> str:
-    """Bring the schema to this version and return its revision; of two that run at once, one finds nothing to do."""
+    """Bring the schema to this version, or leave it as a later one made it, and return its revision.
+
+    Of two that run at once, one finds nothing to do.
+    """
     return database.write(_migrate)
 
 
 def current_revision(database: Database) -> str | None:
     """Return the revision that the database is at, or None if it was never migrated."""
-    return database.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+    return database.read(_revision)
 
 
+@cache
 def newest_revision() -> str:
     """Return the revision that this version of the program needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
@@ -37,8 +42,16 @@ def newest_revision() -> str:
 
 
 def is_current(database: Database) -> bool:
-    """Tell whether the database is at the revision that this version needs."""
-    return current_revision(database) == newest_revision()
+    """Tell whether the database has what this version needs: migrations only add, so a later revision has it too."""
+    return _is_enough(current_revision(database))
+
+
+def _is_enough(revision: str | None) -> bool:
+    return revision is not None and revision >= newest_revision()  # four digits each
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _migrate(connection: Connection) -> str:
@@ -47,6 +60,9 @@ def _migrate(connection: Connection) -> str:
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": _LOCK})
+    revision = _revision(connection)
+    if revision is not None and _is_enough(revision):
+        return revision
     config = _config()
     config.attributes["connection"] = connection
     alembic.command.upgrade(config, "head")

@@ -5,7 +5,8 @@ from typing import Final
 from app import errors
 from app.domain.breaker import BreakerState
 from app.domain.scopes import Scope
-from app.reasons import PrefillReason
+from app.domain.session import TokenStatus
+from app.reasons import PrefillReason, TokenReason
 from app.web.openapi import parameters
 from app.web.openapi.operation import ManagementOperation, Tag, json_answer
 from app.web.openapi.shapes import Count, Moment, Shape
@@ -53,13 +54,24 @@ class PartnerHealthShape(Shape):
     errors: dict[PrefillReason, Count]
 
 
+class TokensShape(Shape):
+    """What became of a partner's tokens: the reason of each refusal, else the status."""
+
+    partner_id: str
+    verdicts: dict[TokenStatus | TokenReason, Count]
+
+
 class StatsShape(Shape):
-    """How the delivery is; a client that is bound to one partner sees that partner, and no stages."""
+    """How the delivery is; a client that is bound to one partner sees that partner, and no stages.
+
+    `tokens` are those of the last five minutes.
+    """
 
     at: Moment
     counted_at_most: Count
     stages: StagesShape | None
     partners: list[PartnerHealthShape]
+    tokens: list[TokensShape]
 
 
 _NONE: Final = {"fresh": 0, "retry": 0, "replay": 0}
@@ -82,6 +94,7 @@ _STATS: Final = {
     "counted_at_most": 10000,
     "stages": {"verify": {**_NONE, "fresh": 12}, "fetch": {**_NONE, "fresh": 3}, "done": 731, "dead": 0},
     "partners": [_HEALTH],
+    "tokens": [{"partner_id": parameters.PARTNER, "verdicts": {"accepted": 731, "pending": 12, "token_expired": 3}}],
 }
 
 
