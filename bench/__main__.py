@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from bench.capacity import update_guide
-from bench.figures import Figure, save, show
+from bench.figures import Figure, Run, save, show
 from bench.plots import draw
 from bench.scale import FULL, QUICK
 from bench.sections import (
@@ -57,10 +57,11 @@ def main() -> None:
                 began = monotonic()
                 figures += SECTIONS[name](bench)
                 print(f"{name}: {monotonic() - began:.0f} s", file=sys.stderr)
+    run = Run.of(scale.name, figures)
     show(figures)
-    save(figures, RESULTS)
+    save(run, RESULTS)
     draw(figures, RESULTS.parent)
-    update_guide(figures)
+    update_guide(run)
 
 
 def _allow_many_connections() -> None:

@@ -9,7 +9,8 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from bench.figures import Figure
+from bench.figures import Run, told_goal
+from bench.scale import FULL
 
 GUIDE: Final = Path("docs/capacity.md")
 BEGIN: Final = "<!-- figures: begin (written by make bench) -->"
@@ -51,18 +52,32 @@ class Costs:
         return ceil(max(in_flight, self.call_micros * rate / 1e6 / BUSY))
 
 
-def update_guide(figures: Sequence[Figure], guide: Path = GUIDE) -> bool:
-    """Rewrite the tables of the guide; tell whether the figures sufficed for it."""
-    values = {figure.name: figure.value for figure in figures}
-    if not {_LOG, _COMMANDS, _STORED, _CALL, _COST + "web"} <= values.keys():
+def update_guide(run: Run, guide: Path = GUIDE) -> bool:
+    """Rewrite the tables of the guide; tell whether the run sufficed for it: a full one, with the figures they need."""
+    values = {figure.name: figure.value for figure in run.figures}
+    if run.scale != FULL.name or not {_LOG, _COMMANDS, _STORED, _CALL, _COST + "web"} <= values.keys():
         return False
     micros = {name.removeprefix(_COST): value for name, value in values.items() if name.startswith(_COST)}
     costs = Costs(micros, values[_CALL], values[_LOG], values[_STORED], values[_COMMANDS])
     before, _, rest = guide.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    block = "\n\n".join((BEGIN, _cost_table(costs), _need_table(costs), _limit_table(costs), END))
+    told = (_provenance(run), _cost_table(costs), _need_table(costs), _limit_table(costs), _missed_table(run))
+    block = "\n\n".join((BEGIN, *told, END))
     guide.write_text(before + block + after, encoding="utf-8")
     return True
+
+
+def _provenance(run: Run) -> str:
+    return f"From a {run.scale} run on {run.machine}; commit `{run.commit[:7]}`."
+
+
+def _missed_table(run: Run) -> str:
+    rows = [
+        (figure.name, f"{figure.value:,.2f} {figure.unit}", told_goal(figure))
+        for figure in run.figures
+        if not figure.is_met
+    ]
+    return _table(("goals that this run missed", "measured", "goal"), rows) if rows else "This run met every goal."
 
 
 def _cost_table(costs: Costs) -> str:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.table import Table
@@ -30,19 +31,38 @@ class Figure:
         return self.value <= self.goal if self.at_most else self.value >= self.goal
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The figures of one run, and what they were measured with: the scale's name, the machine, the commit."""
+
+    scale: str
+    machine: str
+    commit: str
+    figures: Sequence[Figure]
+
+    @classmethod
+    def of(cls, scale: str, figures: Sequence[Figure]) -> Self:
+        """Return the run that was made here and now."""
+        return cls(scale, _machine(), _commit(), figures)
+
+
 def show(figures: Sequence[Figure]) -> None:
     """Print the table."""
     table = Table("figure", "value", "goal", "unit", "")
     for figure in figures:
-        sign = "≤" if figure.at_most else "≥"
-        goal = "" if figure.goal is None else f"{sign} {figure.goal:,g}"
+        goal = told_goal(figure)
         verdict = "" if figure.goal is None else ("[green]ok[/]" if figure.is_met else "[red]missed[/]")
         table.add_row(figure.name, f"{figure.value:,.2f}", goal, figure.unit, verdict)
     Console(width=120).print(table)
 
 
-def save(figures: Sequence[Figure], path: Path) -> None:
-    """Write the figures with the machine and the commit."""
+def told_goal(figure: Figure) -> str:
+    """Return the goal with its sign; nothing where there is none."""
+    return "" if figure.goal is None else f"{'≤' if figure.at_most else '≥'} {figure.goal:,g}"
+
+
+def save(run: Run, path: Path) -> None:
+    """Write the figures with the scale, the machine and the commit."""
     entries = [
         {
             "name": figure.name,
@@ -51,9 +71,9 @@ def save(figures: Sequence[Figure], path: Path) -> None:
             "unit": figure.unit,
             "ok": figure.is_met,
         }
-        for figure in figures
+        for figure in run.figures
     ]
-    document = {"machine": _machine(), "commit": _commit(), "figures": entries}
+    document = {"scale": run.scale, "machine": run.machine, "commit": run.commit, "figures": entries}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

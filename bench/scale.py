@@ -7,8 +7,9 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Counts and durations of one run."""
+    """Counts and durations of one run, under the name that its figures are told with."""
 
+    name: str
     verifications: int
     floor_seconds: float
     floor_batches: int
@@ -29,6 +30,7 @@ class Scale:
 
 
 QUICK: Final = Scale(
+    name="quick",
     verifications=2_000,
     floor_seconds=1.5,
     floor_batches=40,
@@ -48,6 +50,7 @@ QUICK: Final = Scale(
     fetch_seconds=3.0,
 )
 FULL: Final = Scale(
+    name="full",
     verifications=20_000,
     floor_seconds=5.0,
     floor_batches=400,
