@@ -82,8 +82,7 @@ def opened(settings: Settings | None = None) -> Iterator[Wiring]:
 
 def wire(settings: Settings) -> Wiring:
     """Return what commands work with, connected to nothing yet; raise ConfigurationError if a part cannot be had."""
-    if settings.needs_data_dir:
-        make_data_folder(settings.data_dir)
+    _make_folder(settings)
     sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
     database = open_database(settings.sqlalchemy_url, _ROLE, pool_size=1)
     clock = DatabaseClock(database)
@@ -115,3 +114,8 @@ def wire(settings: Settings) -> Wiring:
 
 def _digests(secrets: SecretStore, clock: Clock) -> KeyedDigests:
     return load_digests(secrets, clock.now())
+
+
+def _make_folder(settings: Settings) -> None:
+    if settings.needs_data_dir:
+        make_data_folder(settings.data_dir)
