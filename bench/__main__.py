@@ -23,6 +23,7 @@ from bench.sections import (
     measure_flatness,
     measure_growth,
     measure_participant,
+    measure_parts,
     measure_peers,
     measure_prefill,
     measure_tokens,
@@ -32,6 +33,7 @@ from bench.servers import servers
 RESULTS: Final = Path("bench/results/latest.json")
 SECTIONS: Final[Mapping[str, Callable[[Bench], list[Figure]]]] = {
     "tokens": measure_tokens,
+    "parts": measure_parts,
     "participant": measure_participant,
     "peers": measure_peers,
     "crypto-api": measure_crypto_api,

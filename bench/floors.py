@@ -44,12 +44,14 @@ _SELECT: Final = "SELECT id, stage, expires_at, result FROM floor WHERE id = ANY
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """CPU microseconds of each part, for one participant."""
+    """CPU microseconds of each part, for one participant, and how many constants one process answers in a second."""
 
     post: float
     get: float
     verify: float
     rows: float
+    posts_per_second: float
+    gets_per_second: float
 
     @property
     def participant(self) -> float:
@@ -71,12 +73,10 @@ def measure_floors(servers: Servers, scale: Scale, signer: Signer, posts: Sequen
     """Measure each floor."""
     gets = ["GET /v1/sessions/ses_0 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer 0\r\n\r\n"]
     token = signer.tokens("floor", count=1)[0]
-    return Floors(
-        _constant_micros(servers, scale, posts),
-        _constant_micros(servers, scale, gets),
-        raw_verify_micros(signer.public, token, scale.verifications),
-        _row_micros(servers, scale),
-    )
+    post, posts_per_second = _constant(servers, scale, posts)
+    get, gets_per_second = _constant(servers, scale, gets)
+    verify = raw_verify_micros(signer.public, token, scale.verifications)
+    return Floors(post, get, verify, _row_micros(servers, scale), posts_per_second, gets_per_second)
 
 
 def raw_verify_micros(public: Mapping[str, str], token: str, count: int) -> float:
@@ -90,7 +90,8 @@ def raw_verify_micros(public: Mapping[str, str], token: str, count: int) -> floa
     return (process_time() - began) / count * 1e6
 
 
-def _constant_micros(servers: Servers, scale: Scale, requests: Sequence[str]) -> float:
+def _constant(servers: Servers, scale: Scale, requests: Sequence[str]) -> tuple[float, float]:
+    """Return the CPU microseconds of one answer, and how many come in a second."""
     port = free_port()
     command = [sys.executable, "-m", "bench.constant", str(port)]
     with process(command, {}, servers.folder / "constant.log") as pid:
@@ -98,7 +99,7 @@ def _constant_micros(servers: Servers, scale: Scale, requests: Sequence[str]) ->
         send(Job(port, requests, _USERS, 0.5, reads=False))
         before = cpu_seconds(pid)
         result = send(Job(port, requests, _USERS, scale.floor_seconds, reads=False))
-        return (cpu_seconds(pid) - before) / result.accepted * 1e6
+        return (cpu_seconds(pid) - before) / result.accepted * 1e6, result.accepted_per_second
 
 
 def _row_micros(servers: Servers, scale: Scale) -> float:

@@ -21,6 +21,7 @@ from bench.participant import (
     overload_figures,
     saturate,
 )
+from bench.parts import part_figures
 from bench.prefill import CONCURRENCY, double, in_flight_figures, slow_partner_figures
 from bench.rivals import INLINE, QUEUE, measure_peer, peers
 from bench.scale import Scale
@@ -85,6 +86,11 @@ def measure_tokens(bench: Bench) -> list[Figure]:
 def measure_crypto_api(bench: Bench) -> list[Figure]:
     """Measure the Crypto API, on an installation of its own."""
     return crypto_api_figures(bench.install("crypto_api"), bench.scale, bench.signer.tokens(CAMPAIGN_ID))
+
+
+def measure_parts(bench: Bench) -> list[Figure]:
+    """Measure what each part does by itself, on an installation of its own."""
+    return part_figures(bench.install(), bench.scale, bench.signer, bench.posts, bench.floors)
 
 
 def measure_prefill(bench: Bench) -> list[Figure]:

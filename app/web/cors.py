@@ -20,7 +20,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]{1,300}")
 _ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-ID"
 
 
-def allow_any_origin(request: web.Request) -> None:
+def allow_any_origin(request: web.BaseRequest) -> None:
     """Let the request's origin, whatever it is, read the answer: a problem that reveals nothing."""
     origin = request.headers.get("Origin")
     if origin is not None and _ORIGIN.fullmatch(origin):

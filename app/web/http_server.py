@@ -13,6 +13,7 @@ from app import errors
 from app.logs import fault_fields
 from app.web.middleware import SERVER, instance_of, request_id_of, translate
 from app.web.problems import problem
+from app.web.shedding import Shedding
 
 KEEPALIVE_SECONDS: Final = 75.0
 """How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
@@ -25,7 +26,7 @@ _log = get_logger()
 class ProblemRunner(web.AppRunner):
     """Runs an application on a server that answers problems only; waits `shutdown_timeout` for what is under way."""
 
-    def __init__(self, app: web.Application, shutdown_timeout: float) -> None:
+    def __init__(self, app: web.Application, shutdown_timeout: float, shedding: Shedding | None = None) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -35,11 +36,13 @@ class ProblemRunner(web.AppRunner):
             max_line_size=MAX_LINE_BYTES,
             shutdown_timeout=shutdown_timeout,
         )
+        self._shedding = shedding
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
+        handler = made.request_handler
         return _ProblemServer(
-            made.request_handler,
+            handler if self._shedding is None else self._shedding.around(handler),
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             **made._kwargs,  # noqa: SLF001 - the server has no other door to what its protocols are made with

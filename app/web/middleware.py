@@ -86,7 +86,7 @@ def request_middleware(
             seconds = perf_counter() - began_at
             observe(request.method, route, status, seconds)
             _record(request.method, route, status, seconds, error)
-        _dress(response, request, policy, always)
+        dress(response, request, policy, always)
         if isinstance(response, web.HTTPException):
             raise response
         return response
@@ -177,9 +177,13 @@ def _record(method: str, route: str, status: int, seconds: float, error: Excepti
     )
 
 
-def _dress(
-    response: web.StreamResponse, request: web.Request, policy: RoutePolicy, always: Sequence[tuple[str, str]]
+def dress(
+    response: web.StreamResponse,
+    request: web.BaseRequest,
+    policy: RoutePolicy,
+    always: Sequence[tuple[str, str]] = (),
 ) -> None:
+    """Give an answer that has not begun the headers of its route, the request's id, and who may read it."""
     if response.prepared:
         return
     headers = response.headers

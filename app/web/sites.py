@@ -12,6 +12,7 @@ from structlog import get_logger
 
 from app.errors import ConfigurationError
 from app.web.http_server import ProblemRunner
+from app.web.shedding import Shedding
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: everyone arrives in the same second."""
@@ -27,6 +28,7 @@ class Site:
     host: str
     port: int
     reuse_port: bool = False
+    shedding: Shedding | None = None
 
 
 class Sites:
@@ -57,7 +59,7 @@ class Sites:
         self._runners.clear()
 
     async def _listen(self, site: Site) -> tuple[str, int]:
-        runner = ProblemRunner(site.app, shutdown_timeout=self._grace)
+        runner = ProblemRunner(site.app, self._grace, site.shedding)
         await runner.setup()
         self._runners.append(runner)
         listener = web.TCPSite(runner, site.host, site.port, backlog=BACKLOG, reuse_port=site.reuse_port or None)

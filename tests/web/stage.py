@@ -20,6 +20,7 @@ from app.web.limits import SessionLimits, TokenBuckets
 from app.web.metrics import WebMetrics
 from app.web.routes import build_application
 from app.web.sessions import SessionRoutes
+from app.web.shedding import Shedding
 from app.web.sites import Site, Sites
 from tests.builders import NOW, campaign
 from tests.fakes import FixedClock, MemoryConfiguration, MemoryLedger, MemorySessions, RecordingHints
@@ -117,6 +118,7 @@ async def staged(
     per_address: TokenBuckets | None = None,
     per_campaign: TokenBuckets | None = None,
     more_routes: Sequence[web.RouteDef] = (),
+    shedding: Shedding | None = None,
     **campaign_changes: Any,
 ) -> AsyncIterator[Stage]:
     """Serve one campaign from twins until the test is over."""
@@ -133,7 +135,7 @@ async def staged(
         *more_routes,
     ]
     app = build_application(routes, metrics.observe_request)
-    sites = Sites([Site("public port", app, "127.0.0.1", 0)], grace_seconds=5)
+    sites = Sites([Site("public port", app, "127.0.0.1", 0, shedding=shedding)], grace_seconds=5)
     ((host, port),) = await sites.start()
     try:
         async with ClientSession() as client:
