@@ -81,7 +81,7 @@ class Crowd:
     async def run(self) -> Record:
         """Play the job to its end: until everybody is done, or the grace is over."""
         job, record = self.job, self.record
-        for _ in range(0, min(job.users, 256 if job.rate else job.users), _CONNECTS_AT_ONCE):
+        for _ in range(0, job.users, _CONNECTS_AT_ONCE):
             await asyncio.gather(*(self._connect() for _ in range(min(_CONNECTS_AT_ONCE, job.users))))
         began_at = perf_counter()
         self._warm_until = began_at + job.warm_seconds

@@ -5,6 +5,7 @@ A lone request goes at once. While a batch is under way the next one gathers; ba
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
@@ -20,22 +21,35 @@ from app.web.store_threads import StoreThreads
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Sequence[Result]]
+_Held = tuple[Item, "asyncio.Future[Result]", float]
+"""What waits, its answer, and since when, as the loop tells time."""
 Observe = Callable[[int, float], None]
 """Records rows and duration in seconds of one batch."""
 
 _SMOOTHING: Final = 0.2
 _NO_RATE_YET: Final = 1000.0
 """Rows a second that are assumed until a batch was measured."""
+_UNNOTICED: Final = 0.4
+"""The part of its patience that anybody waits without a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """At most `rows` in a batch, `queue` that wait or are under way, `in_flight` batches at a time."""
+    """At most `rows` in a batch, `queue` that are held (wait or are under way), `in_flight` batches at a time.
+
+    Fewer are held while those who were held longest waited for most of `patience_seconds`, half a batch at the least.
+    """
 
     rows: int
     wait_seconds: float
     queue: int
     in_flight: int = 1
+    patience_seconds: float = math.inf
+
+    def held_after(self, waited_seconds: float) -> int:
+        """Return how many may be held after such a wait."""
+        spare = 1 - max(0.0, waited_seconds / self.patience_seconds - _UNNOTICED) / (1 - _UNNOTICED)
+        return max(round(self.queue * spare), min(self.queue, max(1, self.rows // 2)))
 
 
 class Batcher(Generic[Item, Result]):
@@ -48,12 +62,24 @@ class Batcher(Generic[Item, Result]):
         self._threads = threads
         self._limits = limits
         self._observe = observe
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[_Held[Item, Result]] = deque()
         self._held = 0
         self._batches: set[asyncio.Task[None]] = set()
         self._timer: asyncio.Handle | None = None
         self._began_at = 0.0
         self._rate = _NO_RATE_YET
+        self._waited = 0.0
+        """By those who were held longest lately, in seconds; nothing once nobody waits any more."""
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more may be held."""
+        return self._held < self._limits.held_after(self._waited)
+
+    @property
+    def drained_in(self) -> float:
+        """Return the seconds until those who are held now have their answers, at the measured rate."""
+        return self._held / self._rate
 
     @property
     def depth(self) -> int:
@@ -64,10 +90,11 @@ class Batcher(Generic[Item, Result]):
         """Return the result for `item`; raise Overloaded, StoreUnavailable, or what the work raised."""
         if self._threads.is_down:
             raise StoreUnavailable("the store is known to be down")
-        if self._held >= self._limits.queue:
-            raise Overloaded(retry_after_seconds=self._held / self._rate)
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        if not self.has_room:
+            raise Overloaded(retry_after_seconds=self.drained_in)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future, loop.time()))
         self._held += 1
         if self._timer is None:
             self._schedule()
@@ -106,20 +133,26 @@ class Batcher(Generic[Item, Result]):
         if self._waiting:
             self._schedule()
 
-    async def _run(self, batch: Sequence[tuple[Item, "asyncio.Future[Result]"]]) -> None:
+    async def _run(self, batch: Sequence["_Held[Item, Result]"]) -> None:
         began_at = perf_counter()
-        items = [item for item, _ in batch]
+        items = [item for item, _, _ in batch]
         try:
             results: Sequence[Result | Exception] = await self._threads.call(partial(apart, self._work, items))
         except (StoreUnavailable, Overloaded) as error:
             results = [copy(error) for _ in batch]
         finally:
             self._held -= len(batch)
-        for (_, future), result in zip(batch, results, strict=True):
+        for (_, future, _), result in zip(batch, results, strict=True):
             settle(future, result)
+        self._note_wait(batch[0][2])
         seconds = perf_counter() - began_at
         self._rate += _SMOOTHING * (len(batch) * self._limits.in_flight / max(seconds, 1e-6) - self._rate)
         self._observe(len(batch), seconds)
+
+    def _note_wait(self, since: float) -> None:
+        """Note a wait; a queue that empties has no standing one, however long the last was."""
+        waited = asyncio.get_running_loop().time() - since
+        self._waited = self._waited + _SMOOTHING * (waited - self._waited) if self._held else 0.0
 
     def _end(self, task: "asyncio.Task[None]") -> None:
         self._batches.discard(task)

@@ -41,12 +41,16 @@ class IngressStores:
 
 @dataclass(frozen=True, slots=True)
 class IngressLimits:
-    """Sizes and times of the ingress; `commits` are made at a time at most."""
+    """Sizes and times of the ingress; `commits` are made at a time at most.
+
+    Who arrives is sent away rather than made to wait for the commit longer than about `patience_seconds`.
+    """
 
     commit_rows: int = 256
     commit_wait_seconds: float = 0.004
     queue: int = 2048
     commits: int = 1
+    patience_seconds: float = 0.15
     store_timeout_seconds: float = 3.0
     threads: int = 6
 
@@ -74,7 +78,9 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     threads = StoreThreads(limits.threads, limits.store_timeout_seconds, stores.probe)
     campaigns = CampaignCache(stores.configuration)
     accept = AcceptTokens(stores.intake, stores.hints, stores.clock)
-    commits = BatchLimits(limits.commit_rows, limits.commit_wait_seconds, limits.queue, limits.commits)
+    commits = BatchLimits(
+        limits.commit_rows, limits.commit_wait_seconds, limits.queue, limits.commits, limits.patience_seconds
+    )
     reading = BatchLimits(READ_ROWS, 0.0, MAX_READS)
     read_each = _each(ReadSessions(stores.reads, campaigns))
     intake = Batcher(accept, threads, commits, metrics.batch_observer("commit"))

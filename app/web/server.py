@@ -126,7 +126,6 @@ class _Wiring:
         self.figures = SqlDeliveryFigures(self.database, self.configuration)
         self.metrics = WebMetrics()
         self.metrics.count("vestibule_hints_dropped", "Hints that no broker took.", lambda: self.hints.dropped)
-        self.shedding = Shedding(self.limits.queue, self.metrics.observe_request)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
         self.session_limits = _session_limits(settings)
         self.management_threads = StoreThreads(MANAGEMENT_THREADS, settings.store_timeout_seconds, self._probe)
@@ -135,10 +134,13 @@ class _Wiring:
         settings = self.settings
         sites = [
             Site("admin port", self._admin_app(), settings.admin_host, settings.admin_port),
-            Site("public port", self._public_app(), settings.host, settings.port, reuse_port, self.shedding),
+            Site("public port", self._public_app(), settings.host, settings.port, reuse_port, self._shedding()),
         ]
         served = Sites(sites, settings.web_grace_seconds)
         return WebProcess(served, self.ingress, self.management_threads, self.hints, self.database)
+
+    def _shedding(self) -> Shedding:
+        return Shedding(self.ingress.participants.intake, self.metrics.observe_request)
 
     def _stores(self) -> IngressStores:
         reads = SqlSessionReads(self.database, self.sealing)
@@ -167,8 +169,6 @@ class _Wiring:
         is_behind_tls = self.settings.base_url.startswith("https:")
         app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
         app[TRUSTED_PROXIES] = self.settings.trusted_proxy_cidrs
-        app.on_startup.append(self.shedding.start)
-        app.on_cleanup.append(self.shedding.stop)
         app.on_shutdown.append(self._let_waiters_go)
         return app
 

@@ -1,14 +1,13 @@
-"""Sends arrivals away, before anything is done for them, while more come than can be served.
+"""Sends arrivals away in front of the application while those before them wait too long for their commit.
 
-What an arrival waits for when everybody comes at once is not the store but this process: its event loop works through
-whatever arrived. So the loop's own lateness is the measure. The later it is, the fewer arrivals may be under way; who
-was let in is served in time, and who has a session already is read to. A burst that is over in a moment passes.
+Under an overload it matters what a refusal costs: here no route is looked up, no body read, and no event logged but one
+a second with the count. Whoever has a session already is read to.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 from structlog import get_logger
@@ -19,13 +18,6 @@ from app.web.middleware import PARTICIPANT_POLICY, REQUEST_ID, Observe, dress, r
 from app.web.openapi.sessions import OPEN_SESSION
 from app.web.problems import STATUSES, problem
 
-BEAT_SECONDS: Final = 0.02
-PUNCTUAL_SECONDS: Final = 0.04
-"""Late by no more, the loop keeps up."""
-OVERRUN_SECONDS: Final = 0.12
-"""Late by so much, it lets in no more than FEWEST at a time."""
-FEWEST: Final = 128
-"""Arrivals that may be under way however late the loop is: half a batch, so that the store is kept busy."""
 REPORT_SECONDS: Final = 1.0
 _REFUSED: Final = STATUSES[Overloaded].status
 
@@ -33,96 +25,55 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _log = get_logger()
 
 
-class LoopLag:
-    """How late the event loop is, in seconds: the lesser of its last two latenesses, since one alone is a hiccup."""
+class Queue(Protocol):
+    """What arrivals wait in."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._last = 0.0
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more may wait."""
+        ...
 
-    def note(self, late: float) -> None:
-        """Note by how much a beat was late."""
-        self.seconds = min(late, self._last)
-        self._last = late
-
-    async def beat(self) -> None:
-        """Wait for a beat and note how late it was."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + BEAT_SECONDS
-        await asyncio.sleep(BEAT_SECONDS)
-        self.note(loop.time() - due)
+    @property
+    def drained_in(self) -> float:
+        """Return the seconds until those who wait have left, at the measured rate."""
+        ...
 
 
 class Shedding:
-    """Stands before an application; `most` arrivals may be under way while the loop keeps up."""
+    """Stands before an application; `observe` is told of each request that is sent away."""
 
-    def __init__(self, most: int, observe: Observe) -> None:
-        self.lag = LoopLag()
-        self._most = most
+    def __init__(self, queue: Queue, observe: Observe) -> None:
+        self._queue = queue
         self._observe = observe
-        self._under_way = 0
-        self._served = 0
-        self._per_second = 1.0
         self._shed = 0
-        self._beating: asyncio.Task[None] | None = None
+        self._report: asyncio.Task[None] | None = None
 
     def around(self, handle: Handle) -> Handle:
         """Return `handle` for those who may come in."""
 
         async def serve(request: web.BaseRequest) -> web.StreamResponse:
-            if not _is_arrival(request):
-                return await handle(request)
-            if self._under_way >= allowed(self.lag.seconds, self._most):
+            if _is_arrival(request) and not self._queue.has_room:
                 return self._refuse(request)
-            self._under_way += 1
-            try:
-                return await handle(request)
-            finally:
-                self._under_way -= 1
-                self._served += 1
+            return await handle(request)
 
         return serve
 
-    async def start(self, _: web.Application) -> None:
-        """Begin to measure."""
-        self._beating = asyncio.get_running_loop().create_task(self._beat(), context=Context())
-
-    async def stop(self, _: web.Application) -> None:
-        """Measure no more."""
-        if self._beating is not None:
-            self._beating.cancel()
-
-    async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            began_at = loop.time()
-            while (seconds := loop.time() - began_at) < REPORT_SECONDS:
-                await self.lag.beat()
-            self._report(seconds)
-
-    def _report(self, seconds: float) -> None:
-        self._per_second, self._served = max(1.0, self._served / seconds), 0
-        if self._shed:
-            _log.warning("arrivals.shed", requests=self._shed, lag_ms=round(self.lag.seconds * 1000, 1))
-            self._shed = 0
-
     def _refuse(self, request: web.BaseRequest) -> web.Response:
         self._shed += 1
+        if self._report is None:
+            self._report = asyncio.get_running_loop().create_task(self._report_soon(), context=Context())
         self._observe(request.method, OPEN_SESSION.path, _REFUSED, 0.0)
         request[REQUEST_ID] = request_id_of(request)
         allow_any_origin(request)
-        error = Overloaded(retry_after_seconds=self._under_way / self._per_second)
+        error = Overloaded(retry_after_seconds=self._queue.drained_in)
         response = problem(error, request.rel_url.raw_path, request[REQUEST_ID])
         dress(response, request, PARTICIPANT_POLICY)
         return response
 
-
-def allowed(lag_seconds: float, most: int) -> int:
-    """Return how many arrivals may be under way while the loop is so late."""
-    if lag_seconds <= PUNCTUAL_SECONDS:
-        return most
-    left = max(0.0, (OVERRUN_SECONDS - lag_seconds) / (OVERRUN_SECONDS - PUNCTUAL_SECONDS))
-    return min(most, round(FEWEST + (most - FEWEST) * left))
+    async def _report_soon(self) -> None:
+        await asyncio.sleep(REPORT_SECONDS)
+        _log.warning("arrivals.shed", requests=self._shed)
+        self._shed, self._report = 0, None
 
 
 def _is_arrival(request: web.BaseRequest) -> bool:

@@ -1,90 +1,56 @@
-"""Who is sent away while more arrive than can be served, and who is not."""
+"""Who is sent away in front of the application, and who is not."""
 
-import asyncio
-import time
+from dataclasses import dataclass
 
-import pytest
+from structlog.testing import capture_logs
 
-from app.web.shedding import FEWEST, OVERRUN_SECONDS, PUNCTUAL_SECONDS, LoopLag, Shedding, allowed
+from app.web.shedding import Shedding
 from tests.builders import JWS
 from tests.web.stage import ORIGIN, eventually, staged
 
 
-@pytest.mark.parametrize(
-    ("lag", "expected"),
-    [
-        pytest.param(0.0, 2048, id="on-time"),
-        pytest.param(PUNCTUAL_SECONDS, 2048, id="keeps-up"),
-        pytest.param((PUNCTUAL_SECONDS + OVERRUN_SECONDS) / 2, (2048 + FEWEST) // 2, id="half-way"),
-        pytest.param(OVERRUN_SECONDS, FEWEST, id="overrun"),
-        pytest.param(60.0, FEWEST, id="far-behind"),
-    ],
-)
-def test_fewer_arrivals_are_let_in_the_later_the_loop_is(lag: float, expected: int) -> None:
-    assert allowed(lag, 2048) == expected
+@dataclass(slots=True)
+class Line:
+    has_room: bool = True
+    drained_in: float = 2.5
 
 
-@pytest.mark.parametrize("lag", [0.0, 0.08, 1.0])
-def test_queue_that_is_smaller_than_the_fewest_stays_the_limit(lag: float) -> None:
-    assert allowed(lag, 3) == 3
-
-
-def test_one_hiccup_is_no_lag() -> None:
-    lag = LoopLag()
-
-    lag.note(0.4)
-    assert lag.seconds == 0.0
-    lag.note(0.3)
-    assert lag.seconds == 0.3
-    lag.note(0.001)
-    assert lag.seconds == 0.001
-
-
-async def test_loop_that_is_kept_busy_is_late() -> None:
-    lag = LoopLag()
-
-    async def beat_twice() -> None:
-        await lag.beat()
-        await lag.beat()
-
-    beating = asyncio.create_task(beat_twice())
-    while not beating.done():
-        time.sleep(0.1)  # noqa: ASYNC251 - the loop is to be late
-        await asyncio.sleep(0)
-
-    assert lag.seconds > PUNCTUAL_SECONDS
-
-
-async def test_arrival_beyond_what_may_be_under_way_is_sent_away_while_sessions_are_read() -> None:
+async def test_arrival_is_sent_away_while_there_is_no_room_and_sessions_are_read() -> None:
     seen: list[tuple[str, str, int]] = []
-    shedding = Shedding(1, lambda method, route, status, _: seen.append((method, route, status)))
+    line = Line()
+    shedding = Shedding(line, lambda method, route, status, _: seen.append((method, route, status)))
     async with staged(shedding=shedding) as stage:
         known = (await stage.post({"token": JWS})).body
-        stage.store.gate.clear()
-        first = asyncio.create_task(stage.post({"token": JWS}))
-        await eventually(lambda: len(stage.store.calls["add"]) == 2)
+        line.has_room = False
 
         refused = await stage.post({"token": JWS}, {"Origin": ORIGIN, "X-Request-ID": "mine"})
-        reading = asyncio.create_task(stage.read(known["session_id"], known["session_key"]))
+        read = await stage.read(known["session_id"], known["session_key"])
 
         assert refused.status == 429
-        assert refused.headers["Retry-After"] == "1"
+        assert refused.headers["Retry-After"] == "3"
         assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert refused.headers["Cache-Control"] == "no-store"
         assert refused.body["code"] == "overloaded"
         assert refused.body["request_id"] == refused.headers["X-Request-ID"] == "mine"
         assert seen == [("POST", "/v1/campaigns/{campaign_id}/sessions", 429)]
-        assert len(stage.store.calls["add"]) == 2
-        stage.store.gate.set()
-        assert (await first).status == 202
-        assert (await reading).status == 200
-        assert (await stage.post({"token": JWS})).status == 202
+        assert len(stage.store.calls["add"]) == 1
+        assert read.status == 200
 
 
 async def test_connection_of_one_who_was_sent_away_serves_on() -> None:
-    shedding = Shedding(0, lambda *_: None)
-    async with staged(shedding=shedding) as stage:
-        answers = [await stage.post({"token": JWS}) for _ in range(3)]
+    line = Line(has_room=False)
+    async with staged(shedding=Shedding(line, lambda *_: None)) as stage:
+        assert [(await stage.post({"token": JWS})).status for _ in range(3)] == [429, 429, 429]
+        line.has_room = True
 
-        assert [answer.status for answer in answers] == [429, 429, 429]
-        assert (await stage.ask("GET", "/health/live")).status == 200
+        assert (await stage.post({"token": JWS})).status == 202
+
+
+async def test_all_who_were_sent_away_make_one_event() -> None:
+    with capture_logs() as logs:
+        async with staged(shedding=Shedding(Line(has_room=False), lambda *_: None)) as stage:
+            for _ in range(5):
+                await stage.post({"token": JWS})
+            await eventually(lambda: any(entry["event"] == "arrivals.shed" for entry in logs))
+
+    assert [entry["requests"] for entry in logs if entry["event"] == "arrivals.shed"] == [5]
