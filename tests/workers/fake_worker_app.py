@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from app.domain.session import ClaimedSession, SessionMove, Stage
 from app.ports import Work
 from app.settings import Settings
@@ -39,6 +41,7 @@ class FakeFetch:
 
     async def call(self, planned: PlannedCall) -> Fetched:
         session, stage = planned.session, Stage.DONE
+        structlog.get_logger().info("call.began")
         try:
             await asyncio.sleep(SECONDS)
         except asyncio.CancelledError:

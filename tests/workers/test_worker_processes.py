@@ -162,6 +162,8 @@ def test_stop_with_work_longer_than_the_grace_gives_its_sessions_back(bench: Ben
     worker = bench.start(stage, pool, batch_seconds="25", drain_seconds="1")
     bench.rows.add(stage, 4)
     wait_until(lambda: leases(bench) == 4, "a claim")
+    if stage == "fetch":
+        wait_until(lambda: worker.log.count("call.began") == 4, "their calls")
 
     os.kill(worker.pid, signal.SIGTERM)
 
