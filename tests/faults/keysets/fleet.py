@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from tests.journey.deadline import eventually
@@ -27,9 +28,8 @@ def more_processes(
     changes = {f"VESTIBULE_{name}": value for name, value in (settings or {}).items()}
     started: list[OwnProcess] = []
     try:
-        for place in range(number):
-            folder = deployment.folder / f"{role}-more-{place}"
-            folder.mkdir()
+        for _ in range(number):
+            folder = Path(mkdtemp(prefix=f"{role}-more-", dir=deployment.folder))
             environment = {**deployment.environment(role), **changes}
             started.append(OwnProcess.start(shlex.split(commands()[role]), folder, environment))
         for process in started:
