@@ -12,7 +12,7 @@ from typing import Protocol
 
 from app.domain.campaign import Campaign
 from app.domain.play import Played
-from app.domain.session import Stage, is_settled
+from app.domain.session import is_settled
 from app.errors import CampaignUnknown, SessionExpired, SessionUnknown
 from app.ports import Clock, TakenIn
 from app.steps.accept import Arrival, admit
@@ -118,7 +118,5 @@ class Participants:
         return await self.threads.call(lambda: context.run(self.record, visit, idempotency_key))
 
     async def _looked_again(self, visit: Visit) -> Visit:
-        """Return the session as it stands, if it may have been judged meanwhile; not while the process ends."""
-        if not self.polls.is_open or visit.session.stage is not Stage.VERIFY:
-            return visit
-        return await self.visit(visit.session.id)
+        """Return the session as it stands now: judged meanwhile, or with what its call failed of; not at the end."""
+        return await self.visit(visit.session.id) if self.polls.is_open else visit

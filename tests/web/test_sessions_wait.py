@@ -72,6 +72,21 @@ async def test_read_waiting_for_a_partner_settles_at_the_deadline() -> None:
         assert (prefill["status"], prefill["reason"]) == ("unavailable", PrefillReason.DEADLINE)
 
 
+async def test_read_waiting_says_at_the_deadline_what_the_call_failed_of_meanwhile() -> None:
+    async with staged() as stage:
+        _take_in(stage, deadline_at=stage.clock.now() + timedelta(seconds=0.1))
+        row = stage.store.sessions.rows[SESSION_ID]
+        row.stage, row.outcome = SessionStage.FETCH, PENDING_CALL
+        asked = asyncio.create_task(stage.read(SESSION_ID, query="?wait=25"))
+        await eventually(lambda: stage.ingress.participants.polls.waiting == 1)
+
+        row.error_class = PrefillReason.CONNECT
+        stage.clock.advance(1)
+
+        prefill = (await asyncio.wait_for(asked, 3)).body["prefill"]
+        assert (prefill["status"], prefill["reason"]) == ("unavailable", PrefillReason.CONNECT)
+
+
 async def test_read_waiting_past_the_deadline_settles_when_the_token_is_judged() -> None:
     async with staged() as stage:
         _take_in(stage, deadline_at=stage.clock.now() - timedelta(seconds=1))
