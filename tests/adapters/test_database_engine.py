@@ -1,3 +1,5 @@
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +153,34 @@ def test_sqlite_write_lock_that_is_not_had_in_time_is_unavailable(sqlite_url: st
     assert second.write(one) == 1
     first.dispose()
     second.dispose()
+
+
+def test_sqlite_file_that_another_is_just_making_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    soon = threading.Timer(0.3, other.execute, ("COMMIT",))
+    soon.start()
+
+    database = open_database(f"sqlite:///{file}", "test", lock_timeout_seconds=10)
+
+    assert database.write(one) == 1
+    soon.join()
+    database.dispose()
+    other.close()
+
+
+def test_sqlite_file_that_another_makes_for_too_long_is_unavailable(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    database = open_database(f"sqlite:///{file}", "test", lock_timeout_seconds=0.1)
+
+    with pytest.raises(StoreUnavailable):
+        database.write(one)
+
+    database.dispose()
+    other.close()
 
 
 def test_sqlite_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:

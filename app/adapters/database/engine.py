@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from time import monotonic, sleep
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -24,6 +26,7 @@ IDLE_TIMEOUT_SECONDS = 3
 """Nobody waits for anything but the database inside a transaction: who says nothing for so long is frozen."""
 _UNHEARD_SECONDS = 10
 """Either side gives up what the other does not take."""
+_SWITCH_AGAIN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +156,33 @@ def _open_sqlite(url: URL, pool_size: int, lock_timeout_seconds: float) -> Datab
         for size in (pool_size, 1)
     ]
     for engine in engines:
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, lock_timeout_seconds))
     reading, writing = engines
     event.listen(writing, "begin", _begin_immediate)
     return Database(reading, writing)
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _prepare_sqlite(lock_timeout_seconds: float, connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions by rules of its own
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _keep_log_ahead(cursor, lock_timeout_seconds)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _keep_log_ahead(cursor: sqlite3.Cursor, within_seconds: float) -> None:
+    """Switch a new file to WAL; SQLite does not wait by itself where another process is just doing so."""
+    gives_up_at = monotonic() + within_seconds
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() >= gives_up_at:
+                raise
+            sleep(_SWITCH_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:
