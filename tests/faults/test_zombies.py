@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from tests.faults.account import Judge
 from tests.faults.conftest import Deploy
 from tests.faults.sabotage import prefix
-from tests.journey.crowd import Crowd, crowd
+from tests.journey.crowd import Crowd, assert_outcomes_kept, crowd
 from tests.journey.deadline import TooLate, eventually
 from tests.journey.deployment import Deployment
 from tests.journey.partner_double import Fault
@@ -96,6 +96,7 @@ def _check_late_writes(
     eventually(lambda: _late_writes(stage.deployment, held) >= wanted, 20, f"{len(held)} late writes")
 
     assert _contents(stage, ids) == before
+    assert_outcomes_kept(arrived)
     calls = arrived.scene.endpoint.count_calls()
     fetched = sum(kind == "fetched" for _, kind, _ in arrived.promised.values())
     judge.close(stage.name, stage.deployment, ids, calls, fetched + len(held) if fetched else 0)

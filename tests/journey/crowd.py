@@ -119,13 +119,18 @@ def assert_promises_kept(stage: Stage, arrived: Crowd, most_calls: int) -> None:
     rows, ids = Rows(stage.deployment), list(arrived.promised)
     eventually(lambda: _all_terminal(rows, ids), KEPT_WITHIN_SECONDS, f"{len(ids)} sessions terminal")
 
-    outcomes = {id_: _outcome(arrived.scene, visit) for id_, (visit, _, _) in arrived.promised.items()}
     fetched = {id_: sub for id_, (_, kind, sub) in arrived.promised.items() if kind == "fetched"}
     calls = {sub: len(arrived.scene.endpoint.calls[sub]) for sub in fetched.values()}
 
-    assert outcomes == {id_: _OUTCOMES.get(kind, _REFUSED) for id_, (_, kind, _) in arrived.promised.items()}
+    assert_outcomes_kept(arrived)
     assert rows.successes(ids) == dict.fromkeys(fetched, 1)
     assert {sub: seen for sub, seen in calls.items() if not 1 <= seen <= most_calls} == {}
+
+
+def assert_outcomes_kept(arrived: Crowd) -> None:
+    """Check that every promised session shows the outcome that it promised."""
+    outcomes = {id_: _outcome(arrived.scene, visit) for id_, (visit, _, _) in arrived.promised.items()}
+    assert outcomes == {id_: _OUTCOMES.get(kind, _REFUSED) for id_, (_, kind, _) in arrived.promised.items()}
 
 
 def _all_terminal(rows: Rows, ids: list[str]) -> bool:

@@ -29,6 +29,7 @@ _RELEASE_SECONDS = 60.0
 _TAIL_LINES = 25
 GRACE_SECONDS = 30.0
 _CONNECTED = b"Connected to "
+_DIGITS = "0123456789"
 _SQLITE_HEAD = b"SQLite format 3"
 
 
@@ -64,7 +65,7 @@ class Deployment:
             for role in roles:
                 deployment.start_role(role)
             deployment.wait_until_ready()
-            deployment._wait_until_connected()
+            deployment.wait_until_connected()
         except ServerFailed:
             deployment.stop()
             raise
@@ -115,13 +116,19 @@ class Deployment:
         """Start the process of that role (`fetch2`: a second one of fetch); its output goes to a folder of its own."""
         folder = self.folder / role
         folder.mkdir(exist_ok=True)
-        kind = role.rstrip("0123456789")
+        kind = role.rstrip(_DIGITS)
         command = [*self.prefixes.get(role, ()), *shlex.split(commands()[kind])]
         self._running[role] = OwnProcess.start(command, folder, self.environment(role))
 
     def wait_until_ready(self) -> None:
         """Wait until the ingress says that it is ready; raise ServerFailed with the logs."""
         self._running["web"].wait_until(self._is_ready)
+
+    def wait_until_connected(self) -> None:
+        """Wait until each worker has its broker, else all goes by sweeps; who logs only warnings does not tell."""
+        for role, process in self._running.items():
+            if role.rstrip(_DIGITS) in WORKERS and self.settings.get("LOG_LEVEL") != "warning":
+                process.wait_until(lambda log=process.log: _CONNECTED in log.read_bytes())  # type: ignore[misc]
 
     def kill(self, role: str) -> None:
         """Kill the process of that role and everything below it, at once."""
@@ -198,12 +205,6 @@ class Deployment:
         return "\n".join(
             f"--- {role}\n" + "\n".join(text.splitlines()[-_TAIL_LINES:]) for role, text in self.logs().items()
         )
-
-    def _wait_until_connected(self) -> None:
-        """Wait until each worker has its broker, else all goes by sweeps; who logs only warnings does not tell."""
-        for role, process in self._running.items():
-            if role in WORKERS and self.settings.get("LOG_LEVEL") != "warning":
-                process.wait_until(lambda log=process.log: _CONNECTED in log.read_bytes())  # type: ignore[misc]
 
     def _is_ready(self) -> bool:
         try:

@@ -1,0 +1,59 @@
+"""The version of this service before its last migration, taken from the history of the project.
+
+Knows git; refuses to know what the version does.
+"""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tests.journey.deployment import ROOT
+from tests.servers.process import ServerMissing
+
+_VERSIONS = ROOT / "migrations" / "versions"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierVersion:
+    """A tree of it, found like a server so that a copy without history leaves its tests out by name."""
+
+    tree: Path
+
+    @classmethod
+    def start(cls, folder: Path) -> Self:
+        """Unpack it into the folder; raise ServerMissing."""
+        last = max(_VERSIONS.glob("[0-9]*.py"))
+        added = _git("log", "--diff-filter=A", "--format=%H", "--", str(last)).split()
+        if not added:
+            raise ServerMissing("the project's history")
+        packed = folder / "tree.tar"
+        _git("archive", f"--output={packed}", f"{added[-1]}^", "app", "workers", "migrations")
+        tree = folder / "tree"
+        tree.mkdir()
+        subprocess.run(["tar", "-xf", str(packed), "-C", str(tree)], check=True)
+        return cls(tree)
+
+    def stop(self) -> None:
+        """Do nothing: nothing runs."""
+
+    @property
+    def prefix(self) -> list[str]:
+        """Return the words before a command that is to run this version."""
+        return ["env", f"PYTHONPATH={self.tree}"]
+
+    @property
+    def workers(self) -> Path:
+        """Return where the workers come from that a command behind the prefix imports."""
+        imported = [*self.prefix, sys.executable, "-c", "import workers; print(workers.__file__)"]
+        return Path(subprocess.run(imported, cwd=self.tree, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says; raise ServerMissing where it knows no history."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise ServerMissing("the project's history") from error
+    return done.stdout
