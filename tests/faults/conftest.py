@@ -11,7 +11,7 @@ from tests.faults.account import Account, Judge
 from tests.faults.report import table_of, write_report
 from tests.faults.terminal_moves import watch_terminal_moves
 from tests.journey.scene import Stage
-from tests.journey.stacks import EMBEDDED, REDIS, SHORT_LEASES, stage_on, with_tails
+from tests.journey.stacks import EMBEDDED, RABBITMQ, REDIS, SHORT_LEASES, stage_on, with_tails
 
 _ACCOUNTS = pytest.StashKey[list[Account]]()
 
@@ -19,7 +19,10 @@ Deploy = Callable[..., AbstractContextManager[Stage]]
 """Called with a stack, and with what `stage_on` takes beyond the folder by name."""
 
 
-@pytest.fixture(scope="session", params=(EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long)))
+@pytest.fixture(
+    scope="session",
+    params=(EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), pytest.param(RABBITMQ, marks=pytest.mark.long)),
+)
 def _shaken_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage_on(request.param, request, tmp_path_factory.mktemp("shaken"), SHORT_LEASES) as stage:
         watch_terminal_moves(stage.deployment)
