@@ -1,7 +1,7 @@
 """Logs: static event names with fields beside them, one JSON object a line on stderr, secrets never.
 
-Redaction is the last processor before rendering, for our own events and for those of libraries alike. Of an exception
-only its type and where it was raised are told: its text may hold what a caller sent.
+Redaction comes last but for the time in front and rendering, for our own events and for those of libraries alike. Of an
+exception only its type and where it was raised are told: its text may hold what a caller sent.
 """
 
 import asyncio
@@ -12,7 +12,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from threading import get_ident
+from time import time_ns
 from traceback import walk_tb
 from typing import Final
 
@@ -53,6 +56,9 @@ SENSITIVE: Final = frozenset(
 """Names of fields whose value is never shown, whatever it is."""
 
 _SHORTEST_SECRET: Final = 16
+_LENGTH_OF_SESSION_KEY: Final = 52
+_DOTS_OF_JWS: Final = 2
+_PLAIN: Final = frozenset({int, float, bool, type(None)})
 _SECRET = re.compile(
     r"e[wy][A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){2,4}"  # a compact JWS or JWE: its header is a JSON object
     r"|\b[0-9a-f]{8}\.[A-Za-z0-9_-]{43}"  # a session key
@@ -67,8 +73,6 @@ _LEVELS: Final[Mapping[str, int]] = {
     "error": logging.ERROR,
 }
 _LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
-_clock = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
-
 _chain: list[Processor] = []
 """One list for the life of the process, since loggers that were used keep the one they were made with."""
 
@@ -77,7 +81,7 @@ def configure(level: str = "info", style: str = "json") -> None:
     """Send all events, our own and those of `logging`, through one chain to stderr; `style` is `json` or `console`."""
     least = _LEVELS[level]
     render: list[Processor] = [_render_json] if style == "json" else [structlog.dev.ConsoleRenderer(colors=False)]
-    _chain[:] = [structlog.contextvars.merge_contextvars, stamp, explain, redact, *render]
+    _chain[:] = [structlog.contextvars.merge_contextvars, explain, redact, stamp, *render]
     structlog.configure(
         processors=_chain,
         wrapper_class=structlog.make_filtering_bound_logger(least),
@@ -87,8 +91,8 @@ def configure(level: str = "info", style: str = "json") -> None:
     handler = _ForeignHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.contextvars.merge_contextvars, _name_foreign, stamp],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, explain, redact, *render],
+            foreign_pre_chain=[structlog.contextvars.merge_contextvars, _name_foreign],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, explain, redact, stamp, *render],
         )
     )
     root = logging.getLogger()
@@ -101,8 +105,10 @@ def configure(level: str = "info", style: str = "json") -> None:
 
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
+    seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
     name = event.pop("event", "")
-    return {**_clock(None, method, {}), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+    at = f"{_spelled(seconds)}.{nanoseconds // 1000:06d}Z"
+    return {"at": at, "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
 def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -121,9 +127,9 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         if name in SENSITIVE:
             event[name] = REDACTED
         elif value.__class__ is str:
-            if len(value) >= _SHORTEST_SECRET and ("." in value or " " in value):  # every alternative holds one
+            if len(value) >= _SHORTEST_SECRET and _may_hold_a_secret(value):
                 event[name] = _SECRET.sub(REDACTED, value)
-        elif isinstance(value, Mapping | list | tuple | bytes):
+        elif value.__class__ not in _PLAIN and isinstance(value, Mapping | list | tuple | bytes):
             event[name] = _redacted(value)
     return event
 
@@ -213,6 +219,17 @@ def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 def _current(exc_info: object) -> BaseException | None:
     return exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+
+
+@lru_cache(maxsize=4)
+def _spelled(seconds: int) -> str:
+    """Return a moment of Unix time in the form of RFC 3339 without its zone, asked for again and again in a second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _may_hold_a_secret(text: str) -> bool:
+    """Tell by what every alternative of `_SECRET` holds, since nearly every text holds none: to search costs more."""
+    return " " in text or text.count(".") >= _DOTS_OF_JWS or len(text) >= _LENGTH_OF_SESSION_KEY
 
 
 def _redacted(value: object) -> object:
