@@ -2,9 +2,9 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -22,11 +22,9 @@ MORE_FLAGS = (
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stand(run: Run) -> AsyncIterator[Stand]:
+async def stand(run: Run, chromium: Path) -> AsyncIterator[Stand]:
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*FLAGS, *MORE_FLAGS]
-        )
+        launched = await playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *MORE_FLAGS])
         yield Stand(run, launched)
         await launched.close()
 
