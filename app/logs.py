@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import get_ident
-from time import time_ns
 from traceback import walk_tb
 from typing import Final
 
@@ -72,7 +71,10 @@ _LEVELS: Final[Mapping[str, int]] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+_MICROSECONDS: Final = 1_000_000
 _LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
+_clock = structlog.processors.TimeStamper(fmt=None, key="at")
+
 _chain: list[Processor] = []
 """One list for the life of the process, since loggers that were used keep the one they were made with."""
 
@@ -105,9 +107,10 @@ def configure(level: str = "info", style: str = "json") -> None:
 
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
-    seconds, nanoseconds = divmod(time_ns(), 1_000_000_000)
+    moment = _clock(None, method, {})["at"]
+    seconds = int(moment)
     name = event.pop("event", "")
-    at = f"{_spelled(seconds)}.{nanoseconds // 1000:06d}Z"
+    at = f"{_spelled(seconds)}.{int((moment - seconds) * _MICROSECONDS):06d}Z"
     return {"at": at, "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
