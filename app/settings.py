@@ -70,7 +70,9 @@ class Settings(BaseModel):
         1.5, description="how often a worker looks for due work by itself, jittered by a third"
     )
     drain_seconds: Seconds = Field(20, description="how long a stopping worker finishes what it holds")
-    fetch_concurrency: PositiveInt = Field(1000, description="prefill calls in flight in one fetch process")
+    fetch_concurrency: PositiveInt = Field(
+        1200, description="prefill calls of one partner in flight in one fetch process; of all together a third more"
+    )
     verify_processes: Annotated[int, Field(ge=0)] = Field(
         0, description="processes of a verify worker; 0: one per core"
     )

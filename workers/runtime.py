@@ -27,6 +27,7 @@ from app.adapters.database.session_queue import SqlSessionQueue
 from app.adapters.digests import load_digests
 from app.adapters.jwks_http import HttpJwks
 from app.adapters.master_keys import load_master_keys
+from app.adapters.open_files import allow_many
 from app.adapters.partner_http import HttpPartnerApi
 from app.adapters.queue import HintPublisher
 from app.adapters.safe_http import SafeHttp
@@ -39,7 +40,7 @@ from app.domain.session import Stage
 from app.ports import Work
 from app.settings import Settings, load_settings
 from app.steps.claim import ClaimSessions
-from app.steps.claim_fetch import ClaimFetches
+from app.steps.claim_fetch import ClaimFetches, calls_at_once
 from app.steps.erase import FinishErasures
 from app.steps.fetch import FetchPrefills
 from app.steps.judge import JudgeToken
@@ -85,6 +86,7 @@ def configure_logs() -> None:
 
 def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
     """Compose and start what `roles` need in this process; it begins nothing new once `is_told_to_stop`."""
+    allow_many()
     process = compose(settings(), roles, is_told_to_stop)
     _current[:] = [process]
     process.start()
@@ -132,6 +134,7 @@ class _Parts:
     def __init__(self, settings: Settings, roles: frozenset[Work]) -> None:
         self.settings = settings
         self.roles = roles
+        self.calls = calls_at_once(settings.fetch_concurrency)
         self.database = _open_database(settings, roles)
         self.clock = DatabaseClock(self.database)
         self.sealing = AesSealing(KeyRing.of(load_master_keys(settings)))
@@ -165,7 +168,7 @@ class _Parts:
                 policy,
                 f"vestibule/{version('vestibule')}",
                 ca_file=self.settings.ca_file,
-                limit=self.settings.fetch_concurrency + _KEYSET_CONNECTIONS,
+                limit=self.calls + _KEYSET_CONNECTIONS,
             ),
             self._pump if Work.FETCH in self.roles else None,
             self._watch if Work.REFRESH in self.roles else None,
@@ -210,7 +213,7 @@ class _Parts:
             fetch=self._fetch(http, pulse),
             held=HeldLeases(self.queue, self.clock),
             owed=HeldLeases(self.queue, self.clock),
-            capacity=self.settings.fetch_concurrency,
+            capacity=self.calls,
             lease=_lease(self.settings),
             sweep_seconds=self.settings.sweep_seconds,
             pulse=pulse,
@@ -225,7 +228,7 @@ class _Parts:
             lot=random.random,
             limit=self.settings.claim_rows,
             lease=_lease(self.settings),
-            capacity=self.settings.fetch_concurrency,
+            capacity=self.calls,
         )
 
     def _fetch(self, http: SafeHttp, pulse: Pulse) -> FetchPrefills:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 
 from app.domain.admission import limits_of
 from app.domain.health import PartnerLimits
@@ -16,6 +17,11 @@ MAX_PARTNERS = 64
 NEXT_PARTNERS = timedelta(seconds=0.05)
 PART_OF_ONE = 0.75
 """Of the calls of one process, for one partner: however many it allows and however slow it is, there is room beside."""
+
+
+def calls_at_once(of_one: int) -> int:
+    """Return how many calls a process makes at once that may make `of_one` for one partner."""
+    return ceil(of_one / PART_OF_ONE)
 
 
 @dataclass(frozen=True, slots=True)

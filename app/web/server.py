@@ -23,6 +23,7 @@ from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.master_keys import load_master_keys
+from app.adapters.open_files import allow_many
 from app.adapters.private_file import make_data_folder
 from app.adapters.queue import HintPublisher
 from app.adapters.safe_http import SafeHttp
@@ -86,6 +87,7 @@ class WebProcess:
 def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; raise ConfigurationError where the process cannot start."""
     configure(settings.log_level, settings.log_format)
+    allow_many()
     uvloop.run(_serve(settings, reuse_port=reuse_port))
 
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
+
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
 from app.domain.session import Stage
 from app.reasons import PrefillReason
 from app.steps.claim import ClaimSessions
-from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches
+from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches, calls_at_once
 from tests.builders import NOW, move, new_session, partner, request
 from tests.fakes import FixedClock, MemoryConfiguration, MemoryFetchQueue, MemorySessions
 
@@ -113,6 +115,18 @@ def test_claim_of_a_partner_that_allows_more_than_the_process_has_leaves_room_fo
 
     assert [len(batch.sessions) for batch in (first, second, third)] == [75, 5, 0]
     assert third.awaits_answers
+
+
+@pytest.mark.parametrize("of_one", [1, 2, 3, 10, 999, 1000, 1200])
+def test_process_that_may_make_so_many_calls_for_one_partner_claims_just_as_many_of_it(of_one: int) -> None:
+    claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(5000))))
+    claiming.wait("acme", 1300)
+    step, held = claiming.step(capacity=calls_at_once(of_one)), 0
+
+    while brought := len(step(5000, {"acme": held}).sessions):
+        held += brought
+
+    assert held == of_one
 
 
 def test_claim_by_the_smallest_process_takes_one() -> None:
