@@ -5,13 +5,11 @@ Lives on the loop of its process; the database is spoken to in threads. Knows no
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from time import monotonic
 from typing import TypeVar
 
@@ -21,6 +19,7 @@ from app.domain.session import ClaimedSession
 from app.errors import InsideError, StoreUnavailable
 from app.steps.claim_fetch import FetchBatch
 from app.steps.fetch import Fetched, PlannedCall
+from workers.call_slots import CallSlots, in_hand
 from workers.leases import HeldLeases
 from workers.loop import Pulse, wait_for
 from workers.pump_steps import ClaimStep, FetchStep
@@ -37,7 +36,6 @@ ALONE_SECONDS = 2.0
 """For those that are worked on alone, after each time that everything else in hand was waited for."""
 CUT_OFF_SECONDS = 1.0
 """For saving what became of calls that a drain ended."""
-_AHEAD = 8
 _JITTER = 1 / 3
 _LEAST_PAUSE_SECONDS = 0.005
 """Between claims that time alone brings: a rate of thousands per second is claimed in handfuls."""
@@ -47,7 +45,9 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 @dataclass(slots=True)
 class FetchPump:
-    """One per process; at most `capacity` calls are in flight, and an eighth as many sessions beside them in hand.
+    """One per process; at most `capacity` calls are in flight, `of_one` of them to one partner.
+
+    An eighth as many sessions are in hand beside them.
 
     Those wait for their call, or were called and are to be saved: so a slot that becomes free is taken at once. `owed`
     holds claims that nothing was done with: the database went away in between, or a drain began. What is in `_called`
@@ -59,13 +59,13 @@ class FetchPump:
     held: HeldLeases
     owed: HeldLeases
     capacity: int
+    of_one: int
     lease: timedelta
     sweep_seconds: float
     pulse: Pulse = field(default_factory=Pulse)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _calls: set[asyncio.Task[None]] = field(default_factory=set)
+    _slots: CallSlots = field(init=False)
     _called: set[str] = field(default_factory=set)
-    _next: deque[PlannedCall] = field(default_factory=deque)
     _fetched: asyncio.Queue[Fetched] = field(default_factory=asyncio.Queue)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _saved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,6 +73,9 @@ class FetchPump:
     _last: FetchBatch = field(default_factory=FetchBatch)
     _stopping: bool = False
     _renewed_at: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        self._slots = CallSlots(self._call, self._crashed, self.capacity, self.of_one)
 
     async def start(self) -> None:
         """Begin to claim, call, save and renew."""
@@ -86,6 +89,7 @@ class FetchPump:
     def stop(self) -> None:
         """Claim no more."""
         self._stopping = True
+        self._slots.stop()
         self._woken.set()
         self._saved.set()
 
@@ -100,9 +104,9 @@ class FetchPump:
         with suppress(TimeoutError):
             async with asyncio.timeout(CUT_OFF_SECONDS):
                 await self._cut_off()
-        for task in (*self._tasks, *self._calls):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._calls, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._slots.cut_off(), return_exceptions=True)
         given_back = await self._in_thread(self._give_back)
         self._threads.shutdown(wait=False)
         return given_back
@@ -127,7 +131,7 @@ class FetchPump:
         self._last = FetchBatch()  # also when the claim fails
         self._last, planned = await self._in_thread(lambda: self._claim(limit))
         for one in planned:
-            self._start(one)
+            self._slots.start(one)
 
     async def _work_alone(self) -> None:
         """Work on sessions that have killed two processes, each with nothing beside it that it could take along."""
@@ -139,7 +143,7 @@ class FetchPump:
             await self._until(lambda: len(self.held) <= 1 or self._stopping)
             ends_at = ends_at or monotonic() + ALONE_SECONDS
             for one in suspects:
-                self._start(one)
+                self._slots.start(one)
             await self._until(lambda: not len(self.held) or self._stopping)
 
     def _claim(self, limit: int) -> tuple[FetchBatch, Sequence[PlannedCall]]:
@@ -172,35 +176,20 @@ class FetchPump:
         self.held.drop([one.session.id for one in planned if one.session.id not in renewed])
         return [one for one in planned if one.session.id in renewed]
 
-    def _start(self, planned: PlannedCall) -> None:
-        if self._stopping or len(self._calls) >= self.capacity:
-            self._next.append(planned)
-            return
-        task = asyncio.create_task(self._call(planned))
-        self._calls.add(task)
-        task.add_done_callback(partial(self._end, planned.session.id))
-
-    def _end(self, session_id: str, task: asyncio.Task[None]) -> None:
-        self._calls.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            _log.error("call.crashed", session_id=session_id, error=type(fault).__name__, exc_info=fault)
-            self._forget([session_id])  # as good as a crash: counted when its lease runs out
-        if self._next and not self._stopping:
-            self._start(self._next.popleft())
+    def _crashed(self, session_id: str, fault: BaseException) -> None:
+        _log.error("call.crashed", session_id=session_id, error=type(fault).__name__, exc_info=fault)
+        self._forget([session_id])  # as good as a crash: counted when its lease runs out
 
     def _set_aside(self) -> None:
         """Give no call any more to what still waits for one."""
-        waiting = [planned.session for planned in self._next]
-        self._next.clear()
+        waiting = self._slots.set_aside()
         self.owed.hold(waiting)
         self.held.drop([session.id for session in waiting])
 
     async def _cut_off(self) -> None:
         """End the calls that are in flight, and wait until all that was called is saved."""
         self._set_aside()
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        await self._slots.cut_off()
         await self._until(lambda: not self._called)
 
     async def _call(self, planned: PlannedCall) -> None:
@@ -279,7 +268,7 @@ class FetchPump:
         return min(seconds, max(_LEAST_PAUSE_SECONDS, again_in))
 
     def _room(self) -> int:
-        return self.capacity + max(1, self.capacity // _AHEAD) - len(self.held)
+        return in_hand(self.capacity) - len(self.held)
 
     @property
     def _half_a_lease(self) -> float:

@@ -40,7 +40,7 @@ from app.domain.session import Stage
 from app.ports import Work
 from app.settings import Settings, load_settings
 from app.steps.claim import ClaimSessions
-from app.steps.claim_fetch import ClaimFetches, calls_at_once
+from app.steps.claim_fetch import ClaimFetches
 from app.steps.erase import FinishErasures
 from app.steps.fetch import FetchPrefills
 from app.steps.judge import JudgeToken
@@ -52,6 +52,7 @@ from app.steps.retire_keysets import RetireKeysets
 from app.steps.sweep import SweepDue
 from app.steps.verify import VerifyTokens
 from workers.batches import VerifyBatch
+from workers.call_slots import calls_at_once, in_hand
 from workers.leases import HeldLeases
 from workers.loop import Pulse, Watch
 from workers.outside import Outside
@@ -214,6 +215,7 @@ class _Parts:
             held=HeldLeases(self.queue, self.clock),
             owed=HeldLeases(self.queue, self.clock),
             capacity=self.calls,
+            of_one=self.settings.fetch_concurrency,
             lease=_lease(self.settings),
             sweep_seconds=self.settings.sweep_seconds,
             pulse=pulse,
@@ -228,7 +230,7 @@ class _Parts:
             lot=random.random,
             limit=self.settings.claim_rows,
             lease=_lease(self.settings),
-            capacity=self.calls,
+            most_of_one=in_hand(self.settings.fetch_concurrency),
         )
 
     def _fetch(self, http: SafeHttp, pulse: Pulse) -> FetchPrefills:

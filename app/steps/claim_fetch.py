@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import ceil
 
 from app.domain.admission import limits_of
 from app.domain.health import PartnerLimits
@@ -15,13 +14,6 @@ from app.steps.claim import end_poisonous
 MAX_PARTNERS = 64
 """Of one claim; where more have due rows, the claims take turns."""
 NEXT_PARTNERS = timedelta(seconds=0.05)
-PART_OF_ONE = 0.75
-"""Of the calls of one process, for one partner: however many it allows and however slow it is, there is room beside."""
-
-
-def calls_at_once(of_one: int) -> int:
-    """Return how many calls a process makes at once that may make `of_one` for one partner."""
-    return ceil(of_one / PART_OF_ONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +30,8 @@ class FetchBatch:
 class ClaimFetches:
     """Claims due sessions of the stage `fetch`, at most `limit` at a time, for `lease`.
 
-    `capacity` is how many calls this process makes at once; `lot` returns a number in [0, 1).
+    Of one partner this process has `most_of_one` in hand at most, so that there is room beside it however many calls it
+    allows and however slow it is; `lot` returns a number in [0, 1).
     """
 
     queue: FetchQueue
@@ -48,7 +41,7 @@ class ClaimFetches:
     lot: Callable[[], float]
     limit: int
     lease: timedelta
-    capacity: int
+    most_of_one: int
 
     def __call__(self, limit: int, held: Mapping[str, int]) -> FetchBatch:
         """Return the sessions that are now ours, at most `limit`, beside those that are `held` of each partner."""
@@ -80,9 +73,9 @@ class ClaimFetches:
     def _limits(self, partner_ids: Sequence[str], held: Mapping[str, int]) -> Mapping[str, PartnerLimits]:
         """Return the limits of these partners, without those whose documents cannot be read just now."""
         loaded = self.configuration.load(frozenset(), frozenset(partner_ids))
-        most = max(1, int(self.capacity * PART_OF_ONE))
+        rooms = {partner_id: max(0, self.most_of_one - held.get(partner_id, 0)) for partner_id in partner_ids}
         return {
-            partner_id: replace(limits_of(loaded.partners.get(partner_id)), room=max(0, most - held.get(partner_id, 0)))
+            partner_id: replace(limits_of(loaded.partners.get(partner_id)), room=rooms[partner_id])
             for partner_id in partner_ids
             if partner_id not in loaded.unreadable_partners
         }

@@ -3,13 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import pytest
-
 from app.domain.partner import Authorization, AuthorizationSource, PrefillConfig
 from app.domain.session import Stage
 from app.reasons import PrefillReason
 from app.steps.claim import ClaimSessions
-from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches, calls_at_once
+from app.steps.claim_fetch import MAX_PARTNERS, ClaimFetches
 from tests.builders import NOW, move, new_session, partner, request
 from tests.fakes import FixedClock, MemoryConfiguration, MemoryFetchQueue, MemorySessions
 
@@ -41,9 +39,9 @@ class Claiming:
         verify = ClaimSessions(self.sessions, self.clock, Stage.VERIFY, number, LEASE)
         self.sessions.finish([move(s, Stage.FETCH, due_at=NOW, request=request()) for s in verify()], NOW)
 
-    def step(self, turn: float = 0.0, capacity: int = 1000) -> ClaimFetches:
+    def step(self, turn: float = 0.0, most_of_one: int = 1000) -> ClaimFetches:
         queue = MemoryFetchQueue(self.sessions)
-        return ClaimFetches(queue, self.sessions, self.configuration, self.clock, lambda: turn, 256, LEASE, capacity)
+        return ClaimFetches(queue, self.sessions, self.configuration, self.clock, lambda: turn, 256, LEASE, most_of_one)
 
 
 def test_claim_takes_what_the_documents_allow() -> None:
@@ -109,31 +107,19 @@ def test_claim_of_a_partner_that_allows_more_than_the_process_has_leaves_room_fo
     claiming = Claiming(MemoryConfiguration.of(partner(id="slow", prefill=config(500))))
     claiming.wait("slow", 200)
 
-    first = claiming.step(capacity=100)(256, {})
-    second = claiming.step(capacity=100)(256, {"slow": 70})
-    third = claiming.step(capacity=100)(256, {"slow": 75})
+    first = claiming.step(most_of_one=75)(256, {})
+    second = claiming.step(most_of_one=75)(256, {"slow": 70})
+    third = claiming.step(most_of_one=75)(256, {"slow": 75})
 
     assert [len(batch.sessions) for batch in (first, second, third)] == [75, 5, 0]
     assert third.awaits_answers
-
-
-@pytest.mark.parametrize("of_one", [1, 2, 3, 10, 999, 1000, 1200])
-def test_process_that_may_make_so_many_calls_for_one_partner_claims_just_as_many_of_it(of_one: int) -> None:
-    claiming = Claiming(MemoryConfiguration.of(partner(id="acme", prefill=config(5000))))
-    claiming.wait("acme", 1300)
-    step, held = claiming.step(capacity=calls_at_once(of_one)), 0
-
-    while brought := len(step(5000, {"acme": held}).sessions):
-        held += brought
-
-    assert held == of_one
 
 
 def test_claim_by_the_smallest_process_takes_one() -> None:
     claiming = Claiming()
     claiming.wait("acme", 3)
 
-    assert len(claiming.step(capacity=1)(256, {}).sessions) == 1
+    assert len(claiming.step(most_of_one=1)(256, {}).sessions) == 1
 
 
 def test_claim_alone_of_a_poisonous_session_ends_it() -> None:

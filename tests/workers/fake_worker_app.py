@@ -91,6 +91,7 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
             held=HeldLeases(ROWS, CLOCK),
             owed=HeldLeases(ROWS, CLOCK),
             capacity=settings.fetch_concurrency,
+            of_one=settings.fetch_concurrency,
             lease=lease,
             sweep_seconds=settings.sweep_seconds,
         )

@@ -28,6 +28,7 @@ from app.steps.fetch import FetchPrefills
 from tests.builders import move, new_session, partner, request
 from tests.fakes import MemoryConfiguration
 from tests.workers.fake_rows import TestClock
+from workers.call_slots import in_hand
 from workers.leases import HeldLeases
 from workers.pump import FetchPump
 
@@ -77,13 +78,13 @@ class Pumping:
         queue, jitter = SqlSessionQueue(self.database, _SEALING), Random(1).random  # noqa: S311 - spreads, hides nothing
         async with SafeHttp(LOCAL, "vestibule/test") as http:
             fetches = SqlFetchQueue(self.database, _SEALING)
-            claim = ClaimFetches(fetches, queue, self.configuration, CLOCK, jitter, 256, LEASE, capacity)
+            claim = ClaimFetches(fetches, queue, self.configuration, CLOCK, jitter, 256, LEASE, in_hand(capacity))
             health = SqlPartnerHealth(self.database)
             fetch = FetchPrefills(
                 queue, health, self.configuration, HttpPartnerApi(http), CLOCK, jitter, lambda _: False
             )
             leases = HeldLeases(queue, CLOCK), HeldLeases(queue, CLOCK)
-            pump = FetchPump(claim, fetch, *leases, capacity=capacity, lease=LEASE, sweep_seconds=1.0)
+            pump = FetchPump(claim, fetch, *leases, capacity=capacity, of_one=capacity, lease=LEASE, sweep_seconds=1.0)
             await pump.start()
             try:
                 yield pump

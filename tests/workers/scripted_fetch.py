@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.domain.session import ClaimedSession, SessionMove, Stage
@@ -28,6 +29,8 @@ class ScriptedFetch:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
     most_in_flight: int = 0
+    in_flight_of: Counter[str] = field(default_factory=Counter)
+    most_of: Counter[str] = field(default_factory=Counter)
     saved: list[int] = field(default_factory=list)
     plan_faults: list[Exception] = field(default_factory=list)
     save_faults: list[Exception] = field(default_factory=list)
@@ -44,6 +47,9 @@ class ScriptedFetch:
             raise ValueError("cannot be called")
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        partner_id = planned.session.partner_id
+        self.in_flight_of[partner_id] += 1
+        self.most_of[partner_id] = max(self.most_of[partner_id], self.in_flight_of[partner_id])
         stage = Stage.DONE
         try:
             await self.gate.wait()
@@ -51,6 +57,7 @@ class ScriptedFetch:
             stage = Stage.FETCH
         finally:
             self.in_flight -= 1
+            self.in_flight_of[partner_id] -= 1
         return Fetched(SessionMove(planned.session.id, planned.session.lease_token, stage), None)
 
     def save(self, fetched: Sequence[Fetched]) -> frozenset[str]:
@@ -60,6 +67,28 @@ class ScriptedFetch:
             raise ValueError("cannot be stored")
         self.saved.append(len(fetched))
         return self.rows.finish([one.move for one in fetched], CLOCK.now())
+
+
+@dataclass(slots=True)
+class ClaimOfTwoPartners:
+    """A claim whose sessions in `quick` are of a partner `quick`, all others of one that is `slow`."""
+
+    claim: ClaimStep
+    quick: set[str] = field(default_factory=set)
+
+    @property
+    def limit(self) -> int:
+        return self.claim.limit
+
+    def __call__(self, limit: int, held: Mapping[str, int]) -> FetchBatch:
+        claimed = self.claim(limit, held)
+        return replace(claimed, sessions=[self._owned(session) for session in claimed.sessions])
+
+    def alone(self) -> Sequence[ClaimedSession]:
+        return [self._owned(session) for session in self.claim.alone()]
+
+    def _owned(self, session: ClaimedSession) -> ClaimedSession:
+        return replace(session, partner_id="quick" if session.id in self.quick else "slow")
 
 
 @dataclass(slots=True)
@@ -89,6 +118,7 @@ def pump_of(
     fetch: ScriptedFetch,
     *,
     capacity: int = 100,
+    of_one: int | None = None,
     claim_rows: int = 256,
     lease: timedelta = timedelta(seconds=30),
     sweep_seconds: float = NEVER,
@@ -99,6 +129,7 @@ def pump_of(
         held=HeldLeases(fetch.rows, CLOCK),
         owed=HeldLeases(fetch.rows, CLOCK),
         capacity=capacity,
+        of_one=of_one or capacity,
         lease=lease,
         sweep_seconds=sweep_seconds,
     )

@@ -7,7 +7,8 @@ from time import perf_counter
 
 from app.errors import StoreUnavailable
 from tests.workers.fake_rows import FakeRows
-from tests.workers.scripted_fetch import LateClaim, ScriptedFetch, pump_of, running, until
+from tests.workers.scripted_fetch import ClaimOfTwoPartners, LateClaim, ScriptedFetch, pump_of, running, until
+from workers.call_slots import calls_at_once
 
 
 async def test_pump_with_more_due_than_room_calls_up_to_its_capacity_and_claims_little_ahead(
@@ -24,6 +25,28 @@ async def test_pump_with_more_due_than_room_calls_up_to_its_capacity_and_claims_
 
     assert leased == 11
     assert fetch.most_in_flight == 10
+
+
+async def test_pump_calls_one_partner_up_to_its_part_and_another_beside_it(
+    fetch: ScriptedFetch, rows: FakeRows
+) -> None:
+    pump = pump_of(fetch, capacity=8, of_one=6)
+    pump.claim = claim = ClaimOfTwoPartners(pump.claim)
+    rows.add("fetch", 7)
+
+    async with running(pump):
+        await until(lambda: fetch.in_flight == 6 and rows.count("lease_until IS NOT NULL") == 7)
+        claim.quick |= set(rows.add("fetch", 1))
+        pump.wake()
+        await until(lambda: fetch.in_flight_of["quick"] == 1)
+        fetch.gate.set()
+        await until(lambda: rows.count("stage = 'done'") == 8)
+
+    assert fetch.most_of == {"slow": 6, "quick": 1}
+
+
+def test_process_makes_a_third_more_calls_than_for_one_partner() -> None:
+    assert [calls_at_once(of_one) for of_one in (1, 3, 1200)] == [2, 4, 1600]
 
 
 async def test_pump_with_many_results_saves_them_in_few_transactions(fetch: ScriptedFetch, rows: FakeRows) -> None:
