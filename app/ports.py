@@ -80,8 +80,8 @@ class SessionReads(Protocol):
 class ReadRecord(Protocol):
     """Remembers which sessions their participants have seen."""
 
-    def mark_read(self, read_at: Mapping[str, datetime]) -> None:
-        """Note when these were shown, unless that is noted; one that is being written just now is passed over."""
+    def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
+        """Note when these were shown, unless that is noted; return which were passed over, being written just now."""
         ...
 
 

@@ -21,7 +21,8 @@ MAX_ROWS: Final = 512
 MAX_NOTED: Final = 16_384
 """Sessions that may wait to be marked; more are not noted."""
 
-Mark = Callable[[Mapping[str, datetime]], None]
+Mark = Callable[[Mapping[str, datetime]], frozenset[str]]
+"""Marks sessions; returns those that it passed over for now."""
 _log = get_logger()
 
 
@@ -47,15 +48,18 @@ class ReadMarks:
             self._task = asyncio.get_running_loop().create_task(self._gather(), context=Context())
 
     async def flush(self) -> None:
-        """Return when what was noted until now is marked, or lost."""
+        """Return when what was noted until now is marked, lost, or passed over until the next time."""
         async with self._writing:  # what another one has under way was noted before
+            passed_over: dict[str, datetime] = {}
             while self._noted:
                 batch = {session_id: self._noted.pop(session_id) for session_id in list(self._noted)[:MAX_ROWS]}
                 try:
-                    await self._threads.call(partial(self._mark, batch))
+                    for session_id in await self._threads.call(partial(self._mark, batch)):
+                        passed_over[session_id] = batch[session_id]
                 except Exception as error:  # noqa: BLE001 - these are lost, whatever it was; the next ones need not be
                     self.lost += len(batch)
                     _log.warning("reads.not_marked", sessions=len(batch), **fault_fields(error))
+            self._noted = {**self._noted, **passed_over}
 
     async def _gather(self) -> None:
         try:

@@ -87,10 +87,11 @@ class MemorySessions:
     def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
         return {id_: session for id_, session in self.load(ids).items() if session.stage in _TERMINAL}
 
-    def mark_read(self, read_at: Mapping[str, datetime]) -> None:
+    def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
         for id_, moment in read_at.items():
             if id_ in self.rows:
                 self.rows[id_].read_at = self.rows[id_].read_at or moment
+        return frozenset()
 
     def claim(self, claim: Claim) -> Sequence[ClaimedSession]:
         with self._lock:

@@ -140,7 +140,7 @@ async def serving(
         clock=FixedClock(),
         record=RecordParticipation(stand.ledger, FixedClock()),
         threads=threads,
-        marks=ReadMarks(lambda _: None, threads),
+        marks=ReadMarks(lambda _: frozenset(), threads),
     )
 
     async def find_partner_name(_: str) -> str:

@@ -27,17 +27,19 @@ class _Marking:
     gate: threading.Event = field(default_factory=threading.Event)
     is_lost: bool = False
     error: Exception | None = None
+    passed_over: list[frozenset[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def __call__(self, read_at: Mapping[str, datetime]) -> None:
+    def __call__(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
         self.gate.wait(30)
         if self.is_lost:
             raise StoreUnavailable("the test took the store away")
         if self.error is not None:
             raise self.error
         self.batches.append(read_at)
+        return self.passed_over.pop() if self.passed_over else frozenset()
 
 
 async def test_marks_that_gather_are_written_together_and_once() -> None:
@@ -64,6 +66,24 @@ async def test_mark_noted_after_a_write_is_written_too(monkeypatch: pytest.Monke
     marks.note("ses_2", NOW)
     await eventually(lambda: marking.batches == [{"ses_1": NOW}, {"ses_2": NOW}])
 
+    await threads.close()
+
+
+async def test_mark_that_is_passed_over_is_written_with_its_own_moment_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.05)
+    marking, threads = _Marking(passed_over=[frozenset({"ses_1"})]), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+
+    marks.note("ses_1", NOW)
+    marks.note("ses_2", NOW)
+    await eventually(lambda: len(marking.batches) == 1)
+    marks.note("ses_1", NOW + SECOND)
+    await eventually(lambda: len(marking.batches) == 2)
+    await asyncio.sleep(0.1)
+
+    assert marking.batches == [{"ses_1": NOW, "ses_2": NOW}, {"ses_1": NOW}]
     await threads.close()
 
 

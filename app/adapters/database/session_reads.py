@@ -26,10 +26,10 @@ class SqlSessionReads:
         """Return those of `ids` that are in a terminal stage."""
         return self._load(ids, settled=True)
 
-    def mark_read(self, read_at: Mapping[str, datetime]) -> None:
-        """Note when these sessions were shown, unless that is noted; one that is locked just now is passed over."""
+    def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
+        """Note when these sessions were shown, unless that is noted; return which were passed over, being locked."""
         statements = statements_for(self.database)
-        self.database.write_one(lambda connection: statements.mark_read(connection, list(read_at.items())))
+        return self.database.write_one(lambda connection: statements.mark_read(connection, list(read_at.items())))
 
     def _load(self, ids: Sequence[str], *, settled: bool) -> Mapping[str, StoredSession]:
         if not ids:

@@ -49,8 +49,8 @@ class SessionStatements(Protocol):
         """Undo claims, given as (id, lease token); they are due as they were, or later."""
         ...
 
-    def mark_read(self, connection: Connection, reads: Sequence[Row]) -> None:
-        """Note reads, given as (id, moment), of those sessions that have none."""
+    def mark_read(self, connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
+        """Note reads, given as (id, moment), of those sessions that have none; return the ids of those passed over."""
         ...
 
     def load(self, connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:

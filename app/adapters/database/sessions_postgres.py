@@ -121,8 +121,11 @@ _MARK_READ = """
     WITH unread AS (
         SELECT s.id, m.read_at FROM unnest(%(ids)b::text[], %(moments)b::timestamptz[]) AS m (id, read_at)
         JOIN sessions s ON s.id = m.id WHERE s.read_at IS NULL FOR NO KEY UPDATE OF s SKIP LOCKED
+    ), marked AS (
+        UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.id = unread.id RETURNING s.id
     )
-    UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.id = unread.id"""
+    SELECT s.id FROM sessions s
+    WHERE s.id = ANY(%(ids)b) AND s.read_at IS NULL AND s.id NOT IN (SELECT id FROM marked)"""
 
 _LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id = ANY(%(ids)b)"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
@@ -178,10 +181,10 @@ def release(connection: Connection, leases: Sequence[Row], not_before: datetime 
     connection.exec_driver_sql(_RELEASE, {**_named(_LEASE_COLUMNS, leases), "not_before": not_before})
 
 
-def mark_read(connection: Connection, reads: Sequence[Row]) -> None:
-    """Note reads, given as (id, moment), of those sessions that have none and are not locked just now."""
+def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
+    """Note reads, given as (id, moment), of those sessions that have none; return the ids of those that are locked."""
     ids, moments = zip(*reads, strict=True)
-    connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)})
+    return frozenset(connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)}).scalars())
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:

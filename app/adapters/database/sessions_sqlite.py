@@ -164,9 +164,10 @@ def release(connection: Connection, leases: Sequence[Row], not_before: datetime 
     connection.exec_driver_sql(_RELEASE, (not_before and to_micros(not_before), _as_json(leases)))
 
 
-def mark_read(connection: Connection, reads: Sequence[Row]) -> None:
-    """Note reads, given as (id, moment), of those sessions that have none."""
+def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
+    """Note reads, given as (id, moment), of those sessions that have none; none is locked here."""
     connection.exec_driver_sql(_MARK_READ, [(to_micros(moment), id_) for id_, moment in reads])
+    return frozenset()
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
