@@ -3,7 +3,7 @@
 import os
 import signal
 from itertools import pairwise
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -79,6 +79,7 @@ def test_stop_in_mid_batch_finishes_it_and_leaves_no_lease(bench: Bench, stage: 
     worker = bench.start(stage, pool, batch_seconds="0.6", claim_rows="4", sweep_seconds="0.3")
     bench.rows.add(stage, 40)
     wait_until(lambda: leases(bench) > 0, "a claim")
+    sleep(0.3)  # what is claimed has begun, and is not over
 
     os.kill(worker.pid, signal.SIGTERM)
 
@@ -118,6 +119,7 @@ def test_stop_with_a_frozen_broker_claims_nothing_more(
         os.kill(worker.pid, signal.SIGTERM)
         wait_until(lambda: "Warm shutdown" in worker.log, "the stop to be heard")
         wait_until(lambda: leases(bench) == 0, "the batch in hand")
+        sleep(1)  # a round that began before the stop was heard is over
         bench.rows.add(stage, 3)
 
         assert worker.end() == 0
