@@ -1,7 +1,9 @@
 """Every test, as `make test` runs them: what computes, then in lanes side by side what waits, then alone what is timed.
 
 A lane is a pytest of its own, with servers, ports and a cache of its own; its output is shown when it ends. At the end
-stand all closing lines and their sum. Knows which suites start real processes; refuses to know what they check.
+stand all closing lines and their sum. A few tests that fail beside the other lanes are run once more, alone: those that
+pass then are counted as unsteady, and named; whoever reads that looks into it. Knows which suites start real processes;
+refuses to know what they check.
 """
 
 import os
@@ -12,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.servers.process import PORTS, PORTS_VARIABLE
 
@@ -25,9 +27,13 @@ LANES = {
     "workers": ("tests/servers", "tests/workers"),
 }
 _NOTHING_COLLECTED = 5
+_FAILED = 1
+FEW = 3
+"""Failures that may come from the crowd on the machine; more of them do not."""
 _CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*$", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "warnings", "error", "errors")
+_NAMED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_ORDER = ("failed", "passed", "unsteady", "skipped", "xfailed", "xpassed", "warning", "warnings", "error", "errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,11 @@ class Ended:
         return lines[-1][0] if lines else f"pytest ended with status {self.status} and no closing line"
 
     @property
+    def failures(self) -> int:
+        """Return how many tests failed, or could not be set up or ended."""
+        return sum(self.counts[word] for word in ("failed", "error", "errors"))
+
+    @property
     def counts(self) -> Counter[str]:
         """Return how many tests passed, failed and so on."""
         closing = _CLOSING.search(self.closing)
@@ -77,9 +88,10 @@ def main(processes: str, *arguments: str) -> int:
     began_at = time.monotonic()
     paths = [path for lane in LANES.values() for path in lane]
     computing = ("--numprocesses", processes, "--dist", "loadfile", *arguments, "tests", *_left_out(paths))
+    lanes = _lanes(arguments)
     ended = [
         *_side_by_side([Lane("units", computing)]),
-        *_side_by_side(_lanes(arguments)),
+        *_looked_at_again(lanes, _side_by_side(lanes)),
         *_side_by_side([Lane("timed", ("--timed=only", *arguments, *paths))]),
     ]
     _say("\nClosing lines:\n", *(f"{one.name}: {one.closing}\n" for one in ended))
@@ -109,6 +121,33 @@ def _side_by_side(lanes: Sequence[Lane]) -> list[Ended]:
             if not is_alone:
                 _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
     return ended
+
+
+def _looked_at_again(lanes: Sequence[Lane], ended: Sequence[Ended]) -> list[Ended]:
+    """Return how the lanes ended, a few failures of each run once more and alone."""
+    by_name = {lane.name: lane for lane in lanes}
+    return [_again(by_name[one.name], one) if _may_be_unsteady(one) else one for one in ended]
+
+
+def _may_be_unsteady(one: Ended) -> bool:
+    return one.status == _FAILED and 0 < one.failures <= FEW
+
+
+def _again(lane: Lane, one: Ended) -> Ended:
+    _say(f"\nOnce more and alone, of lane {lane.name}:\n")
+    arguments = ("--last-failed", "--last-failed-no-failures", "none", *lane.arguments)
+    return in_sum(one, replace(lane, arguments=arguments).run(is_alone=True))
+
+
+def in_sum(one: Ended, again: Ended) -> Ended:
+    """Return how a lane ended whose failures were run `again`: as it did, unless every one of them passed then."""
+    if again.status or again.counts["passed"] != one.failures:
+        return one
+    passed = one.counts["passed"] + one.failures
+    names = "".join(f"unsteady: {name}\n" for name in _NAMED.findall(one.output))
+    _say(names)
+    seconds = one.closing.rpartition(" in ")[2].partition("s")[0]
+    return Ended(one.name, 0, f"{names}== {passed} passed, {one.failures} unsteady in {seconds}s ==\n")
 
 
 def _sum_line(total: Counter[str], seconds: float) -> str:

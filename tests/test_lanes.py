@@ -81,3 +81,44 @@ def test_sum_line_reads_like_one_of_pytest() -> None:
     total = PASSED.counts + FAILED.counts
 
     assert lanes._sum_line(total, 61.5).strip("=") == " 1 failed, 5 passed in 61.50s "
+
+
+AGAIN = Ended("visits", 0, ".\n===== 1 passed, 7 deselected in 20.00s =====\n")
+NAMED = Ended(
+    "visits", 1, "F.\nFAILED tests/a.py::test_b[c] - assert 1 == 2\n===== 1 failed, 1 passed in 0.50s =====\n"
+)
+
+
+def test_failure_that_passes_alone_is_unsteady_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = lanes.in_sum(NAMED, AGAIN)
+
+    assert (ended.status, ended.counts) == (0, {"passed": 2, "unsteady": 1})
+    assert "unsteady: tests/a.py::test_b[c]\n" in capsys.readouterr().out
+    assert lanes._sum_line(ended.counts, 1).strip("=") == " 2 passed, 1 unsteady in 1.00s "
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(NAMED, id="fails-again"),
+        pytest.param(KILLED, id="killed"),
+        pytest.param(EMPTY, id="nothing-ran"),
+        pytest.param(Ended("visits", 0, "===== 1 skipped in 0.10s =====\n"), id="skipped"),
+    ],
+)
+def test_failure_that_does_not_pass_alone_stands(again: Ended) -> None:
+    assert lanes.in_sum(NAMED, again) is NAMED
+
+
+@pytest.mark.parametrize(
+    ("ended", "may_be"),
+    [
+        pytest.param(NAMED, True, id="one"),
+        pytest.param(Ended("visits", 1, "===== 1 failed, 2 errors in 0.50s =====\n"), True, id="three"),
+        pytest.param(Ended("visits", 1, "===== 4 failed, 9 passed in 0.50s =====\n"), False, id="many"),
+        pytest.param(KILLED, False, id="killed"),
+        pytest.param(PASSED, False, id="none"),
+    ],
+)
+def test_only_a_few_failures_are_looked_at_again(ended: Ended, *, may_be: bool) -> None:
+    assert lanes._may_be_unsteady(ended) is may_be
