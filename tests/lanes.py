@@ -1,9 +1,7 @@
 """Every test, as `make test` runs them: what computes, then in lanes side by side what waits, then alone what is timed.
 
 A lane is a pytest of its own, with servers, ports and a cache of its own; its output is shown when it ends. At the end
-stand all closing lines and their sum. A few tests that fail beside the other lanes are run once more, alone: those that
-pass then are counted as unsteady, and named; whoever reads that looks into it. Knows which suites start real processes;
-refuses to know what they check.
+stand all closing lines and their sum. Knows which suites start real processes; refuses to know what they check.
 """
 
 import os
@@ -14,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.servers.process import PORTS, PORTS_VARIABLE
 
@@ -26,14 +24,12 @@ LANES = {
     "faults": ("tests/faults",),
     "workers": ("tests/servers", "tests/workers"),
 }
+LANES_AT_ONCE = 2
+"""All four at once on two cores save four minutes, and each time another test or two fails for want of a core."""
 _NOTHING_COLLECTED = 5
-_FAILED = 1
-FEW = 3
-"""Failures that may come from the crowd on the machine; more of them do not."""
 _CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*$", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_NAMED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
-_ORDER = ("failed", "passed", "unsteady", "skipped", "xfailed", "xpassed", "warning", "warnings", "error", "errors")
+_ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "warnings", "error", "errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +68,6 @@ class Ended:
         return lines[-1][0] if lines else f"pytest ended with status {self.status} and no closing line"
 
     @property
-    def failures(self) -> int:
-        """Return how many tests failed, or could not be set up or ended."""
-        return sum(self.counts[word] for word in ("failed", "error", "errors"))
-
-    @property
     def counts(self) -> Counter[str]:
         """Return how many tests passed, failed and so on."""
         closing = _CLOSING.search(self.closing)
@@ -88,11 +79,10 @@ def main(processes: str, *arguments: str) -> int:
     began_at = time.monotonic()
     paths = [path for lane in LANES.values() for path in lane]
     computing = ("--numprocesses", processes, "--dist", "loadfile", *arguments, "tests", *_left_out(paths))
-    lanes = _lanes(arguments)
     ended = [
-        *_side_by_side([Lane("units", computing)]),
-        *_looked_at_again(lanes, _side_by_side(lanes)),
-        *_side_by_side([Lane("timed", ("--timed=only", *arguments, *paths))]),
+        *_side_by_side([Lane("units", computing)], at_once=1),
+        *_side_by_side(_lanes(arguments), at_once=LANES_AT_ONCE),
+        *_side_by_side([Lane("timed", ("--timed=only", *arguments, *paths))], at_once=1),
     ]
     _say("\nClosing lines:\n", *(f"{one.name}: {one.closing}\n" for one in ended))
     total = sum((one.counts for one in ended), Counter[str]())
@@ -112,42 +102,15 @@ def _lanes(arguments: Sequence[str]) -> list[Lane]:
     ]
 
 
-def _side_by_side(lanes: Sequence[Lane]) -> list[Ended]:
-    """Run the lanes at once; Ctrl-C reaches each pytest by itself, and is over when all have ended their servers."""
+def _side_by_side(lanes: Sequence[Lane], at_once: int) -> list[Ended]:
+    """Run the lanes, so many at once; Ctrl-C reaches each pytest by itself, and is over when all have ended their servers."""
     ended, is_alone = [], len(lanes) == 1
-    with ThreadPoolExecutor(len(lanes)) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         for running in as_completed([threads.submit(lane.run, is_alone=is_alone) for lane in lanes]):
             ended.append(running.result())
             if not is_alone:
                 _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
     return ended
-
-
-def _looked_at_again(lanes: Sequence[Lane], ended: Sequence[Ended]) -> list[Ended]:
-    """Return how the lanes ended, a few failures of each run once more and alone."""
-    by_name = {lane.name: lane for lane in lanes}
-    return [_again(by_name[one.name], one) if _may_be_unsteady(one) else one for one in ended]
-
-
-def _may_be_unsteady(one: Ended) -> bool:
-    return one.status == _FAILED and 0 < one.failures <= FEW
-
-
-def _again(lane: Lane, one: Ended) -> Ended:
-    _say(f"\nOnce more and alone, of lane {lane.name}:\n")
-    arguments = ("--last-failed", "--last-failed-no-failures", "none", *lane.arguments)
-    return in_sum(one, replace(lane, arguments=arguments).run(is_alone=True))
-
-
-def in_sum(one: Ended, again: Ended) -> Ended:
-    """Return how a lane ended whose failures were run `again`: as it did, unless every one of them passed then."""
-    if again.status or again.counts["passed"] != one.failures:
-        return one
-    passed = one.counts["passed"] + one.failures
-    names = "".join(f"unsteady: {name}\n" for name in _NAMED.findall(one.output))
-    _say(names)
-    seconds = one.closing.rpartition(" in ")[2].partition("s")[0]
-    return Ended(one.name, 0, f"{names}== {passed} passed, {one.failures} unsteady in {seconds}s ==\n")
 
 
 def _sum_line(total: Counter[str], seconds: float) -> str:
