@@ -103,13 +103,21 @@ def _lanes(arguments: Sequence[str]) -> list[Lane]:
 
 
 def _side_by_side(lanes: Sequence[Lane], at_once: int) -> list[Ended]:
-    """Run the lanes, so many at once; Ctrl-C reaches each pytest by itself, and is over when all have ended their servers."""
-    ended, is_alone = [], len(lanes) == 1
+    """Run the lanes, so many at once.
+
+    Ctrl-C reaches each pytest by itself, and is over when those that ran have ended their servers; no other begins.
+    """
+    ended: list[Ended] = []
+    is_alone = len(lanes) == 1
     with ThreadPoolExecutor(at_once) as threads:
-        for running in as_completed([threads.submit(lane.run, is_alone=is_alone) for lane in lanes]):
-            ended.append(running.result())
-            if not is_alone:
-                _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
+        try:
+            for running in as_completed([threads.submit(lane.run, is_alone=is_alone) for lane in lanes]):
+                ended.append(running.result())
+                if not is_alone:
+                    _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
+        except KeyboardInterrupt:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
     return ended
 
 

@@ -1,5 +1,6 @@
 """The lanes in which the tests run: nothing is run twice or left out, no port shared, no bad ending called good."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests import lanes
 from tests.architecture.sources import ROOT
-from tests.lanes import LANES, Ended
+from tests.lanes import LANES, Ended, Lane
 from tests.servers import process
 
 PASSED = Ended("units", 0, "....\n===== 4 passed, 1 deselected in 61.00s (0:01:01) =====\n")
@@ -81,3 +82,22 @@ def test_sum_line_reads_like_one_of_pytest() -> None:
     total = PASSED.counts + FAILED.counts
 
     assert lanes._sum_line(total, 61.5).strip("=") == " 1 failed, 5 passed in 61.50s "
+
+
+def test_lane_that_waits_for_its_turn_does_not_begin_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def run(lane: Lane, *, is_alone: bool) -> Ended:
+        begun.append(lane.name)
+        if lane.name == "first":
+            raise KeyboardInterrupt
+        assert not is_alone
+        time.sleep(0.5)  # the others wait for this one meanwhile
+        return PASSED
+
+    monkeypatch.setattr(Lane, "run", run)
+
+    with pytest.raises(KeyboardInterrupt):
+        lanes._side_by_side([Lane(name, ()) for name in ("first", "second", "third", "fourth")], at_once=1)
+
+    assert begun in (["first"], ["first", "second"])
