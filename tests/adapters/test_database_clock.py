@@ -138,6 +138,27 @@ def test_look_during_which_the_process_was_frozen_does_not_count(
     assert len(looks) == 3
 
 
+def test_look_that_takes_long_counts_once_the_one_before_may_be_as_wrong(
+    server: Database, monotonic: Monotonic, looks: list[str]
+) -> None:
+    clock = DatabaseClock(server)
+    began = clock.now()
+    monotonic.look_takes = 0.1  # wrong by up to 50 ms, as the first one is after 100 s
+
+    monotonic.seconds += 60
+    server.read(lambda _: None)
+    after_a_minute = clock.now() - began
+    monotonic.seconds += 2
+    server.read(lambda _: None)
+    looks_of_a_minute = len(looks)
+    monotonic.seconds += 60
+    server.read(lambda _: None)
+
+    assert after_a_minute == timedelta(seconds=60.1)
+    assert looks_of_a_minute == 3
+    assert abs(clock.now() - SystemClock().now()) < NEARLY
+
+
 def test_reckoning_goes_by_the_clock_that_runs_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     runs_on = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # other systems need no clock of its own for that
     monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_MONOTONIC: 1.0, runs_on: 3601.0}.__getitem__)

@@ -12,21 +12,27 @@ from sqlalchemy import Connection
 from app.adapters.clock import elapsed
 
 _LOOK_AGAIN_SECONDS = 30.0
-"""A monotonic clock that is being slewed drifts by 0.05 % at most: by 15 ms in this time."""
-_EXACT_SECONDS = 0.2
-"""A look that took longer is true to half of that: better than none, worse than an older one."""
+_DRIFT = 0.0005
+"""Of a monotonic clock that is being slewed, at most: 15 ms between two looks."""
+_EXACT_SECONDS = 0.01
 _TRY_AGAIN_SECONDS = 1.0
+"""After a look that was not exact: the server is far away, or the machine busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     told: datetime
     at: float
+    wrong_by: float
+    """At most, in seconds, when it was made: half of what it took."""
+
+    def may_be_wrong_by(self, now: float) -> float:
+        return self.wrong_by + (now - self.at) * _DRIFT
 
 
 @dataclass(slots=True)
 class Reckoning:
-    """One per process and database; its threads may look at once, the last look counts."""
+    """One per process and database; its threads may look at once, and the look that is least wrong by now counts."""
 
     _look: _Look | None = None
     _again_at: float = 0.0
@@ -43,7 +49,7 @@ class Reckoning:
             return
         told: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         ended = elapsed()
-        is_exact = ended - began < _EXACT_SECONDS
-        if is_exact or self._look is None:
-            self._look = _Look(told, (began + ended) / 2)
-        self._again_at = ended + (_LOOK_AGAIN_SECONDS if is_exact else _TRY_AGAIN_SECONDS)
+        look, standing = _Look(told, (began + ended) / 2, (ended - began) / 2), self._look
+        if standing is None or look.wrong_by <= standing.may_be_wrong_by(ended):
+            self._look = look
+        self._again_at = ended + (_LOOK_AGAIN_SECONDS if look.wrong_by <= _EXACT_SECONDS else _TRY_AGAIN_SECONDS)
