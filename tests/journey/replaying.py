@@ -1,7 +1,6 @@
 """Dead letters made on purpose, and replays of them, as a management client sees both."""
 
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
 from typing import Any
 
 from tests.journey.client import Visit
@@ -22,7 +21,8 @@ def bury(stage: Stage, number: int) -> tuple[Scene, list[Visit]]:
         visits = list(threads.map(lambda n: scene.arrive(sub=f"person-{n}"), range(number)))
     rows, ids = Rows(stage.deployment), [visit.id for visit in visits]
     eventually(lambda: set(rows.stages(ids).values()) == {"dead"}, 60, "all of them dead")
-    sleep(0.3)  # under load the processes' reckonings of the database's clock differ by some hundredths
+    # The processes' reckonings of the database's clock may differ: a replay begun at once would not know of them.
+    eventually(lambda: _matched(stage, scene) == number, 10, "all of them to be replayed")
     return scene, visits
 
 
@@ -32,6 +32,11 @@ def start(stage: Stage, scene: Scene, **order: Any) -> str:
     answer = stage.management.post("replays", body)
     assert answer.status == 202, str(answer)
     return str(answer.json()["replay_id"])
+
+
+def _matched(stage: Stage, scene: Scene) -> int:
+    order = {"filter": {"partner_id": scene.partner_id}, "dry_run": True}
+    return int(stage.management.post("replays", order).json()["matched"])
 
 
 def progress(stage: Stage, replay_id: str) -> dict[str, Any]:
