@@ -1,12 +1,17 @@
+import resource
 import subprocess
 import sys
 
 import pytest
+from structlog.testing import capture_logs
+
+from app.adapters.open_files import MOST, allow_many
 
 _TELL = """
 import resource
 from app.adapters.open_files import allow_many
-print(allow_many(3000), *resource.getrlimit(resource.RLIMIT_NOFILE))
+allow_many(3000)
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
@@ -24,4 +29,17 @@ def test_process_takes_as_many_open_files_as_it_may(soft: int, hard: int, taken:
 
     said = subprocess.run(["bash", "-c", begin], input=_TELL, capture_output=True, text=True, check=True).stdout
 
-    assert [int(number) for number in said.split()] == [taken, taken, hard]
+    assert [int(number) for number in said.split()] == [taken, hard]
+
+
+def test_system_that_refuses_is_told_and_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not that many")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+
+    with capture_logs() as told:
+        allow_many()
+
+    assert told == [{"event": "files.limited", "files": 256, "wanted": MOST, "log_level": "warning"}]
