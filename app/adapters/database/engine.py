@@ -27,6 +27,8 @@ IDLE_TIMEOUT_SECONDS = 3
 _UNHEARD_SECONDS = 10
 """Either side gives up what the other does not take."""
 _SWITCH_AGAIN_SECONDS = 0.01
+_PRIMARY_CODE = 0xFF
+"""Of SQLite's codes, whose higher bits only tell which kind of busy it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def _keep_log_ahead(cursor: sqlite3.Cursor, within_seconds: float) -> None:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() >= gives_up_at:
+            is_busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
+            if not is_busy or monotonic() >= gives_up_at:
                 raise
             sleep(_SWITCH_AGAIN_SECONDS)
         else:
