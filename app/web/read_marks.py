@@ -70,7 +70,8 @@ class ReadMarks:
             self._task = None
 
     async def close(self) -> None:
-        """Mark what is noted, and gather no more."""
+        """Mark what is noted, and gather no more: what is passed over now is lost."""
         if self._task is not None:
             self._task.cancel()
         await self.flush()
+        self.lost += len(self._noted)
