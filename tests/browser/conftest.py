@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.chromium import Chromium
+from tests.browser.chromium import find_chromium
 from tests.cli.up_run import Run, start
-from tests.servers.leaving_out import running
+from tests.servers.leaving_out import found
 from tests.servers.process import free_port
 
 FLAGS = (
@@ -33,10 +33,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
+def chromium(pytestconfig: pytest.Config) -> Path:
     """Give the path of the program."""
-    with running(Chromium.start, tmp_path_factory.mktemp("chromium"), pytestconfig.stash) as found:
-        yield found.program
+    return found(find_chromium, pytestconfig.stash)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -17,12 +17,12 @@ _VERSIONS = ROOT / "migrations" / "versions"
 
 @dataclass(frozen=True, slots=True)
 class EarlierVersion:
-    """A tree of it, found like a server so that a copy without history leaves its tests out by name."""
+    """A tree of it."""
 
     tree: Path
 
     @classmethod
-    def start(cls, folder: Path) -> Self:
+    def unpack(cls, folder: Path) -> Self:
         """Unpack it into the folder; raise ServerMissing."""
         last = max(_VERSIONS.glob("[0-9]*.py"))
         added = _git("log", "--diff-filter=A", "--format=%H", "--", str(last)).split()
@@ -34,9 +34,6 @@ class EarlierVersion:
         tree.mkdir()
         subprocess.run(["tar", "-xf", str(packed), "-C", str(tree)], check=True)
         return cls(tree)
-
-    def stop(self) -> None:
-        """Do nothing: nothing runs."""
 
     @property
     def prefix(self) -> list[str]:

@@ -11,20 +11,17 @@ _PLACES = ("usr/lib/*/faketime/libfaketime.so.1", "usr/lib/faketime/libfaketime.
 
 @dataclass(frozen=True, slots=True)
 class Libfaketime:
-    """The library, found like a server so that a machine without it leaves its tests out by name."""
+    """The library."""
 
     library: Path
 
     @classmethod
-    def start(cls, _: Path) -> Self:
+    def find(cls) -> Self:
         """Find the library; raise ServerMissing."""
         for place in _PLACES:
             for library in Path("/").glob(place):
                 return cls(library)
         raise ServerMissing("faketime")
-
-    def stop(self) -> None:
-        """Do nothing: nothing runs."""
 
     def prefix(self, offset: str) -> list[str]:
         """Return the words before a command whose clock is to be off by so much, like `+1h`."""

@@ -4,7 +4,6 @@ Only on PostgreSQL: the processes of the embedded service share one machine, and
 """
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from tests.faults.faked_clock import Libfaketime
 from tests.journey.crowd import crowd
 from tests.journey.scene import Stage
 from tests.journey.stacks import REDIS
-from tests.servers.leaving_out import running
+from tests.servers.leaving_out import found
 
 pytestmark = pytest.mark.journey
 
@@ -25,9 +24,8 @@ HOURS = {AHEAD: 1, BEHIND: -1}
 
 
 @pytest.fixture(scope="module")
-def libfaketime(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Libfaketime]:
-    with running(Libfaketime.start, tmp_path_factory.mktemp("clocks"), pytestconfig.stash) as library:
-        yield library
+def libfaketime(pytestconfig: pytest.Config) -> Libfaketime:
+    return found(Libfaketime.find, pytestconfig.stash)
 
 
 @pytest.mark.parametrize(

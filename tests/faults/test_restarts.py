@@ -1,7 +1,6 @@
 """A rolling restart by SIGTERM of every process under load, and two versions at once on one database."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tests.journey.partner_double import Fault
 from tests.journey.rows import Rows
 from tests.journey.scene import Stage
 from tests.journey.stacks import EMBEDDED, REDIS
-from tests.servers.leaving_out import running
+from tests.servers.leaving_out import found
 
 pytestmark = pytest.mark.journey
 
@@ -27,9 +26,8 @@ NEW_ONES = tuple(f"{role}2" for role in WORKERS)
 
 
 @pytest.fixture(scope="module")
-def earlier_version(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[EarlierVersion]:
-    with running(EarlierVersion.start, tmp_path_factory.mktemp("earlier"), pytestconfig.stash) as version:
-        yield version
+def earlier_version(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> EarlierVersion:
+    return found(lambda: EarlierVersion.unpack(tmp_path_factory.mktemp("earlier")), pytestconfig.stash)
 
 
 def test_rolling_restart_of_every_process_under_load_loses_nothing_and_leaves_no_lease(

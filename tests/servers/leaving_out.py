@@ -25,23 +25,29 @@ class Server(Protocol):
 
 
 _S = TypeVar("_S", bound=Server)
+_F = TypeVar("_F")
 
 
 @contextmanager
 def running(start: Callable[[Path], _S], folder: Path, stash: pytest.Stash) -> Iterator[_S]:
     """Start the server in the folder, stop it at the end; skip (in CI: fail) the test when the program is missing."""
+    server = found(lambda: start(folder), stash)
     try:
-        server = start(folder)
+        yield server
+    finally:
+        server.stop()
+
+
+def found(find: Callable[[], _F], stash: pytest.Stash) -> _F:
+    """Return what a test needs of this machine; skip (in CI: fail) the test when it is missing."""
+    try:
+        return find()
     except ServerMissing as missing:
         name = str(missing)
         if os.environ.get("CI"):
             pytest.fail(f"{name} is missing; ops/install-test-needs installs it", pytrace=False)
         stash.setdefault(_LEFT_OUT, set()).add(name)
         pytest.skip(f"{name} is missing")
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def left_out_lines(stash: pytest.Stash) -> list[str]:
