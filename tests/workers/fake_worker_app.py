@@ -53,6 +53,7 @@ class FakeFetch:
 
 
 def verify(sessions: Sequence[ClaimedSession]) -> None:
+    structlog.get_logger().info("batch.began")
     time.sleep(SECONDS)  # stands for work that keeps the processor busy
     ROWS.finish([SessionMove(session.id, session.lease_token, Stage.DONE) for session in sessions], CLOCK.now())
 

@@ -78,8 +78,7 @@ def test_sweep_with_a_dead_broker_works_and_drains(bench: Bench, stage: str, poo
 def test_stop_in_mid_batch_finishes_it_and_leaves_no_lease(bench: Bench, stage: str, pool: str) -> None:
     worker = bench.start(stage, pool, batch_seconds="0.6", claim_rows="4", sweep_seconds="0.3")
     bench.rows.add(stage, 40)
-    wait_until(lambda: leases(bench) > 0, "a claim")
-    sleep(0.3)  # what is claimed has begun, and is not over
+    wait_until(lambda: "batch.began" in worker.log or "call.began" in worker.log, "work that has begun")
 
     os.kill(worker.pid, signal.SIGTERM)
 
@@ -119,7 +118,7 @@ def test_stop_with_a_frozen_broker_claims_nothing_more(
         os.kill(worker.pid, signal.SIGTERM)
         wait_until(lambda: "Warm shutdown" in worker.log, "the stop to be heard")
         wait_until(lambda: leases(bench) == 0, "the batch in hand")
-        sleep(1)  # a round that began before the stop was heard is over
+        sleep(1)  # until a round that began before is over; one that finds nothing leaves no trace to wait for
         bench.rows.add(stage, 3)
 
         assert worker.end() == 0
