@@ -10,7 +10,7 @@ from app.domain.prefill import Prefill, PrefillStatus
 from app.domain.session import Stage as SessionStage
 from app.reasons import PrefillReason
 from tests.builders import JWS, new_session, outcome
-from tests.web.stage import Stage, eventually, staged
+from tests.web.stage import Answer, Stage, eventually, staged
 
 SESSION_ID = "ses_01k83topnb2u00bsj1svpu2v2v"
 PENDING_CALL = outcome(prefill=Prefill(PrefillStatus.PENDING))
@@ -24,6 +24,16 @@ def _take_in(stage: Stage, **changes: Any) -> None:
 def _settle(stage: Stage, to: SessionStage = SessionStage.DONE, **changes: Any) -> None:
     row = stage.store.sessions.rows[SESSION_ID]
     row.stage, row.outcome = to, outcome(**changes)
+
+
+async def _ask_while_a_partner_is_called(stage: Stage) -> "asyncio.Task[Answer]":
+    """Begin to wait for a session whose call is under way, a tenth of a second before its deadline."""
+    _take_in(stage, deadline_at=stage.clock.now() + timedelta(seconds=0.1))
+    row = stage.store.sessions.rows[SESSION_ID]
+    row.stage, row.outcome = SessionStage.FETCH, PENDING_CALL
+    asked = asyncio.create_task(stage.read(SESSION_ID, query="?wait=25"))
+    await eventually(lambda: stage.ingress.participants.polls.waiting == 1)
+    return asked
 
 
 @pytest.mark.parametrize("wait", ["-1", "26", "25.1", "abc", "", "1e1", "%ff", "\u0661", "1&wait=2"])
@@ -60,11 +70,7 @@ async def test_read_waiting_answers_what_is_known_when_the_wait_is_over() -> Non
 
 async def test_read_waiting_for_a_partner_settles_at_the_deadline() -> None:
     async with staged() as stage:
-        _take_in(stage, deadline_at=stage.clock.now() + timedelta(seconds=0.1))
-        row = stage.store.sessions.rows[SESSION_ID]
-        row.stage, row.outcome = SessionStage.FETCH, PENDING_CALL
-        asked = asyncio.create_task(stage.read(SESSION_ID, query="?wait=25"))
-        await eventually(lambda: stage.ingress.participants.polls.waiting == 1)
+        asked = await _ask_while_a_partner_is_called(stage)
 
         stage.clock.advance(1)
 
@@ -74,13 +80,9 @@ async def test_read_waiting_for_a_partner_settles_at_the_deadline() -> None:
 
 async def test_read_waiting_says_at_the_deadline_what_the_call_failed_of_meanwhile() -> None:
     async with staged() as stage:
-        _take_in(stage, deadline_at=stage.clock.now() + timedelta(seconds=0.1))
-        row = stage.store.sessions.rows[SESSION_ID]
-        row.stage, row.outcome = SessionStage.FETCH, PENDING_CALL
-        asked = asyncio.create_task(stage.read(SESSION_ID, query="?wait=25"))
-        await eventually(lambda: stage.ingress.participants.polls.waiting == 1)
+        asked = await _ask_while_a_partner_is_called(stage)
 
-        row.error_class = PrefillReason.CONNECT
+        stage.store.sessions.rows[SESSION_ID].error_class = PrefillReason.CONNECT
         stage.clock.advance(1)
 
         prefill = (await asyncio.wait_for(asked, 3)).body["prefill"]
