@@ -19,7 +19,7 @@ from bench.tokens import Signer, post_requests
 from tests.servers.process import free_port
 
 CONCURRENCY: Final = 1_200
-"""Of the fetch process under test; 1,000 is the default, and the goal counts what is really under way."""
+"""Of the fetch process under test; the default, of one partner; the goal counts what is really under way."""
 _LATENCY_MS: Final = 1_000
 _FAST_MS: Final = 50
 _SLOW_MS: Final = 100 * _FAST_MS

@@ -47,11 +47,10 @@ _LONGEST_PAUSE_SECONDS = 2.0
 class FetchPump:
     """One per process; at most `capacity` calls are in flight, `of_one` of them to one partner.
 
-    An eighth as many sessions are in hand beside them.
-
-    Those wait for their call, or were called and are to be saved: so a slot that becomes free is taken at once. `owed`
-    holds claims that nothing was done with: the database went away in between, or a drain began. What is in `_called`
-    was called and is not saved: it is never given back, since that would hide an attempt.
+    An eighth as many sessions are in hand beside them, which wait for their call, or were called and are to be saved:
+    so a slot that becomes free is taken at once. `owed` holds claims that nothing was done with: the database went away
+    in between, or a drain began. What is in `_called` was called and is not saved: it is never given back, since that
+    would hide an attempt.
     """
 
     claim: ClaimStep

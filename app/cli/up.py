@@ -125,9 +125,9 @@ async def _answer_of(host: str, port: int, target: str) -> Answer:
 
 def _prepare_demo(settings: Settings, addresses: Addresses) -> Callable[[], None]:
     """Make the demo partner's keys and return what configures it; what that needs is loaded during the migration."""
-    from app.cli.wiring import opened  # noqa: PLC0415
-    from app.demo.keys import DemoKeys  # noqa: PLC0415
-    from app.demo.seed import seed_demo  # noqa: PLC0415
+    from app.cli.wiring import opened  # noqa: PLC0415 - loaded while the migration runs, as the docstring says
+    from app.demo.keys import DemoKeys  # noqa: PLC0415 - likewise
+    from app.demo.seed import seed_demo  # noqa: PLC0415 - likewise
 
     keys = DemoKeys.load(settings.data_dir)
 
