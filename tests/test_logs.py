@@ -78,6 +78,17 @@ def test_event_with_a_secret_anywhere_is_masked(value: str, capfd: pytest.Captur
     assert value not in json.dumps(told)
 
 
+@pytest.mark.parametrize("value", [JWS, JWE, SESSION_KEY, "Basic YWRhOnNlY3JldA=="])
+def test_event_whose_field_is_a_secret_and_nothing_else_is_masked(
+    value: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure()
+
+    get_logger().info("thing.happened", note=value)
+
+    assert _told(capfd)["note"] == REDACTED
+
+
 def test_event_with_an_ordinary_dotted_text_is_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
     configure()
 
