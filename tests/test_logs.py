@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from structlog import get_logger
 
 from app.adapters.sealing import KeyRing, SessionKeys
@@ -22,7 +21,8 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    structlog.reset_defaults()
+    # Not reset: a logger that was used while configured keeps that chain, and no later test could capture its events.
+    configure()
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
