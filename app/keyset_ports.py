@@ -34,7 +34,11 @@ class KeysetDesk(Protocol):
         ...
 
     def change(self, source: str, change: Callable[[Keyset], Keyset], now: datetime) -> StoredKeyset:
-        """Apply `change` to the key set, empty if it was unknown, and return it; make due what is parked on it."""
+        """Apply `change` to the key set, empty if it was unknown, and return it; `wake` is to follow."""
+        ...
+
+    def wake(self, source: str, now: datetime) -> None:
+        """Make due what is parked on a key set that was changed."""
         ...
 
 

@@ -4,6 +4,7 @@ Documents and who may change them, secrets, the record of changes, dead letters 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -134,6 +135,10 @@ class AuditEntry:
 
 class AuditLog(Protocol):
     """The record of all changes."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Store the changes in the block and their entries, or none of them; nothing slow belongs there."""
+        ...
 
     def add(self, entry: AuditEntry) -> None:
         """Append `entry`."""

@@ -52,9 +52,10 @@ def create(client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, m
             raise PartnerUnknown("There is no partner of this id.")
         now = wiring.clock.now()
         made = ApiClient(client_id, hash_secret(secret), frozenset(scopes), partner_id, created_at=now)
-        wiring.clients.put(made)
         detail = {"scopes": sorted(granted_scopes(made.scopes)), "partner_id": partner_id}
-        wiring.audit.add(LOCAL_CALLER.did("client.created", client_id, now, detail, partner_id))
+        with wiring.audit.together():
+            wiring.clients.put(made)
+            wiring.audit.add(LOCAL_CALLER.did("client.created", client_id, now, detail, partner_id))
     if wants_json():
         show_json({**_row(made), "client_secret": secret})
         return
@@ -81,8 +82,9 @@ def revoke(client_id: str) -> None:
         known = wiring.clients.find(client_id)
         if known is None:
             raise NotFound("There is no client of this id.")
-        if wiring.clients.revoke(client_id, now):
-            wiring.audit.add(LOCAL_CALLER.did("client.revoked", client_id, now, partner_id=known.partner_id))
+        with wiring.audit.together():
+            if wiring.clients.revoke(client_id, now):
+                wiring.audit.add(LOCAL_CALLER.did("client.revoked", client_id, now, partner_id=known.partner_id))
     remark(f"client {client_id} is revoked")
     if wants_json():
         show_json(_row(replace(known, revoked_at=known.revoked_at or now)))

@@ -33,7 +33,7 @@ from app.settings import Settings, load_settings
 from app.steps.configure import ConfigureDocuments
 from app.steps.contain import ContainPartner
 from app.steps.erase import EraseParticipant
-from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, RotateKeyPairs
+from app.steps.key_pairs import MakeKeyPairs, RotateKeyPairs
 from app.steps.keysets import ManageKeysets
 from app.steps.revoke_key import RevokeKey
 from app.steps.try_keyset import TryKeyset
@@ -89,7 +89,7 @@ def wire(settings: Settings) -> Wiring:
     documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
     audit, secrets = SqlAuditLog(database), SqlSecrets(database, sealing)
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
-    keyed, outbound = DocumentsWithKeyPairs(documents, make_keys), OutboundPolicy(settings.private_url_cidrs)
+    outbound = OutboundPolicy(settings.private_url_cidrs)
     desk, hints = SqlKeysetDesk(database), SweptHints()
     figures = SqlDeliveryFigures(database, SqlConfiguration(database, sealing, join_secrets, to_partner, to_campaign))
     return Wiring(
@@ -101,7 +101,7 @@ def wire(settings: Settings) -> Wiring:
         clients=SqlClients(database),
         secrets=secrets,
         audit=audit,
-        configure=ConfigureDocuments(keyed, audit, clock, outbound),
+        configure=ConfigureDocuments(documents, audit, clock, outbound, (make_keys.follow_up,)),
         rotate_key_pairs=RotateKeyPairs(documents, make_keys, audit, clock),
         manage_keysets=ManageKeysets(documents, desk, audit, hints, clock),
         revoke_key=RevokeKey(documents, desk, desk, SqlAcceptedSessions(database, sealing), audit, hints, clock),

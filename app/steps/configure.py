@@ -5,7 +5,7 @@ needs is known to the edge.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
@@ -22,6 +22,8 @@ from app.steps.authorize import Caller
 DOCUMENT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a partner or campaign may be called."""
 _ID_RULE = "An id has 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen, not beginning with a mark."
+FollowUp = Callable[[DocumentKind, str, Mapping[str, Any] | None], None]
+"""Told what the document of an id is now that its change is stored; None: it was deleted."""
 _NO_PARTNER = Mistake("partner_id", "There is no partner of this id.")
 
 
@@ -55,12 +57,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ConfigureDocuments:
-    """Keeps the documents of partners and campaigns."""
+    """Keeps the documents of partners and campaigns; each change is followed by `follow_ups`."""
 
     documents: DocumentStore
     audit: AuditLog
     clock: Clock
     outbound: OutboundPolicy
+    follow_ups: Sequence[FollowUp] = ()
 
     def put(
         self, kind: DocumentKind, id_: str, body: object, caller: Caller, precondition: Precondition = ALWAYS
@@ -81,13 +84,15 @@ class ConfigureDocuments:
         if if_version is None and (caller.partner_id is not None or holds_mask(kind, body)):
             # What may be seen was decided, and masked secrets were taken, from this version and from no other.
             if_version = 0 if stored is None else stored.version
+        action = f"{kind}.created" if stored is None else f"{kind}.changed"
         now = self.clock.now()
         try:
-            written = self.documents.put(kind, id_, document, if_version, now)
+            with self.audit.together():
+                written = self.documents.put(kind, id_, document, if_version, now)
+                self.audit.add(caller.did(action, id_, now, {"version": written.version}, _owner(written)))
         except PartnerUnknown:  # it was deleted since we looked
             raise RequestInvalid((_NO_PARTNER,)) from None
-        action = f"{kind}.created" if stored is None else f"{kind}.changed"
-        self.audit.add(caller.did(action, id_, now, {"version": written.version}, _owner(written)))
+        self._follow_up(kind, id_, document)
         return Put(_masked(written), stored is None)
 
     def get(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
@@ -105,10 +110,16 @@ class ConfigureDocuments:
     def delete(self, kind: DocumentKind, id_: str, caller: Caller, precondition: Precondition = ALWAYS) -> None:
         """Delete the document; raise PreconditionFailed, PartnerInUse, or the kind's unknown error."""
         stored = self._find(kind, id_, caller)
-        if not self.documents.delete(kind, id_, _version_demanded(precondition, stored)):
-            raise _unknown(kind)
-        now = self.clock.now()
-        self.audit.add(caller.did(f"{kind}.deleted", id_, now, {"version": stored.version}, _owner(stored)))
+        if_version, now = _version_demanded(precondition, stored), self.clock.now()
+        with self.audit.together():
+            if not self.documents.delete(kind, id_, if_version):
+                raise _unknown(kind)
+            self.audit.add(caller.did(f"{kind}.deleted", id_, now, {"version": stored.version}, _owner(stored)))
+        self._follow_up(kind, id_, None)
+
+    def _follow_up(self, kind: DocumentKind, id_: str, document: Mapping[str, Any] | None) -> None:
+        for follow_up in self.follow_ups:
+            follow_up(kind, id_, document)
 
     def _find(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
         stored = self.documents.find(kind, id_) if is_document_id(id_) else None

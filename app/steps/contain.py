@@ -37,7 +37,8 @@ class ContainPartner:
     ) -> PartnerFigures:
         find_partner(self.documents, partner_id, caller)
         now = self.clock.now()
-        self.health.change({partner_id: change}, now)
-        self.audit.add(caller.did(action, partner_id, now, partner_id=partner_id))
+        with self.audit.together():
+            self.health.change({partner_id: change}, now)
+            self.audit.add(caller.did(action, partner_id, now, partner_id=partner_id))
         [figures] = self.figures.load_partners(partner_id, now)
         return figures

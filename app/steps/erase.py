@@ -41,8 +41,9 @@ class EraseParticipant:
         now = self.clock.now()
         erasure = Erasure(partner_id, self.load_digests().participant(partner_id, sub), now, forget_plays)
         detail = {"plays": "forgotten" if forget_plays else "counted"}
-        self.audit.add(caller.did("participant.erased", partner_id, now, detail, partner_id))
-        unjudged = self.erasures.add(erasure)
+        with self.audit.together():
+            self.audit.add(caller.did("participant.erased", partner_id, now, detail, partner_id))
+            unjudged = self.erasures.add(erasure)
         return Erasing(erasure, unjudged, self.erasures.erase_plays(erasure))
 
     def go_on(self, erasing: Erasing) -> Erasing:

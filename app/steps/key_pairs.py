@@ -6,7 +6,7 @@ Of several processes that make the first pairs together one succeeds, and all us
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from app.domain.key_pairs import KeyGeneration, current_jwks, encrypts_by_pairs
@@ -14,7 +14,7 @@ from app.domain.partner import Partner
 from app.errors import EncryptionKeysUnknown
 from app.jose.material import PRIVATE_MEMBERS
 from app.jose.signing import generate_key
-from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
+from app.management_ports import AuditLog, DocumentKind, DocumentStore
 from app.ports import Clock, ConfigurationSource, KeyPairStore
 from app.steps.authorize import Caller
 from app.steps.judge import KEY_ALGORITHMS_OF
@@ -44,19 +44,20 @@ class MakeKeyPairs:
         """Make the partner's key pairs if it has none that tokens may be encrypted for."""
         known = self.key_pairs.load(partner_id)
         if not any(generation.is_current for generation in known):
-            self._add(partner_id, known, OVERLAP)
+            made = self.generate(partner_id, known)
+            # Refused where another process made this generation meanwhile: it will do as well.
+            self.key_pairs.add(made, made.created_at + OVERLAP)
 
-    def renew(self, partner_id: str, overlap: timedelta) -> KeyGeneration:
-        """Make new key pairs; those before go on decrypting for `overlap`. Return the newest generation."""
-        self._add(partner_id, self.key_pairs.load(partner_id), overlap)
-        return self.key_pairs.load(partner_id)[0]
+    def follow_up(self, kind: DocumentKind, id_: str, document: Mapping[str, Any] | None) -> None:
+        """Make the key pairs that a document asks for that was just stored."""
+        if kind is DocumentKind.PARTNER and document is not None and encrypts_by_pairs(_method_of(document)):
+            self.ensure(id_)
 
-    def _add(self, partner_id: str, known: Sequence[KeyGeneration], overlap: timedelta) -> None:
-        now = self.clock.now()
+    def generate(self, partner_id: str, known: Sequence[KeyGeneration]) -> KeyGeneration:
+        """Make the key pairs that come after those that are known, which takes a second; they are not stored yet."""
         number = known[0].number + 1 if known else 1
         jwks = tuple(_private_jwk(number, kind, alg) for kind, alg in _KINDS)
-        # Refused where another process made this generation meanwhile: it will do as well.
-        self.key_pairs.add(KeyGeneration(partner_id, number, jwks, now), now + overlap)
+        return KeyGeneration(partner_id, number, jwks, self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,14 @@ class RotateKeyPairs:
         stored = find_partner(self.documents, partner_id, caller)
         if not encrypts_by_pairs(_method_of(stored.document)):
             raise EncryptionKeysUnknown
-        made = self.make.renew(partner_id, overlap)
+        key_pairs = self.make.key_pairs
+        made = self.make.generate(partner_id, key_pairs.load(partner_id))
         detail = {"generation": made.number, "overlap_seconds": int(overlap.total_seconds())}
-        now = self.clock.now()
-        self.audit.add(caller.did("partner.keys_rotated", partner_id, now, detail, partner_id))
-        return made
+        with self.audit.together():
+            # Refused where another process made this generation meanwhile: it will do as well.
+            key_pairs.add(made, made.created_at + overlap)
+            self.audit.add(caller.did("partner.keys_rotated", partner_id, made.created_at, detail, partner_id))
+        return key_pairs.load(partner_id)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,37 +107,6 @@ class PublishKeyPairs:
 
     def _load(self, partner_id: str) -> Partner | None:
         return self.configuration.load(frozenset(), frozenset({partner_id})).partners.get(partner_id)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentsWithKeyPairs:
-    """A DocumentStore that makes key pairs for the partners that are configured for them."""
-
-    store: DocumentStore
-    make: MakeKeyPairs
-
-    def put(
-        self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
-    ) -> StoredDocument:
-        """Store the document, and make the key pairs that it asks for."""
-        stored = self.store.put(kind, id_, document, if_version, now)
-        if kind is DocumentKind.PARTNER and encrypts_by_pairs(_method_of(document)):
-            self.make.ensure(id_)
-        return stored
-
-    def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
-        """Return the document, or None."""
-        return self.store.find(kind, id_)
-
-    def load_page(
-        self, kind: DocumentKind, after: str | None, limit: int, partner_id: str | None
-    ) -> Sequence[StoredDocument]:
-        """Return a page of documents."""
-        return self.store.load_page(kind, after, limit, partner_id)
-
-    def delete(self, kind: DocumentKind, id_: str, if_version: int | None) -> bool:
-        """Delete the document and tell whether there was one."""
-        return self.store.delete(kind, id_, if_version)
 
 
 def usable_jwks(partner: Partner) -> Sequence[Mapping[str, object]]:

@@ -60,9 +60,10 @@ class ManageKeysets:
         """Ask for a refresh now and return what is known; raise PartnerUnknown or KeysetNotUsed."""
         source = find_source(self.documents, partner_id, caller)
         now = self.clock.now()
-        self.desk.request(source, now)
+        with self.audit.together():
+            self.desk.request(source, now)
+            self._record("keyset.refresh_asked", partner_id, source, caller, now)
         self.hints.ring(Work.REFRESH)
-        self._record("keyset.refresh_asked", partner_id, source, caller, now)
         return self.desk.find(source) or StoredKeyset(Keyset(source))
 
     def pin(self, partner_id: str, document: object, caller: Caller) -> StoredKeyset:
@@ -73,18 +74,22 @@ class ManageKeysets:
         source = find_source(self.documents, partner_id, caller)
         keys = _usable(document)
         now = self.clock.now()
-        pinned = self.desk.change(source, lambda keyset: after_pin(keyset, keys), now)
+        with self.audit.together():
+            pinned = self.desk.change(source, lambda keyset: after_pin(keyset, keys), now)
+            self._record("keyset.pinned", partner_id, source, caller, now, keys=len(keys))
+        self.desk.wake(source, now)
         self.hints.ring(Work.VERIFY)
-        self._record("keyset.pinned", partner_id, source, caller, now, keys=len(keys))
         return pinned
 
     def unpin(self, partner_id: str, caller: Caller) -> StoredKeyset:
         """Go back to the keys that are published, which are fetched at once; raise PartnerUnknown or KeysetNotUsed."""
         source = find_source(self.documents, partner_id, caller)
         now = self.clock.now()
-        unpinned = self.desk.change(source, lambda keyset: after_unpin(keyset, now), now)
+        with self.audit.together():
+            unpinned = self.desk.change(source, lambda keyset: after_unpin(keyset, now), now)
+            self._record("keyset.unpinned", partner_id, source, caller, now)
+        self.desk.wake(source, now)
         self.hints.ring(Work.REFRESH)
-        self._record("keyset.unpinned", partner_id, source, caller, now)
         return unpinned
 
     def _record(

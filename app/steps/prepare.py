@@ -46,7 +46,9 @@ class PrepareInstallation:
         if known is not None and ClientSecrets().matches(self.admin_secret, known.secret_hash, now):
             return AdminClient.UNCHANGED
         created_at = now if known is None else known.created_at
-        self.clients.put(ApiClient(self.admin_id, hash_secret(self.admin_secret), frozenset(), None, created_at))
+        made = ApiClient(self.admin_id, hash_secret(self.admin_secret), frozenset(), None, created_at)
         outcome = AdminClient.CREATED if known is None else AdminClient.SECRET_CHANGED
-        self.audit.add(AuditEntry(now, "migration", f"client.{outcome}", self.admin_id))
+        with self.audit.together():
+            self.clients.put(made)
+            self.audit.add(AuditEntry(now, "migration", f"client.{outcome}", self.admin_id))
         return outcome

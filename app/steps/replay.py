@@ -66,9 +66,10 @@ class StartReplay:
         if order.dry_run:
             return ReplayPlan(None, counts)
         replay = self._replay(replace(order, filter=wanted), counts, _only_partner(wanted, groups), caller, now)
-        self.replays.add(replay)
         detail = {"matched": counts.matched, "rate_per_second": order.rate_per_second, "force": order.force}
-        self.audit.add(caller.did("replay.started", replay.id, now, detail, replay.partner_id or None))
+        with self.audit.together():
+            self.replays.add(replay)
+            self.audit.add(caller.did("replay.started", replay.id, now, detail, replay.partner_id or None))
         return ReplayPlan(replay.id, counts)
 
     def _replay(

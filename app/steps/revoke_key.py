@@ -101,10 +101,13 @@ class RevokeKey:
     def _revoke(self, partner_id: str, source: str, kid: str, thumbprints: frozenset[str], caller: Caller) -> None:
         if caller.partner_id is not None and self.users.load_users(source) - {caller.partner_id}:
             raise KeysetShared
-        self.desk.change(source, lambda keyset: after_revoke(keyset, thumbprints), self.clock.now())
-        self.hints.ring(Work.VERIFY)
+        now = self.clock.now()
         detail = {"source": source_label(source), "kid": kid, "thumbprints": sorted(thumbprints)}
-        self._record("keyset.key_revoked", partner_id, caller, detail)
+        with self.audit.together():
+            self.desk.change(source, lambda keyset: after_revoke(keyset, thumbprints), now)
+            self._record("keyset.key_revoked", partner_id, caller, detail)
+        self.desk.wake(source, now)
+        self.hints.ring(Work.VERIFY)
 
     def _record(self, action: str, partner_id: str, caller: Caller, detail: Mapping[str, object]) -> None:
         self.audit.add(caller.did(action, partner_id, self.clock.now(), detail, partner_id))

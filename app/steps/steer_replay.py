@@ -47,9 +47,12 @@ class SteerReplays:
                 raise ReplayOver
             if after is replay:
                 return self._progress(replay)
-            if self.replays.change(after, replay.state):
-                action = f"replay.{after.state}" if command is not ReplayCommand.RESUME else "replay.resumed"
-                self.audit.add(caller.did(action, replay_id, now, partner_id=replay.partner_id or None))
+            action = f"replay.{after.state}" if command is not ReplayCommand.RESUME else "replay.resumed"
+            with self.audit.together():
+                is_changed = self.replays.change(after, replay.state)
+                if is_changed:
+                    self.audit.add(caller.did(action, replay_id, now, partner_id=replay.partner_id or None))
+            if is_changed:
                 return self._progress(after)
         raise ReplayActive("Somebody else is steering this replay.")
 

@@ -4,14 +4,12 @@ Thread-safe: it is filled on the store's threads and looked at on the event loop
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from app.domain.campaign import Campaign
-from app.management_ports import DocumentKind, DocumentStore, StoredDocument
 from app.ports import Configuration, ConfigurationSource
 
 FRESH_SECONDS: Final = 1.0
@@ -75,37 +73,3 @@ class CampaignCache:
                 self._known[id_] = Known(campaign, until)
             while len(self._known) > MAX_KNOWN:
                 del self._known[next(iter(self._known))]
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedDocuments:
-    """A DocumentStore that tells `changed` of every change, so that this process knows of its own at once."""
-
-    store: DocumentStore
-    changed: Callable[[], None]
-
-    def put(
-        self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
-    ) -> StoredDocument:
-        """Store the document."""
-        try:
-            return self.store.put(kind, id_, document, if_version, now)
-        finally:
-            self.changed()
-
-    def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
-        """Return the document, or None."""
-        return self.store.find(kind, id_)
-
-    def load_page(
-        self, kind: DocumentKind, after: str | None, limit: int, partner_id: str | None
-    ) -> Sequence[StoredDocument]:
-        """Return a page of documents."""
-        return self.store.load_page(kind, after, limit, partner_id)
-
-    def delete(self, kind: DocumentKind, id_: str, if_version: int | None) -> bool:
-        """Delete the document and tell whether there was one."""
-        try:
-            return self.store.delete(kind, id_, if_version)
-        finally:
-            self.changed()

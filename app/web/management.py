@@ -44,7 +44,7 @@ from app.steps.erase import EraseParticipant
 from app.steps.examine import ExaminePartner
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
-from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
+from app.steps.key_pairs import MakeKeyPairs, PublishKeyPairs
 from app.steps.keyring import Keyring
 from app.steps.keysets import ManageKeysets
 from app.steps.rehearse import RehearsePrefill
@@ -58,7 +58,6 @@ from app.steps.try_keyset import TryKeyset
 from app.steps.vouch import VouchForToken
 from app.web.audit import AuditCalls
 from app.web.bearer import BearerGuard
-from app.web.campaign_cache import WatchedDocuments
 from app.web.campaigns import campaign_routes
 from app.web.checkups import CheckupCalls
 from app.web.containment import ContainmentCalls
@@ -140,10 +139,10 @@ class ManagementWiring:
         ]
 
     def _configure(self) -> ConfigureDocuments:
-        watched = WatchedDocuments(DocumentsWithKeyPairs(self._documents, self._make_keys), self._forget)
-        return ConfigureDocuments(watched, self._audit, self._shared.clock, self._outbound)
+        follow_ups = (self._forget, self._make_keys.follow_up)
+        return ConfigureDocuments(self._documents, self._audit, self._shared.clock, self._outbound, follow_ups)
 
-    def _forget(self) -> None:
+    def _forget(self, *_: object) -> None:
         self._shared.forget_campaigns()
         self._partners.invalidate()
 

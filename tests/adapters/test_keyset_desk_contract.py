@@ -155,6 +155,7 @@ def test_pin_wakes_what_waits_for_keys(stores: Stores) -> None:
     stores.queue.finish([parking], NOW)
 
     stores.keyset_desk.change(SOURCE, lambda keyset: after_pin(keyset, (jwk("mine"),)), NOW)
+    stores.keyset_desk.wake(SOURCE, NOW)
 
     assert len(stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))) == 1
 

@@ -204,7 +204,9 @@ def _fetch_good_set(database: Database) -> bool:
 
 
 def _pin(database: Database) -> bool:
-    changed = SqlKeysetDesk(database).change(SOURCE, lambda one: after_pin(one, (jwk(),)), NOW)
+    desk = SqlKeysetDesk(database)
+    changed = desk.change(SOURCE, lambda one: after_pin(one, (jwk(),)), NOW)
+    desk.wake(SOURCE, NOW)
     return bool(changed.keyset.keys)
 
 

@@ -96,8 +96,10 @@ class MemoryKeysets:
         if after != before:
             self.rows[source] = replace(after, lease_token=None)
             self._record(before, after, now)
-        self.sessions.wake(source, now)
         return StoredKeyset(self.rows[source], self._first_seen(source))
+
+    def wake(self, source: str, now: datetime) -> None:
+        self.sessions.wake(source, now)
 
     def load_users(self, source: str) -> frozenset[str]:
         return self.users.get(source, frozenset())

@@ -1,6 +1,7 @@
 """Ledgers, leases, secrets and housekeeping in memory."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -81,6 +82,9 @@ class MemoryAudit:
     """The twin of AuditLog and AuditReads."""
 
     entries: list[AuditEntry] = field(default_factory=list)
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def add(self, entry: AuditEntry) -> None:
         self.entries.append(entry)

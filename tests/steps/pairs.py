@@ -15,7 +15,7 @@ from app.management_ports import DocumentKind
 from app.steps.authorize import Caller
 from app.steps.configure import ConfigureDocuments
 from app.steps.judge import JudgeToken
-from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs, RotateKeyPairs
+from app.steps.key_pairs import MakeKeyPairs, PublishKeyPairs, RotateKeyPairs
 from app.steps.keyring import Keyring
 from tests.fakes import ConfiguredByDocuments, FixedClock, MemoryAudit, MemoryDocuments, MemoryKeyPairs
 from tests.steps.verifying import SIGNING, key_pair, mint
@@ -61,8 +61,8 @@ class Pairs:
         return RotateKeyPairs(self.documents, self.make, self.audit, self.clock)
 
     def configure(self, partner_id: str = "acme", **body: Any) -> None:
-        keyed = DocumentsWithKeyPairs(self.documents, self.make)
-        configure = ConfigureDocuments(keyed, self.audit, self.clock, OutboundPolicy())
+        follow_ups = (self.make.follow_up,)
+        configure = ConfigureDocuments(self.documents, self.audit, self.clock, OutboundPolicy(), follow_ups)
         configure.put(DocumentKind.PARTNER, partner_id, paired_body(**body), ADMIN)
 
     def published(self, partner_id: str = "acme") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Configuration: versions and preconditions, what a bound client sees, masked secrets, and the audit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -70,6 +70,21 @@ def test_put_of_a_known_document_stores_the_next_version(world: World) -> None:
     assert put.stored.version == 2
     assert world.configure.get(PARTNER, "acme", ADMIN).document["name"] == "ACME 2"
     assert [entry.action for entry in world.audit.entries] == ["partner.created", "partner.changed"]
+
+
+def test_change_is_told_of_when_it_is_stored(world: World) -> None:
+    told: list[tuple[DocumentKind, str, bool, int]] = []
+
+    def tell(kind: DocumentKind, id_: str, document: object) -> None:
+        told.append((kind, id_, document is None, len(world.audit.entries)))
+
+    configure = replace(world.configure, follow_ups=(tell,))
+    configure.put(PARTNER, "acme", partner_body(), ADMIN)
+    with pytest.raises(PreconditionFailed):
+        configure.put(PARTNER, "acme", partner_body(), ADMIN, Precondition(must_be_absent=True))
+    configure.delete(PARTNER, "acme", ADMIN)
+
+    assert told == [(PARTNER, "acme", False, 1), (PARTNER, "acme", True, 2)]
 
 
 def test_put_answers_and_audits_without_secrets_and_stores_them(world: World) -> None:

@@ -25,7 +25,7 @@ from app.steps.erase import EraseParticipant
 from app.steps.examine import ExaminePartner
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
-from app.steps.key_pairs import DocumentsWithKeyPairs, MakeKeyPairs, PublishKeyPairs
+from app.steps.key_pairs import MakeKeyPairs, PublishKeyPairs
 from app.steps.keyring import Keyring
 from app.steps.keysets import ManageKeysets
 from app.steps.rehearse import RehearsePrefill
@@ -182,8 +182,8 @@ class Management:
         keys = SigningKeys(self.secrets, self.clock)
         issue = IssueAccessToken(self.clients, ClientSecrets(), keys, self.clock, BASE)
         guard = BearerGuard(AuthorizeRequest(self.clients, keys, self.clock, BASE), threads)
-        keyed = DocumentsWithKeyPairs(self.documents, self.make_keys)
-        configure = ConfigureDocuments(keyed, self.audit, self.clock, OutboundPolicy())
+        follow_ups = (self.make_keys.follow_up,)
+        configure = ConfigureDocuments(self.documents, self.audit, self.clock, OutboundPolicy(), follow_ups)
         keysets = self._keyset_calls(threads)
         application = web.Application(middlewares=[request_middleware(lambda *_: None, POLICIES)])
         application.add_routes(oauth_routes(issue, self.for_assertion(issue), keys, threads, self.buckets))

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.management_ports import DocumentKind
 from app.ports import Configuration
-from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, CampaignCache, WatchedDocuments
-from tests.builders import NOW, campaign
-from tests.fakes import MemoryConfiguration, MemoryDocuments
+from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, CampaignCache
+from tests.builders import campaign
+from tests.fakes import MemoryConfiguration
 
 
 @dataclass(slots=True)
@@ -73,16 +72,3 @@ def test_campaign_that_was_loading_while_it_changed_is_not_remembered() -> None:
     cache.load_each(["945645"])
 
     assert cache.recall("945645") is None
-
-
-def test_documents_tell_of_every_change() -> None:
-    changes: list[str] = []
-    documents = WatchedDocuments(MemoryDocuments(), lambda: changes.append("changed"))
-
-    documents.put(DocumentKind.PARTNER, "acme", {}, None, NOW)
-    stored = documents.find(DocumentKind.PARTNER, "acme")
-    documents.load_page(DocumentKind.PARTNER, None, 10, None)
-    documents.delete(DocumentKind.PARTNER, "acme", None)
-
-    assert stored is not None
-    assert changes == ["changed", "changed"]

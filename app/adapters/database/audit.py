@@ -1,6 +1,7 @@
 """The record of all changes; appended to and read, never changed."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, insert, select
@@ -26,6 +27,10 @@ class SqlAuditLog:
     """Implements `management_ports.AuditLog` and `AuditReads`."""
 
     database: Database
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make the changes in the block and their entries one transaction."""
+        return self.database.together()
 
     def add(self, entry: AuditEntry) -> None:
         """Append `entry`."""

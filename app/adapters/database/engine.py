@@ -5,7 +5,9 @@ writes never are, since the first may have been applied. Engines are made after 
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -29,6 +31,8 @@ _UNHEARD_SECONDS = 10
 _SWITCH_AGAIN_SECONDS = 0.01
 _PRIMARY_CODE = 0xFF
 """Of SQLite's codes, whose higher bits only tell which kind of busy it is."""
+_under_way: ContextVar[Connection | None] = ContextVar("under_way", default=None)
+"""The transaction that this thread's statements join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,10 @@ class Database:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` reads, each statement by itself; it is called twice if the first connection was broken."""
+        joined = self._joined()
         with outage_as_store_unavailable():
+            if joined is not None:
+                return self._in_time(joined, work)
             try:
                 with self.reading.connect() as connection:
                     return self._in_time(connection, work)
@@ -56,14 +63,27 @@ class Database:
             with self.reading.connect() as connection:
                 return self._in_time(connection, work)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make all that this thread does in the block one transaction.
+
+        For a few short statements: PostgreSQL ends a transaction that idles, SQLite lets nobody else write meanwhile.
+        """
+        with outage_as_store_unavailable(), self.writing.begin() as connection:
+            outside = _under_way.set(connection)
+            try:
+                yield
+            finally:
+                _under_way.reset(outside)
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does in one transaction."""
-        with outage_as_store_unavailable(), self.writing.begin() as connection:
+        with outage_as_store_unavailable(), self._transaction() as connection:
             return self._in_time(connection, work)
 
     def write_one(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does with one statement, which is its own transaction: no round trips around it."""
-        if self.is_sqlite:
+        if self.is_sqlite or self._joined() is not None:
             return self.write(work)
         with outage_as_store_unavailable(), self.reading.connect() as connection:
             return self._in_time(connection, work)
@@ -77,10 +97,25 @@ class Database:
         self.reading.dispose()
         self.writing.dispose()
 
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        joined = self._joined()
+        return self.writing.begin() if joined is None else _within(joined)
+
+    def _joined(self) -> Connection | None:
+        joined = _under_way.get()
+        return joined if joined is not None and joined.engine is self.writing else None
+
     def _in_time(self, connection: Connection, work: Callable[[Connection], T]) -> T:
         if not self.is_sqlite:
             self.reckoning.keep_true(connection)
         return work(connection)
+
+
+@contextmanager
+def _within(joined: Connection) -> Iterator[Connection]:
+    """Set a savepoint, so that what fails and is dealt with leaves the transaction usable."""
+    with joined.begin_nested():
+        yield joined
 
 
 def open_database(

@@ -50,7 +50,7 @@ class SqlKeysetDesk:
         self.database.write(ask)
 
     def change(self, source: str, change: Callable[[Keyset], Keyset], now: datetime) -> StoredKeyset:
-        """Apply `change` to the key set, empty if it was unknown, and return it; make due what is parked on it."""
+        """Apply `change` to the key set, empty if it was unknown, and return it; `wake` is to follow."""
 
         def apply(connection: Connection) -> StoredKeyset:
             row = _locked(connection, source, now)
@@ -63,9 +63,11 @@ class SqlKeysetDesk:
                 write_history(connection, before, after, now)
             return StoredKeyset(replace(after, lease_token=None), read_first_seen(connection, source))
 
-        changed = self.database.write(apply)
-        wake_parked(self.database, source, now)  # also what an earlier call that was cut short left asleep
-        return changed
+        return self.database.write(apply)
+
+    def wake(self, source: str, now: datetime) -> None:
+        """Make due what is parked on a key set that was changed, also where an earlier call was cut short."""
+        wake_parked(self.database, source, now)
 
     def load_users(self, source: str) -> frozenset[str]:
         """Return the ids of the partners whose tokens are verified by `source`."""
