@@ -18,6 +18,7 @@ Each class carries a stable `code`; the text of an exception is for people and n
 All of them survive pickling, since Celery may carry them between processes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -199,19 +200,28 @@ class ReplayOver(RequestError):
     code = "replay_over"
 
 
-class TokenTooLarge(RequestError):
+class TokenNotTaken(RequestError):
+    """No session comes of what was given for a token; `screen` is what a campaign shows that requires one."""
+
+    def __init__(self, screen: Mapping[str, object] | None = None) -> None:
+        super().__init__()
+        self.args = (screen,)
+        self.screen = screen
+
+
+class TokenTooLarge(TokenNotTaken):
     """The token is longer than 16 KiB."""
 
     code = "token_too_large"
 
 
-class TokenMalformed(RequestError):
+class TokenMalformed(TokenNotTaken):
     """The token has not the shape of a compact JWS or JWE."""
 
     code = "token_malformed"
 
 
-class TokenMissing(RequestError):
+class TokenMissing(TokenNotTaken):
     """The campaign requires a token and none was given."""
 
     code = "token_missing"

@@ -11,7 +11,7 @@ _UNRECOGNISED: Final[Mapping[str, str]] = {
     "fr": "Nous n'avons pas pu vous reconnaître",
     "de": "Wir konnten Sie nicht erkennen",
 }
-"""Said where there is no session, and so no screen of the campaign."""
+"""Said where an answer holds no screen of the campaign, as those of an earlier version."""
 
 
 def minisite_words() -> dict[str, dict[str, object]]:

@@ -11,7 +11,7 @@ from typing import Final, Self
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from app.domain.campaign import Campaign, FormField, screen_for
+from app.domain.campaign import Campaign, FormField, Mode, screen_for
 from app.domain.prefill import PrefillStatus
 from app.reasons import ParticipationReason
 from app.web.assets import Assets
@@ -90,8 +90,9 @@ class PageTemplates:
     def frame(self, look: Look, campaign: Campaign) -> web.Response:
         """Return the campaign as a partner's page frames it: the session, and what it says, come by script alone."""
         steps = _steps(look, campaign, Known(PrefillStatus.PENDING))
-        rejected = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
-        more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": asdict(rejected)}
+        rejected = asdict(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,)))
+        shown = rejected if campaign.mode is Mode.REQUIRED else None
+        more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": shown}
         return self._page("frame.html", look, **steps, **more)
 
     def message(

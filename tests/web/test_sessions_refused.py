@@ -1,10 +1,13 @@
 """POST /v1/campaigns/{campaign_id}/sessions: each way to be refused at once, the problem compared whole."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from app.domain.campaign import Mode, Screen
+from app.reasons import ParticipationReason
 from tests.builders import JWS
 from tests.web.stage import staged
 
@@ -119,7 +122,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("request_", "problem"), REFUSALS)
 async def test_create_refused_answers_the_whole_problem(request_: dict[str, Any], problem: dict[str, Any]) -> None:
     headers = {"X-Request-ID": "test-1", "Content-Type": "application/json", **request_.get("headers", {})}
-    async with staged() as stage:
+    async with staged(mode=Mode.OPTIONAL) as stage:
         answer = await stage.ask("POST", INSTANCE, data=request_["data"], headers=headers)
 
         assert answer.body == problem
@@ -128,6 +131,25 @@ async def test_create_refused_answers_the_whole_problem(request_: dict[str, Any]
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert stage.store.sessions.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param({}, "token_missing", id="missing"),
+        pytest.param({"token": ""}, "token_malformed", id="empty"),
+        pytest.param({"token": "e" * 16_385}, "token_too_large", id="too-large"),
+        pytest.param({"token": "e" * 100_000}, "token_too_large", id="larger-than-any-body"),
+    ],
+)
+async def test_create_that_is_refused_where_a_token_is_required_shows_the_campaigns_screen(
+    body: dict[str, str], code: str
+) -> None:
+    french = Screen("Qui êtes-vous ?", "Revenez.", "https://acme.example/")
+    async with staged(screens={"fr": {ParticipationReason.TOKEN_REJECTED: french}}) as stage:
+        answer = await stage.post(body, {"Accept-Language": "fr-CA"})
+
+        assert (answer.body["code"], answer.body["screen"]) == (code, asdict(french))
 
 
 @pytest.mark.parametrize("campaign_id", ["none", "a%00b", "%ff", "a" * 200, "..%2f"])

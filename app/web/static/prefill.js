@@ -3,6 +3,16 @@
 // Knows no address and no token, and keeps no data but in the fields: `look` is how a session is read.
 "use strict";
 
+// A field hides the form's own member of its name (`elements`, `style`, `dataset`): this sees the members alone.
+const unshadowed = (form) =>
+  new Proxy(form, {
+    get: (_, name) => {
+      const member = Reflect.get(HTMLFormElement.prototype, name, form);
+      return typeof member === "function" ? member.bind(form) : member;
+    },
+    set: (_, name, value) => Reflect.set(HTMLFormElement.prototype, name, value, form),
+  });
+
 /**
  * Bind `form`, whose fields are found by their names, and return `{stop}`.
  *
@@ -26,8 +36,11 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   const FILLABLE = /^(text|search|email|tel|url|date|month|time|number|textarea|select-one|checkbox|radio)$/;
   const GONE = { session_unknown: "expired", session_expired: "expired", campaign_unknown: "closed" };
 
+  const own = unshadowed(form);
+  const root = own.getRootNode(); // a field with `form="id"` stands outside of its form, and its events pass the form by
   const edited = new Set(); // names of fields that the participant changed
   const filled = new Map(); // by field: what it held before, and what we put there
+  const awaited = new Set(); // opt-ins that nobody sees yet
   const timers = [];
   let session = null;
   let isFilling = false;
@@ -45,11 +58,23 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   const isChoice = (field) => field.type === "checkbox" || field.type === "radio";
   const held = (field) => (isChoice(field) ? field.checked : field.value);
-  const original = (field) => (isChoice(field) ? field.defaultChecked : field.defaultValue);
+  const preselected = (field) => [...field.options].filter((option) => option.defaultSelected).pop();
+  const original = (field) => {
+    if (isChoice(field)) return field.defaultChecked;
+    if (field.type !== "select-one") return field.defaultValue;
+    const option = preselected(field) || [...field.options].find(({ disabled }) => !disabled); // as the browser chooses
+    return option ? option.value : "";
+  };
   const fillable = () =>
-    [...form.elements].filter((field) => field.name && FILLABLE.test(field.type) && !field.disabled && !field.readOnly);
+    [...own.elements].filter((field) => field.name && FILLABLE.test(field.type) && !field.disabled && !field.readOnly);
   const isMissing = (field) => field.willValidate && field.validity.valueMissing;
-  const isShown = () => form.getClientRects().length > 0;
+  const isShown = () => own.getClientRects().length > 0;
+
+  // A form in a step to come is seen in time; what is hidden within it may never be. A checkbox may be but its label.
+  const isHidden = (field) => {
+    const hides = (node) => node && node !== form && (getComputedStyle(node).display === "none" || hides(node.parentElement));
+    return [field, ...field.labels].every(hides);
+  };
 
   const button = ([word, act]) => {
     const made = document.createElement("button");
@@ -74,11 +99,14 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   const takes = (field, value) => {
     if (typeof value !== "string" || !value || edited.has(field.name) || filled.has(field)) return false;
-    if (field.type === "checkbox") return /^(1|true)$/i.test(value) && !field.checked;
-    if (field.type === "radio") {
-      return field.value === value && !fillable().some((other) => other.name === field.name && other.checked);
+    const others = fillable().filter((other) => other !== field && other.type === field.type && other.name === field.name);
+    if (field.type === "checkbox") {
+      return !field.checked && (others.length ? field.value === value : /^(1|true)$/i.test(value));
     }
-    if (field.type === "select-one") return [...field.options].some((option) => option.value === value);
+    if (field.type === "radio") return !field.checked && field.value === value && !others.some(({ checked }) => checked);
+    if (field.type === "select-one") {
+      return !preselected(field)?.value && [...field.options].some((option) => option.value === value);
+    }
     return !field.value;
   };
 
@@ -105,23 +133,45 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   const sayFilled = () => {
     if (!filled.size) return say("none", "");
-    const isPartial = [...form.elements].some(isMissing);
+    const isPartial = [...own.elements].some(isMissing);
     const doors = [[words.clear, clear]];
     if (forget) doors.push([words.notYou, notYou]);
     say(isPartial ? "partial" : "prefilled", isPartial ? words.partial : words.filled, ...doors);
   };
 
+  const fillOne = (field) => {
+    const value = valueFor(field, session.prefill);
+    if (!takes(field, value)) return;
+    const before = set(field, isChoice(field) ? true : value);
+    if (held(field) !== before) mark(field, before); // a number field takes no word
+  };
+
   const fill = () => {
     for (const field of fillable()) {
-      const value = valueFor(field, session.prefill);
-      if (!takes(field, value)) continue;
-      const before = set(field, isChoice(field) ? true : value);
-      if (held(field) !== before) mark(field, before); // a number field takes no word
+      if (isChoice(field) && isHidden(field)) watchFor(field);
+      else fillOne(field);
     }
     sayFilled();
   };
 
+  // Nobody agrees to what they cannot see: an opt-in is ticked once it, or its label, is shown.
+  const notice = () => {
+    const seen = [...awaited].filter((field) => !isHidden(field));
+    for (const field of seen) {
+      awaited.delete(field);
+      fillOne(field);
+    }
+    if (seen.some((field) => filled.has(field))) sayFilled();
+  };
+  const appearing = new IntersectionObserver(notice, { rootMargin: "99999px" }); // that it is there will do
+  const watchFor = (field) => {
+    awaited.add(field);
+    for (const part of [field, ...field.labels]) appearing.observe(part);
+  };
+
   const empty = () => {
+    awaited.clear();
+    appearing.disconnect();
     for (const [field, { before, after }] of filled) {
       if (!edited.has(field.name) && held(field) === after) set(field, before);
       field.toggleAttribute("data-filled", false);
@@ -211,20 +261,20 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   };
 
   const noteEdit = ({ target }) => {
-    if (isFilling || !target.name) return;
+    if (isFilling || target.form !== form || !target.name) return;
     edited.add(target.name);
     target.toggleAttribute("data-filled", false);
   };
 
   const comeBack = (event) => event.persisted && watch(); // out of the browser's memory: much may have happened
 
-  form.addEventListener("input", noteEdit);
-  form.addEventListener("change", noteEdit);
+  root.addEventListener("input", noteEdit, true);
+  root.addEventListener("change", noteEdit, true);
   window.addEventListener("pageshow", comeBack);
   for (const field of fillable()) {
-    // What differs from what the page came with is the participant's: the browser brought it back.
-    if (field.type !== "select-one" && held(field) !== original(field)) edited.add(field.name);
-    else if (isFilled && field.type !== "select-one" && held(field)) mark(field, isChoice(field) ? false : "");
+    // What differs from what the page came with is the participant's: the browser brought it back, or they were first.
+    if (held(field) !== original(field)) edited.add(field.name);
+    else if (isFilled && held(field)) mark(field, isChoice(field) ? false : "");
   }
   if (isFilled) {
     isTaken = true;
@@ -237,8 +287,9 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
     stop() {
       isStopped = true;
       calm();
-      form.removeEventListener("input", noteEdit);
-      form.removeEventListener("change", noteEdit);
+      appearing.disconnect();
+      root.removeEventListener("input", noteEdit, true);
+      root.removeEventListener("change", noteEdit, true);
       window.removeEventListener("pageshow", comeBack);
     },
   };

@@ -100,9 +100,58 @@ async def test_form_without_a_token_is_refused_where_one_is_required(stand: Stan
     async with stand.hosting(stand.snippet(None, element=FORM), lang="fr_FR") as host:
         await host.until("rejected")
 
-        await expect(host.page.get_by_role("heading", name="Nous n'avons pas pu vous reconnaître")).to_be_visible()
+        await expect(host.page.get_by_role("heading", name="Ce lien n'est plus valable")).to_be_visible()
+        await expect(host.page.get_by_role("link", name="Retour")).to_have_attribute("href", stand.run.demo)
         ((_, detail, _),) = await host.told("rejected")
         assert detail == {"code": "token_missing", "sessionId": None}
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        pytest.param("garbage", "token_malformed", id="malformed"),
+        pytest.param("", "token_malformed", id="empty"),
+        pytest.param("x" * 17_000, "token_too_large", id="too-large"),
+    ],
+)
+async def test_token_that_is_none_bars_nobody_where_none_is_required(
+    stand: Stand, open_campaign: str, token: str, code: str
+) -> None:
+    async with stand.hosting(stand.snippet(token, open_campaign, FORM)) as host:
+        await host.until("unavailable")
+
+        await expect(host.page.get_by_role("status")).to_contain_text("You can still take part.")
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail["code"] == code
+        assert await host.told("rejected") == []
+        await host.page.get_by_label("First name").fill("Nobody")
+        await host.page.get_by_role("button", name="Enter").click()
+        await host.page.wait_for_url("**/thanks")
+
+
+async def test_reason_of_a_refused_token_is_told_where_none_is_required(stand: Stand, open_campaign: str) -> None:
+    token = stand.token()
+    forged = f"{token[:-20]}{'A' * 19}{token[-1]}"
+
+    async with stand.hosting(stand.snippet(forged, open_campaign, FORM)) as host:
+        await host.until("unavailable")
+
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail["code"] == "signature_invalid"
+
+
+async def test_form_with_fields_called_as_its_own_members_is_filled_and_sent_and_so_is_the_next(stand: Stand) -> None:
+    names = ("elements", "style", "dataset", "dispatchEvent", "closest", "before", "requestSubmit", "isConnected")
+    clashing = FORM.replace("<label>Email", "".join(f'<input name="{name}">' for name in names) + "<label>Email")
+    second = FORM[FORM.index("<form") :].replace("First name", "Given name")
+
+    async with stand.hosting(stand.snippet(stand.token(), element=clashing + second)) as host:
+        await host.until("prefilled", 2)
+        for label in ("First name", "Given name"):
+            await expect(host.page.get_by_label(label)).to_have_value("Ada")
+        await host.page.get_by_role("button", name="Enter").first.click()
+
+        await host.page.wait_for_url("**/thanks")
 
 
 async def test_form_without_a_token_is_sent_where_none_is_required(stand: Stand, open_campaign: str) -> None:
@@ -126,6 +175,7 @@ async def test_form_while_the_service_is_out_of_reach_stays_usable_and_is_not_se
         await host.page.get_by_role("button", name="Enter").click()
         await host.until("submitted")
         assert await host.page.evaluate("() => sent") == [["Ada", "in"]]
+        await expect(host.page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_form_that_is_inserted_later_is_bound_too_and_included_twice_only_once(stand: Stand) -> None:

@@ -264,6 +264,38 @@ async def test_participant_without_a_token_plays_where_none_is_required(stand: S
         await expect(host.frame.get_by_role("heading", name="Thank you")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        pytest.param("garbage", "token_malformed", id="malformed"),
+        pytest.param("x" * 17_000, "token_too_large", id="too-large"),
+    ],
+)
+async def test_token_that_is_none_bars_nobody_where_none_is_required(
+    stand: Stand, open_campaign: str, token: str, code: str
+) -> None:
+    async with stand.hosting(stand.snippet(token, open_campaign)) as host:
+        await host.until("unavailable")
+        await go_to_form(host.frame)
+
+        await expect(host.frame.get_by_role("status")).to_contain_text("You can still take part.")
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail["code"] == code
+        await host.frame.get_by_label("First name").fill("Nobody")
+        await host.frame.get_by_role("button", name="Take part").click()
+        await host.until("submitted")
+        assert await host.told("rejected") == []
+
+
+async def test_campaign_that_does_not_exist_is_told_of_at_once_and_the_link_stays(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(), "nobody")) as host:
+        await host.until("unavailable")
+
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail["code"] == "campaign_unknown"
+        assert host.frames == []
+
+
 async def test_campaign_whose_session_cannot_be_opened_stays_and_is_played_when_it_can(
     stand: Stand, open_campaign: str
 ) -> None:

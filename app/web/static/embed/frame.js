@@ -5,18 +5,19 @@ const flow = document.querySelector(".flow");
 const screen = document.querySelector(".screen");
 const end = document.querySelector(".exit");
 const busy = document.querySelector(".busy");
-const form = flow.querySelector("form[data-path]");
+const form = unshadowed(flow.querySelector("form[data-path]"));
 const place = flow.querySelector(".prefill");
 const words = JSON.parse(place.dataset.words);
 const language = document.documentElement.lang;
 const allowedOrigins = JSON.parse(flow.dataset.origins);
-const rejected = JSON.parse(flow.dataset.rejected); // the screen of those who have no session
+const rejected = JSON.parse(flow.dataset.rejected); // the screen of those who have no session, null: they play all the same
 
 const playKey = randomKey(); // of this document: however often its button is pressed, one participation
 let port = null;
 let opened = null;
 let isPlaying = false;
 let isWanted = false; // the form was sent before there was a session
+let refused = null; // why the token was, that no session came of
 
 const tell = (name, code) => port.postMessage({ type: "state", name, code: code || null });
 
@@ -51,7 +52,7 @@ const hear = (state, session) => {
 };
 
 const look = async (seconds) => {
-  const seen = await lookAt(opened, seconds, language);
+  const seen = withRefused(await lookAt(opened, seconds, language), refused);
   showGift(seen); // of the game's script
   return seen;
 };
@@ -75,7 +76,11 @@ const play = async () => {
 
 const begin = (given) => {
   opened = given;
-  if (isRejection(opened.code)) return refuse("rejected", opened.code, rejected);
+  if (isRejection(opened.code)) {
+    if (rejected) return refuse("rejected", opened.code, rejected);
+    refused = opened.code;
+    return port.postMessage({ type: "forget" });
+  }
   if (!opened.id) {
     isPlaying = isWanted = false;
     place.dataset.state = "none";
@@ -83,7 +88,7 @@ const begin = (given) => {
   }
   busy.textContent = "";
   tell("ready", null);
-  bindPrefill(form, {
+  bindPrefill(flow.querySelector("form[data-path]"), {
     look,
     words,
     place,

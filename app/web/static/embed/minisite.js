@@ -13,26 +13,28 @@ const element = (name, text) => {
 
 const wordsFor = (language, partner) => {
   const words = WORDS[language.split("-")[0].toLowerCase()] || WORDS.en;
-  const named = (text) => (typeof text === "string" ? text.replaceAll("{partner}", partner) : text);
+  const named = (text) => (typeof text === "string" ? text.replaceAll("{partner}", () => partner) : text);
   return Object.fromEntries(Object.entries(words).map(([name, text]) => [name, named(text)]));
 };
 
 class Minisite {
   constructor(form) {
-    this.form = form;
-    this.campaign = form.dataset.vestibuleCampaign;
-    const speaking = form.closest("[lang]");
+    this.element = form;
+    this.form = unshadowed(form);
+    this.campaign = this.form.dataset.vestibuleCampaign;
+    const speaking = this.form.closest("[lang]");
     this.language = (speaking ? speaking.lang : navigator.language).replace(/[^\w-]|_/g, "-"); // else a preflight fails
-    this.words = wordsFor(this.language, form.dataset.vestibulePartner || location.hostname);
-    this.place = form.querySelector("[data-vestibule-status]") || form.insertBefore(element("div", ""), form.firstChild);
+    this.words = wordsFor(this.language, this.form.dataset.vestibulePartner || location.hostname);
+    this.place = this.form.querySelector("[data-vestibule-status]") || element("div", "");
+    if (!this.place.isConnected) this.form.prepend(this.place);
     this.screen = element("section", ""); // in the page from the start, so that what it comes to say is read out
     this.screen.className = "vestibule-screen";
     this.screen.setAttribute("aria-live", "polite");
-    form.before(this.screen);
+    this.form.before(this.screen);
     this.playKey = randomKey();
     this.onSubmit = (event) => this.submit(event);
-    form.addEventListener("submit", this.onSubmit, { capture: true });
-    form.dataset.state = "loading";
+    this.form.addEventListener("submit", this.onSubmit, { capture: true });
+    this.form.dataset.state = "loading";
     if (tokens.has(this.campaign)) this.enter(tokens.get(this.campaign));
     else afterGrace(() => !this.session && !this.isOver && this.enter(null));
   }
@@ -43,20 +45,31 @@ class Minisite {
     this.prefill = null;
     this.restore();
     this.token = token;
-    const session = (this.session = openSession(this.campaign, token));
+    const session = (this.session = this.open(token));
     const opened = await session;
     if (this.session !== session || this.isOver) return;
     this.sessionId = opened.id || null;
-    if (isRejection(opened.code)) return this.refuse("rejected", opened.code, null);
+    if (isRejection(opened.code)) return this.refuse("rejected", opened.code, opened.screen);
     if (opened.id) this.tell("ready", null);
-    this.prefill = bindPrefill(this.form, {
-      look: (seconds) => (opened.id ? lookAt(opened, seconds, this.language) : Promise.reject(problem(opened))),
+    this.prefill = bindPrefill(this.element, {
+      look: (seconds) => (opened.id ? this.look(opened, seconds) : Promise.reject(problem(opened))),
       words: this.words,
       place: this.place,
       deadlineSeconds: Number(this.form.dataset.vestibuleDeadline) || DEADLINE_SECONDS,
       tell: (state, seen) => this.hear(state, seen),
       forget: () => this.enter(null),
     });
+  }
+
+  // Whose token no session comes of plays without one where the campaign lets them: it has no screen for that.
+  async open(token) {
+    const opened = await openSession(this.campaign, token, this.language);
+    if (!isRejection(opened.code) || opened.screen || token === null) return opened;
+    return { ...(await openSession(this.campaign, null, this.language)), refused: opened.code };
+  }
+
+  async look(opened, seconds) {
+    return withRefused(await lookAt(opened, seconds, this.language), opened.refused);
   }
 
   leave() {
@@ -85,6 +98,7 @@ class Minisite {
     this.isPlaying = true;
     try {
       await this.play();
+      if (this.busy) this.busy.remove();
       this.playKey = randomKey();
       this.isRecorded = true;
       this.tell("submitted", null);
@@ -99,7 +113,7 @@ class Minisite {
   async play() {
     let opened = this.session && (await this.session);
     if (!opened || !opened.id) {
-      this.session = openSession(this.campaign, this.token === undefined ? null : this.token);
+      this.session = this.open(this.token === undefined ? null : this.token);
       opened = await this.session;
     }
     if (!opened.id) throw problem(opened);
@@ -141,11 +155,22 @@ class Minisite {
   }
 }
 
-const formsIn = (node) =>
-  node.nodeType === Node.ELEMENT_NODE ? [...(node.matches(FORM) ? [node] : []), ...node.querySelectorAll(FORM)] : [];
+const formsIn = (node) => {
+  if (!(node instanceof Element)) return [];
+  const { matches, querySelectorAll } = Element.prototype; // a form's own may be hidden by its fields
+  return [...(matches.call(node, FORM) ? [node] : []), ...querySelectorAll.call(node, FORM)];
+};
 
-const bind = (form) =>
-  !bound.has(form) && CAMPAIGN_ID.test(form.dataset.vestibuleCampaign) && bound.set(form, new Minisite(form));
+const isConnected = (form) => unshadowed(form).isConnected;
+
+const bind = (form) => {
+  if (bound.has(form) || !CAMPAIGN_ID.test(unshadowed(form).dataset.vestibuleCampaign)) return;
+  try {
+    bound.set(form, new Minisite(form));
+  } catch (error) {
+    reportError(error); // one form's trouble is not the others'
+  }
+};
 
 const unbind = (form) => {
   if (bound.has(form)) bound.get(form).leave();
@@ -160,8 +185,8 @@ const start = () => {
   });
   new MutationObserver((changes) => {
     for (const { removedNodes, addedNodes } of changes) {
-      removedNodes.forEach((node) => formsIn(node).forEach((form) => form.isConnected || unbind(form)));
-      addedNodes.forEach((node) => formsIn(node).forEach((form) => form.isConnected && bind(form)));
+      removedNodes.forEach((node) => formsIn(node).forEach((form) => isConnected(form) || unbind(form)));
+      addedNodes.forEach((node) => formsIn(node).forEach((form) => isConnected(form) && bind(form)));
     }
   }).observe(document, { childList: true, subtree: true });
   formsIn(document.documentElement).forEach(bind);

@@ -40,12 +40,14 @@ const insist = async (path, options) => {
   return ask(path, options);
 };
 
-// Returns {id, key}, or {code} that says why there is no session.
-const openSession = async (campaign, token) => {
+const inLanguage = (language) => (language ? { "Accept-Language": language } : {});
+
+// Returns {id, key}, or {code} that says why there is no session, with the screen of a campaign that requires one.
+const openSession = async (campaign, token, language) => {
   const { status, body } = await insist(`/v1/campaigns/${campaign}/sessions`, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": randomKey() },
+    headers: { "Content-Type": "application/json", "Idempotency-Key": randomKey(), ...inLanguage(language) },
     body: JSON.stringify(token === null ? {} : { token }),
   });
-  return status === 202 ? { id: body.session_id, key: body.session_key } : { code: body.code };
+  return status === 202 ? { id: body.session_id, key: body.session_key } : { code: body.code, screen: body.screen };
 };

@@ -20,6 +20,10 @@ const give = (campaign, token) => {
   visit.given = token;
   visit.session = openSession(campaign, token);
   embeds.forEach((embed) => embed.campaign === campaign && embed.hand());
+  // There is nothing to frame, and no wait for it.
+  visit.session.then(({ code }) => {
+    if (code === "campaign_unknown") embeds.forEach((embed) => embed.campaign === campaign && embed.fail(code));
+  });
 };
 
 class Embed {

@@ -1,10 +1,7 @@
 // What can be done with an open session: look at it, and play.
 const problem = ({ code, screen }) => Object.assign(new Error(code), { code, screen });
 
-const headersFor = ({ key }, language) => ({
-  Authorization: `Bearer ${key}`,
-  ...(language ? { "Accept-Language": language } : {}),
-});
+const headersFor = ({ key }, language) => ({ Authorization: `Bearer ${key}`, ...inLanguage(language) });
 
 // Returns the session as GET shows it, after at most so many seconds; throws with the problem's code.
 const lookAt = async (opened, seconds, language) => {
@@ -13,6 +10,9 @@ const lookAt = async (opened, seconds, language) => {
   if (status !== 200) throw problem(body);
   return body;
 };
+
+// Returns the session of one whose token was refused before there was any, and who may play without.
+const withRefused = (session, code) => (code ? { ...session, token: { status: "rejected", reason: code } } : session);
 
 // Records one participation, the same one however often it is asked for with `playKey`; throws with the problem's code
 // and the screen for one who may not play.
@@ -40,7 +40,7 @@ const eventFor = (state, session) => {
     case "partial":
       return ["prefilled", null];
     case "unavailable":
-      return ["unavailable", (session && session.prefill && session.prefill.reason) || "deadline"];
+      return ["unavailable", session?.prefill?.reason || session?.token?.reason || "deadline"];
     case "expired":
       return ["unavailable", "session_expired"];
     case "closed":
