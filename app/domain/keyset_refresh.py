@@ -68,8 +68,17 @@ def after_success(
 def after_not_modified(
     keyset: Keyset, answer: KeysetAnswer, began_at: datetime, jitter: float, policy: KeysetPolicy
 ) -> Keyset:
-    """Return `keyset` with its times extended by a 304, and nothing else changed (RFC 9111 section 4.3.4)."""
-    return _with_times(keyset, answer, began_at, jitter, policy)
+    """Return `keyset` with its times extended by a 304, and nothing else changed (RFC 9111 section 4.3.4).
+
+    One that says nothing of its freshness leaves it as it was.
+    """
+    return _with_times(keyset, replace(answer, max_age=_max_age(keyset, answer)), began_at, jitter, policy)
+
+
+def _max_age(keyset: Keyset, not_modified: KeysetAnswer) -> timedelta | None:
+    if not_modified.max_age is not None or keyset.fresh_until is None or keyset.fetched_at is None:
+        return not_modified.max_age
+    return keyset.fresh_until - keyset.fetched_at + not_modified.age
 
 
 def after_failure(

@@ -117,7 +117,8 @@ class JudgeToken:
         published = self._published_key(kid, keyset, now)
         if published is not None:
             return ChosenKeys((published,), keyset.version if keyset else None)
-        lookup = decide_lookup(keyset, kid, received_at, _ends_at(token), now, self.policy, is_first_look=is_first_look)
+        ends_at = _ends_at(token, partner)
+        lookup = decide_lookup(keyset, kid, received_at, ends_at, now, self.policy, is_first_look=is_first_look)
         return _waiting(lookup, kid, partner.signature.jwks_url or "", keyset, now)
 
     def _published_key(self, kid: str, keyset: Keyset | None, now: datetime) -> UsableKey | None:
@@ -173,9 +174,10 @@ def _waiting(lookup: Lookup, kid: str, source: str, keyset: Keyset | None, now: 
             raise TokenRejected(TokenReason.KID_UNKNOWN, "kid")
 
 
-def _ends_at(token: UnverifiedToken) -> datetime | None:
-    """Return when an unverified token says that it ends: it bounds how long it waits, and proves nothing."""
+def _ends_at(token: UnverifiedToken, partner: Partner) -> datetime | None:
+    """Return until when an unverified token says that it counts: it bounds how long it waits, and proves nothing."""
     try:
-        return numeric_date(parse_object(token.payload).get("exp"))
-    except NotStrictJson:
+        expires_at = numeric_date(parse_object(token.payload).get("exp"))
+        return None if expires_at is None else expires_at + partner.leeway
+    except (NotStrictJson, OverflowError):  # the latter: it counts for ever
         return None

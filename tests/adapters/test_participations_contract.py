@@ -100,6 +100,26 @@ def test_ledger_of_parallel_attempts_without_a_limit_records_them_all(stores: St
     assert ordinals(results) == list(range(1, ATTEMPTS + 1))
 
 
+def test_ledger_where_the_oldest_count_no_more_plays_what_it_counts(stores: Stores) -> None:
+    """What a participant is told when the page loads and when they play is the same."""
+    old, late = NOW, NOW + timedelta(days=101)
+    stores.ledger.record(play(at=old))
+    stores.ledger.record(play(at=late))
+    stores.housekeeping.purge(late, 10)
+    key = ParticipantKey("945645", "acme", "digest")
+
+    counted = stores.ledger.count(frozenset({key}))[key]
+    played = [stores.ledger.record(play(at=late, session_id="ses_a", repeat_digest=digest)) for digest in ("1", "2")]
+    repeated = stores.ledger.record(play(at=late, session_id="ses_a", repeat_digest="1"))
+    refused = stores.ledger.record(play(at=late))
+
+    assert counted == 1
+    assert [(one.used, one.remaining) for one in played if isinstance(one, Played)] == [(2, 1), (3, 0)]
+    assert isinstance(repeated, Played)
+    assert (repeated.used, repeated.remaining) == (2, 1)
+    assert refused is PlayRefusal.LIMIT_REACHED
+
+
 def test_ledger_of_a_repeated_request_returns_what_it_told_before(stores: Stores) -> None:
     first = stores.ledger.record(play(session_id="ses_a", repeat_digest="repeat"))
     stores.ledger.record(play())

@@ -102,6 +102,25 @@ def test_not_modified_extends_the_times_and_nothing_else() -> None:
     assert (extended.version, extended.keys, extended.etag) == (GOOD.version, GOOD.keys, GOOD.etag)
 
 
+@pytest.mark.parametrize(
+    ("answer", "fresh_for"),
+    [
+        pytest.param(KeysetAnswer(None), timedelta(minutes=10), id="says-nothing"),
+        pytest.param(KeysetAnswer(None, age=timedelta(minutes=9)), timedelta(minutes=10), id="says-its-age-alone"),
+        pytest.param(KeysetAnswer(None, max_age=timedelta(hours=2)), timedelta(hours=2), id="says-another"),
+        pytest.param(KeysetAnswer(None, no_store=True), POLICY.min_ttl, id="not-to-be-stored"),
+    ],
+)
+def test_not_modified_that_says_nothing_of_its_freshness_leaves_it_as_it_was(
+    answer: KeysetAnswer, fresh_for: timedelta
+) -> None:
+    before = after_success(GOOD, KEYS, (), KeysetAnswer({}, max_age=timedelta(minutes=10)), at(), 0.5, POLICY)
+
+    once = after_not_modified(before, answer, at(minutes=8), 0.5, POLICY)
+
+    assert once.fresh_until == at(minutes=8) + fresh_for
+
+
 def test_failed_fetch_keeps_the_keys_and_backs_off() -> None:
     failed = GOOD
     delays = []

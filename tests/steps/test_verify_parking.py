@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.keyset import Keyset
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
 from app.domain.session import SessionMove, TokenStatus
@@ -61,6 +62,24 @@ def test_verify_whose_keys_come_while_it_parks_looks_again_at_once(
     assert verification.hints.rung[-1] == (Work.VERIFY, 1)
     assert outcome is not None
     assert outcome.token_reason is token_reason
+
+
+@pytest.mark.parametrize(
+    "keysets",
+    [
+        pytest.param({SOURCE: keyset(source=SOURCE, keys=(key_pair("k2")[1],))}, id="unknown-kid"),
+        pytest.param({}, id="empty-source"),
+    ],
+)
+def test_verify_parks_a_token_that_counts_by_its_leeway_alone(keysets: dict[str, Keyset]) -> None:
+    verification = Verification(published_partner(), keysets=MemoryKeysets(rows=keysets))
+    verification.clock.advance(60)
+    verification.take_in(mint(iat=int(NOW.timestamp()), exp=int(NOW.timestamp()) + 30))
+
+    report = verification.work()
+
+    assert report.outcomes == {"parked": 1}
+    assert (Work.REFRESH, 1) in verification.hints.rung
 
 
 def test_verify_voids_what_a_key_accepted_that_is_revoked_before_all_is_saved() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy.orm import aliased
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
@@ -71,12 +72,12 @@ def _record(connection: Connection, play: Play) -> Played:
         earlier = _find_repeat(connection, play.session_id, play.repeat_digest)
         if earlier is not None:
             return earlier
-        used = _last_ordinal(connection, play)
+        used, last = _count_and_last(connection, play)
         found = judge_play(play, used, is_reused=is_reused)
         if found is not None and play.is_enforced:
             raise _Refused(found)
         recorded = played(play, used + 1, found)
-        if insert_if_absent(connection, ParticipationRow, _row(play, recorded)):
+        if insert_if_absent(connection, ParticipationRow, _row(play, recorded, last + 1)):
             return recorded
     raise Overloaded
 
@@ -93,36 +94,50 @@ def _use_up(connection: Connection, play: Play) -> bool:
     return connection.scalar(user) == play.session_id
 
 
-def _last_ordinal(connection: Connection, play: Play) -> int:
-    last = select(func.max(ParticipationRow.ordinal)).where(
+def _count_and_last(connection: Connection, play: Play) -> tuple[int, int]:
+    """Return how many participations count, and the last ordinal: the oldest may be deleted, and count no more."""
+    counted = select(func.count(), func.coalesce(func.max(ParticipationRow.ordinal), 0)).where(
         ParticipationRow.campaign_id == play.campaign_id,
         ParticipationRow.partner_id == play.partner_id,
         ParticipationRow.participant_digest == play.counted_as,
     )
-    return connection.scalar(last) or 0
+    used, last = connection.execute(counted).one()
+    return used, last
 
 
 def _find_repeat(connection: Connection, session_id: str, repeat_digest: str | None) -> Played | None:
     if repeat_digest is None:
         return None
-    told = (ParticipationRow.id, ParticipationRow.ordinal, ParticipationRow.remaining, ParticipationRow.waived)
+    up_to = aliased(ParticipationRow)
+    used = (
+        select(func.count())
+        .where(
+            up_to.campaign_id == ParticipationRow.campaign_id,
+            up_to.partner_id == ParticipationRow.partner_id,
+            up_to.participant_digest == ParticipationRow.participant_digest,
+            up_to.ordinal <= ParticipationRow.ordinal,
+        )
+        .correlate(ParticipationRow)
+        .scalar_subquery()
+    )
+    told = (ParticipationRow.id, used, ParticipationRow.remaining, ParticipationRow.waived)
     earlier = select(*told).where(
         ParticipationRow.session_id == session_id, ParticipationRow.repeat_digest == repeat_digest
     )
     row = connection.execute(earlier).one_or_none()
     if row is None:
         return None
-    id_, ordinal, remaining, waived = row
-    return Played(id_, ordinal, remaining, PlayRefusal(waived) if waived else None, is_repeat=True)
+    id_, times, remaining, waived = row
+    return Played(id_, times, remaining, PlayRefusal(waived) if waived else None, is_repeat=True)
 
 
-def _row(play: Play, recorded: Played) -> dict[str, object]:
+def _row(play: Play, recorded: Played, ordinal: int) -> dict[str, object]:
     return {
         "id": play.id,
         "campaign_id": play.campaign_id,
         "partner_id": play.partner_id,
         "participant_digest": play.counted_as,
-        "ordinal": recorded.used,
+        "ordinal": ordinal,
         "session_id": play.session_id,
         "repeat_digest": play.repeat_digest,
         "remaining": recorded.remaining,
