@@ -4,11 +4,11 @@ That its partner exists is not known here; the step that stores it looks.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.documents.fields import (
     UNIQUE,
@@ -24,8 +24,9 @@ from app.documents.fields import (
     Variable,
     integral,
     repeated,
+    twice,
 )
-from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.documents.mistakes import mistakes_in
 from app.domain.campaign import MAX_SESSION_TTL, Campaign, FormField, Mode, Screen
 from app.errors import Mistake, RequestInvalid
 from app.reasons import ParticipationReason
@@ -109,6 +110,11 @@ class ColoursDocument(Document):
     accent: Annotated[str, AfterValidator(_colour), Shown.pattern(_COLOUR.pattern)]
 
 
+def _names_of_fields(form: Sequence[FieldDocument]) -> list[Mistake]:
+    names = [field.name for field in form]
+    return [Mistake(f"form[{index}].name", "Two fields have this name.") for index in repeated(names)]
+
+
 class CampaignDocument(Document):
     """The whole document; a member that is not given has the default that stands here."""
 
@@ -140,18 +146,12 @@ class CampaignDocument(Document):
     """The fields of the form step, in their order."""
     colours: ColoursDocument | None = None
 
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        lists = {"aliases": self.aliases, "allowed_origins": self.allowed_origins, "languages": self.languages}
-        mistakes = [
-            Mistake(f"{name}[{index}]", "This stands here twice.")
-            for name, values in lists.items()
-            for index in repeated(values)
-        ]
-        names = [field.name for field in self.form]
-        mistakes += [Mistake(f"form[{index}].name", "Two fields have this name.") for index in repeated(names)]
-        refuse_if_any(mistakes)
-        return self
+    rules = (
+        lambda aliases: twice("aliases", aliases),
+        lambda allowed_origins: twice("allowed_origins", allowed_origins),
+        lambda languages: twice("languages", languages),
+        _names_of_fields,
+    )
 
 
 def parse_campaign_document(body: object) -> dict[str, Any]:

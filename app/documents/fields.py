@@ -4,14 +4,31 @@ Each is strict (no "60" for 60, a boolean is no number), bounded, and free of co
 """
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from inspect import signature
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import CoreSchema
+
+from app.documents.mistakes import refuse_if_any, with_more
+from app.errors import Mistake
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WITHOUT_CONTROLS = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
@@ -33,8 +50,20 @@ _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"]")
 _VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+Rule = Callable[..., Iterable[Mistake]]
+"""Finds what is wrong between members, the names of which are those of its parameters."""
+_valid: ContextVar[dict[str, Any]] = ContextVar("valid")
+"""The members so far that are right in themselves, of the part of a document that is being looked at."""
+
+
 class Document(BaseModel):
-    """A part of a document: unknown members are refused, and an error never quotes what was sent."""
+    """A part of a document: unknown members are refused, and an error never quotes what was sent.
+
+    Each of its `rules` is looked at where the members that it is about are right, whatever else is wrong, so that all
+    mistakes are told at once.
+    """
+
+    rules: ClassVar[Sequence[Rule]] = ()
 
     model_config = ConfigDict(
         strict=True,
@@ -44,6 +73,45 @@ class Document(BaseModel):
         hide_input_in_errors=True,
         json_schema_serialization_defaults_required=True,  # what is stored has every member
     )
+
+    @field_validator("*")
+    @classmethod
+    def _note(cls, value: Any, info: ValidationInfo) -> Any:
+        _valid.get()[str(info.field_name)] = value
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _hold_rules(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        valid = {} if not isinstance(sent, Mapping) else cls._defaults(sent)
+        before = _valid.set(valid)
+        try:
+            made = handler(sent)
+        except ValidationError as error:
+            mistakes = cls._broken(valid)
+            raise (with_more(error, mistakes) if mistakes else error) from None
+        finally:
+            _valid.reset(before)
+        refuse_if_any(cls._broken(valid))
+        return made
+
+    @classmethod
+    def _defaults(cls, sent: Mapping[str, Any]) -> dict[str, Any]:
+        left_out = {name: field for name, field in cls.model_fields.items() if name not in sent}
+        return {
+            name: field.get_default(call_default_factory=True)
+            for name, field in left_out.items()
+            if cls.rules and not field.is_required()
+        }
+
+    @classmethod
+    def _broken(cls, valid: Mapping[str, Any]) -> Sequence[Mistake]:
+        found: list[Mistake] = []
+        for rule in cls.rules:
+            about = signature(rule).parameters
+            if valid.keys() >= about.keys():
+                found += rule(**{name: valid[name] for name in about})
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +233,8 @@ def said(name: str) -> dict[str, Any]:
 def repeated(values: Sequence[Hashable]) -> list[int]:
     """Return the places of values that stood before."""
     return [index for index, value in enumerate(values) if value in values[:index]]
+
+
+def twice(name: str, values: Sequence[Hashable]) -> list[Mistake]:
+    """Return a mistake for each entry of the list `name` that stood before."""
+    return [Mistake(f"{name}[{index}]", "This stands here twice.") for index in repeated(values)]

@@ -5,17 +5,23 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError
 
 from app.documents.fields import Document, Moment, Shown
-from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.documents.mistakes import mistakes_in
 from app.errors import Mistake, RequestInvalid
 
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
 NO_CURSOR: Final = "This is not a cursor that a list has given."
+
+
+def _window(since: Moment | None, until: Moment | None) -> list[Mistake]:
+    begins_at, ends_at = to_moment(since), to_moment(until)
+    is_empty = begins_at is not None and ends_at is not None and ends_at <= begins_at
+    return [Mistake("until", "This must be later than since.")] if is_empty else []
 
 
 class Window(Document):
@@ -24,12 +30,7 @@ class Window(Document):
     since: Moment | None = None
     until: Moment | None = None
 
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        since, until = to_moment(self.since), to_moment(self.until)
-        if since is not None and until is not None and until <= since:
-            refuse_if_any([Mistake("until", "This must be later than since.")])
-        return self
+    rules = (_window,)
 
 
 def _limit(sent: str) -> str:

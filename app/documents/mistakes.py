@@ -6,6 +6,7 @@ Knows no document. Never quotes what was sent: it may be a secret.
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails
 
 from app.errors import Mistake
 
@@ -50,6 +51,16 @@ def refuse_if_any(mistakes: Sequence[Mistake]) -> None:
     """Raise SeveralMistakes if there are any."""
     if mistakes:
         raise SeveralMistakes(mistakes)
+
+
+def with_more(error: ValidationError, more: Sequence[Mistake]) -> ValidationError:
+    """Return `error` with mistakes of the whole that it is about beside those of its members."""
+    known = [
+        InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+        for one in error.errors(include_url=False)
+    ]
+    of_the_whole = InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": SeveralMistakes(more)})
+    return ValidationError.from_exception_data(error.title, [*known, of_the_whole], hide_input=True)
 
 
 def mistakes_in(error: ValidationError, unions: Mapping[tuple[str, ...], str]) -> tuple[Mistake, ...]:

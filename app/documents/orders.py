@@ -1,17 +1,21 @@
 """The bodies of calls that order one thing: a key revoked, a token encrypted or inspected, a partner examined."""
 
-from typing import Self, TypeVar
+from typing import TypeVar
 
-from pydantic import ConfigDict, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError
 
 from app.documents.fields import Document, Identifier
-from app.documents.mistakes import mistakes_in, refuse_if_any
+from app.documents.mistakes import mistakes_in
 from app.errors import Mistake, RequestInvalid
 
 Order = TypeVar("Order", bound=Document)
 
 
 _WISHES = ("dry_run", "void")
+
+
+def _one_wish(*, dry_run: bool, void: bool) -> list[Mistake]:
+    return [Mistake("void", "A dry run voids nothing.")] if dry_run and void else []
 
 
 class RevocationOrder(Document):
@@ -28,11 +32,7 @@ class RevocationOrder(Document):
     void: bool = False
     """Reject the sessions that the key had accepted."""
 
-    @model_validator(mode="after")
-    def _one_wish(self) -> Self:
-        if self.dry_run and self.void:
-            refuse_if_any([Mistake("void", "A dry run voids nothing.")])
-        return self
+    rules = (_one_wish,)
 
 
 class EncryptionOrder(Document):

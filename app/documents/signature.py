@@ -1,13 +1,13 @@
 """How a partner signs and encrypts: one model per method, and the rules between method, keys and algorithms."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from functools import partial
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from app.documents.fields import UNIQUE, Document, Shown, repeated
+from app.documents.fields import UNIQUE, Document, Shown, repeated, twice
 from app.documents.keys import MAX_KEYS, EncryptionSecret, PublicKeyEntry, SharedSecret, SignatureSecret, key_material
-from app.documents.mistakes import refuse_if_any
 from app.documents.urls import OutsideAddress
 from app.domain.partner import EncryptionConfig, EncryptionMethod, SignatureConfig, SignatureMethod
 from app.errors import Mistake
@@ -34,6 +34,37 @@ Asymmetric = Annotated[Algorithms, _one_of(ASYMMETRIC_ALGORITHMS)]
 Symmetric = Annotated[Algorithms, _one_of(SYMMETRIC_ALGORITHMS)]
 
 
+def _algorithm_mistakes(allowed: frozenset[str], kind: str, algorithms: Sequence[str]) -> list[Mistake]:
+    unfit = [index for index, alg in enumerate(algorithms) if alg not in allowed]
+    mistakes = [Mistake(f"algorithms[{index}]", f"{algorithms[index]} cannot be used with {kind}.") for index in unfit]
+    return mistakes + twice("algorithms", algorithms)
+
+
+def _kid_mistakes(keys: Sequence[SharedSecret]) -> list[Mistake]:
+    kids = [index if entry.kid is None else entry.kid for index, entry in enumerate(keys)]
+    return [Mistake(f"keys[{index}].kid", "Two keys have this kid.") for index in repeated(kids)]
+
+
+def _keys_fit(keys: Sequence[PublicKeyEntry], algorithms: Sequence[str]) -> list[Mistake]:
+    listed = ASYMMETRIC_ALGORITHMS.intersection(algorithms)
+    unfit = [
+        index
+        for index, entry in enumerate(keys)
+        if listed and not any(key_fits(entry.key(), alg, "verify") for alg in listed)
+    ]
+    return [Mistake(f"keys[{index}]", "None of the listed algorithms can be used with this key.") for index in unfit]
+
+
+def _secrets_fit(keys: Sequence[SignatureSecret], algorithms: Sequence[str]) -> list[Mistake]:
+    listed = sorted(SYMMETRIC_ALGORITHMS.intersection(algorithms))
+    return [
+        Mistake(f"keys[{index}].secret", f"For {alg} a secret must have at least {RULES[alg].min_bits // 8} octets.")
+        for index, entry in enumerate(keys)
+        for alg in listed
+        if entry.key().bits < RULES[alg].min_bits
+    ]
+
+
 class PublicKeySignature(Document):
     """Tokens are verified with configured public keys."""
 
@@ -41,15 +72,7 @@ class PublicKeySignature(Document):
     keys: Annotated[list[PublicKeyEntry], Field(min_length=1, max_length=MAX_KEYS)]
     algorithms: Asymmetric
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        mistakes = _algorithm_mistakes(self.algorithms, ASYMMETRIC_ALGORITHMS, "a public key")
-        listed = ASYMMETRIC_ALGORITHMS.intersection(self.algorithms)
-        for index, entry in enumerate(self.keys):
-            if listed and not any(key_fits(entry.key(), alg, "verify") for alg in listed):
-                mistakes.append(Mistake(f"keys[{index}]", "None of the listed algorithms can be used with this key."))
-        refuse_if_any(mistakes)
-        return self
+    rules = (partial(_algorithm_mistakes, ASYMMETRIC_ALGORITHMS, "a public key"), _keys_fit)
 
 
 class SymmetricSignature(Document):
@@ -59,19 +82,7 @@ class SymmetricSignature(Document):
     keys: Annotated[list[SignatureSecret], Field(min_length=1, max_length=MAX_KEYS)]
     algorithms: Symmetric
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        mistakes = _algorithm_mistakes(self.algorithms, SYMMETRIC_ALGORITHMS, "a shared secret")
-        mistakes += _kid_mistakes(self.keys)
-        listed = sorted(SYMMETRIC_ALGORITHMS.intersection(self.algorithms))
-        for index, entry in enumerate(self.keys):
-            least = {alg: RULES[alg].min_bits // 8 for alg in listed if entry.key().bits < RULES[alg].min_bits}
-            mistakes += [
-                Mistake(f"keys[{index}].secret", f"For {alg} a secret must have at least {octets} octets.")
-                for alg, octets in least.items()
-            ]
-        refuse_if_any(mistakes)
-        return self
+    rules = (partial(_algorithm_mistakes, SYMMETRIC_ALGORITHMS, "a shared secret"), _kid_mistakes, _secrets_fit)
 
 
 class JwksSignature(Document):
@@ -82,10 +93,7 @@ class JwksSignature(Document):
     """Where the partner publishes its keys."""
     algorithms: Asymmetric
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        refuse_if_any(_algorithm_mistakes(self.algorithms, ASYMMETRIC_ALGORITHMS, "a published key"))
-        return self
+    rules = (partial(_algorithm_mistakes, ASYMMETRIC_ALGORITHMS, "a published key"),)
 
 
 class SharedSecretEncryption(Document):
@@ -96,10 +104,7 @@ class SharedSecretEncryption(Document):
     required: bool = False
     """Whether a token that comes signed alone is refused."""
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        refuse_if_any(_kid_mistakes(self.keys))
-        return self
+    rules = (_kid_mistakes,)
 
 
 class KeyPairEncryption(Document):
@@ -139,14 +144,3 @@ def encryption_config(document: Mapping[str, Any]) -> EncryptionConfig:
         required=document["required"],
         keys=tuple(map(key_material, document.get("keys", ()))),
     )
-
-
-def _algorithm_mistakes(algorithms: Sequence[str], allowed: frozenset[str], kind: str) -> list[Mistake]:
-    unfit = [index for index, alg in enumerate(algorithms) if alg not in allowed]
-    mistakes = [Mistake(f"algorithms[{index}]", f"{algorithms[index]} cannot be used with {kind}.") for index in unfit]
-    return mistakes + [Mistake(f"algorithms[{index}]", "This stands here twice.") for index in repeated(algorithms)]
-
-
-def _kid_mistakes(keys: Sequence[SharedSecret]) -> list[Mistake]:
-    kids = [index if entry.kid is None else entry.kid for index, entry in enumerate(keys)]
-    return [Mistake(f"keys[{index}].kid", "Two keys have this kid.") for index in repeated(kids)]

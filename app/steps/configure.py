@@ -29,11 +29,15 @@ _NO_PARTNER = Mistake("partner_id", "There is no partner of this id.")
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What must hold for a change: the document is absent, exists, or has one of `versions` (RFC 9110 section 13)."""
+    """What must hold for a change: the document is absent, exists, has one of `versions`, or has none of `other_than`.
+
+    As RFC 9110 section 13 says.
+    """
 
     must_be_absent: bool = False
     must_exist: bool = False
     versions: frozenset[int] | None = None
+    other_than: frozenset[int] = frozenset()
 
 
 ALWAYS: Final = Precondition()
@@ -73,7 +77,7 @@ class ConfigureDocuments:
         Raise RequestInvalid with every mistake, PreconditionFailed, or the kind's unknown error.
         """
         if not is_document_id(id_):
-            raise RequestInvalid((Mistake("id", _ID_RULE),))
+            raise RequestInvalid((Mistake("id", _ID_RULE), *self._mistakes(kind, body, caller)))
         stored = self.documents.find(kind, id_)
         if not (caller.sees(id_) if kind is DocumentKind.PARTNER else stored is None or _sees(caller, stored)):
             raise _unknown(kind)
@@ -126,6 +130,13 @@ class ConfigureDocuments:
         if stored is None or not _sees(caller, stored):
             raise _unknown(kind)
         return stored
+
+    def _mistakes(self, kind: DocumentKind, body: object, caller: Caller) -> Sequence[Mistake]:
+        try:
+            self._parsed(kind, body, None, caller)
+        except RequestInvalid as error:
+            return error.mistakes
+        return ()
 
     def _parsed(
         self, kind: DocumentKind, body: object, stored: StoredDocument | None, caller: Caller
@@ -182,8 +193,10 @@ def _version_demanded(precondition: Precondition, stored: StoredDocument | None)
         if stored is not None:
             raise PreconditionFailed("The document exists already.")
         return 0
+    if stored is not None and stored.version in precondition.other_than:
+        raise PreconditionFailed("The document has a version that it must not have.")
     if not precondition.must_exist and precondition.versions is None:
-        return None
+        return stored.version if stored is not None and precondition.other_than else None
     if stored is None:
         raise PreconditionFailed("There is no such document to change.")
     if precondition.versions is not None and stored.version not in precondition.versions:

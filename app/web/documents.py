@@ -5,7 +5,7 @@ Thin: reads the request, calls the step in a thread, writes the answer. A versio
 
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -33,6 +33,7 @@ MAX_BODY_BYTES: Final = 512 * 1024
 _ETAG_VERSION = re.compile(r'"([1-9][0-9]{0,17})"')
 _CREATED = 201
 _NO_CONTENT = 204
+_NOT_MODIFIED = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,13 @@ class DocumentCalls:
         return _answer(put.stored, _CREATED if put.is_new else 200, found)
 
     async def get(self, request: web.Request, caller: Caller) -> web.Response:
-        """Answer with the document."""
-        return _answer(await self.threads.call(partial(self.configure.get, self.kind, self._id(request), caller)))
+        """Answer with the document, or that the caller has it as it is."""
+        stored = await self.threads.call(partial(self.configure.get, self.kind, self._id(request), caller))
+        answer = _answer(stored)
+        known = _unmatched(request)
+        if known == ["*"] or stored.version in _versions(known):
+            return web.Response(status=_NOT_MODIFIED, headers={"ETag": answer.headers["ETag"]})
+        return answer
 
     async def delete(self, request: web.Request, caller: Caller) -> web.Response:
         """Delete the document."""
@@ -96,11 +102,28 @@ def _item(stored: StoredDocument) -> dict[str, Any]:
 
 
 def _precondition(request: web.Request) -> Precondition:
-    """Return what If-Match and If-None-Match demand (RFC 9110 section 13.1); a foreign tag matches nothing."""
-    matched = ",".join(request.headers.getall("If-Match", []))
-    tags = [tag.strip() for tag in matched.split(",")]
-    versions = None
-    if matched and tags != ["*"]:
-        versions = frozenset(int(match[1]) for tag in tags if (match := _ETAG_VERSION.fullmatch(tag)))
-    is_create_only = request.headers.get("If-None-Match", "").strip() == "*"
-    return Precondition(must_be_absent=is_create_only, must_exist=bool(matched), versions=versions)
+    """Return what If-Match and If-None-Match demand (RFC 9110 section 13.1).
+
+    A foreign tag matches nothing, and so does a header that holds none: whoever sends one wants to be guarded.
+    """
+    matched, unmatched = _tags(request, "If-Match"), _unmatched(request)
+    is_guarded = "If-Match" in request.headers
+    return Precondition(
+        must_be_absent=unmatched == ["*"],
+        must_exist=is_guarded,
+        versions=_versions(matched) if is_guarded and matched != ["*"] else None,
+        other_than=_versions(unmatched),
+    )
+
+
+def _tags(request: web.Request, name: str) -> list[str]:
+    return [tag.strip() for tag in ",".join(request.headers.getall(name, [])).split(",")]
+
+
+def _unmatched(request: web.Request) -> list[str]:
+    """Return the tags of If-None-Match, which compares weakly."""
+    return [tag.removeprefix("W/") for tag in _tags(request, "If-None-Match")]
+
+
+def _versions(tags: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(match[1]) for tag in tags if (match := _ETAG_VERSION.fullmatch(tag)))

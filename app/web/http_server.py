@@ -6,7 +6,7 @@ aiohttp answers such requests before any middleware runs, in words of its own an
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from structlog import get_logger
 
 from app import errors
@@ -18,7 +18,10 @@ from app.web.shedding import Shedding
 KEEPALIVE_SECONDS: Final = 75.0
 """How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
 MAX_LINE_BYTES: Final = 32 * 1024
-"""Of the request line: a campaign URL carries a token, of at most 16 KiB, which its encoding may lengthen."""
+"""Of the request line and of a header: a campaign URL carries a token, of at most 16 KiB, which its encoding may lengthen.
+
+A browser brings the cookies of all that stands on our host.
+"""
 _ERROR: Final = 400
 _log = get_logger()
 
@@ -34,6 +37,7 @@ class ProblemRunner(web.AppRunner):
             handler_cancellation=True,  # a long poll ends with its connection
             keepalive_timeout=KEEPALIVE_SECONDS,
             max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
             shutdown_timeout=shutdown_timeout,
         )
         self._shedding = shedding
@@ -65,7 +69,8 @@ class _ProblemProtocol(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer is under way already")
         is_malformed = isinstance(exc, HttpProcessingError) or status == _ERROR
-        error = errors.RequestMalformed("This is not HTTP.") if is_malformed else errors.VestibuleError()
+        words = "A line of the request's head is too long." if isinstance(exc, LineTooLong) else "This is not HTTP."
+        error = errors.RequestMalformed(words) if is_malformed else errors.VestibuleError()
         request_id = request_id_of(request)
         if is_malformed:
             _log.info("request.malformed", request_id=request_id, error=type(exc).__name__)

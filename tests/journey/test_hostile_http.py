@@ -185,3 +185,9 @@ def _is_ours(octets: bytes) -> bool:
         or b"content-type: text/html" in lowered
         or (b'"error":' in octets)
     )
+
+
+def test_browser_that_brings_many_cookies_is_served(stage: Stage, scene: Scene) -> None:
+    answer = send_raw(stage.deployment.port, _for(scene, request(b"/openapi.json", b"Cookie: a=" + b"b" * 20_000)))
+
+    assert answer.statuses == (200,)

@@ -138,7 +138,11 @@ async def test_partner_of_an_id_that_is_none_is_unknown(management: Management, 
         pytest.param({"If-Match": '"1"'}, 412, id="old"),
         pytest.param({"If-Match": 'W/"2"'}, 412, id="weak"),
         pytest.param({"If-Match": "2"}, 412, id="unquoted"),
+        pytest.param({"If-Match": ""}, 412, id="empty"),
         pytest.param({"If-None-Match": "*"}, 412, id="create-only"),
+        pytest.param({"If-None-Match": '"2"'}, 412, id="not-this-one"),
+        pytest.param({"If-None-Match": 'W/"2"'}, 412, id="not-this-one-weakly"),
+        pytest.param({"If-None-Match": '"1"'}, 200, id="not-another-one"),
     ],
 )
 async def test_partner_at_version_two_obeys_preconditions(
@@ -158,6 +162,8 @@ async def test_partner_at_version_two_obeys_preconditions(
         pytest.param({"If-None-Match": "*"}, 201, id="create-only"),
         pytest.param({"If-Match": "*"}, 412, id="must-exist"),
         pytest.param({"If-Match": '"1"'}, 412, id="version"),
+        pytest.param({"If-Match": ""}, 412, id="empty"),
+        pytest.param({"If-None-Match": '"1"'}, 201, id="not-this-version"),
     ],
 )
 async def test_partner_that_is_new_obeys_preconditions(
@@ -166,6 +172,25 @@ async def test_partner_that_is_new_obeys_preconditions(
     answer = await management.call("PUT", ACME, json=partner_body(), headers=headers)
 
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [
+        pytest.param('"1"', 304, id="current"),
+        pytest.param('"7", W/"1"', 304, id="one-of-several"),
+        pytest.param("*", 304, id="any"),
+        pytest.param('"7"', 200, id="other"),
+    ],
+)
+async def test_partner_that_the_caller_has_as_it_is_is_not_sent_again(
+    management: Management, known: str, status: int
+) -> None:
+    await management.call("PUT", ACME, json=partner_body())
+
+    answer = await management.call("GET", ACME, headers={"If-None-Match": known})
+
+    assert (answer.status, answer.headers["ETag"]) == (status, '"1"')
 
 
 async def test_partner_that_would_be_refused_anyway_is_told_so_before_its_precondition(management: Management) -> None:

@@ -27,9 +27,16 @@ _IF_MATCH: Final = Parameter(
 _IF_NONE_MATCH: Final = Parameter(
     name="If-None-Match",
     place="header",
-    description="With `*`, only creates; 412 where the document exists already.",
+    description="With `*`, only creates; with an ETag, leaves that version alone; 412 otherwise.",
     schema={"type": "string"},
     example="*",
+)
+_IF_CHANGED: Final = Parameter(
+    name="If-None-Match",
+    place="header",
+    description="The ETag that the caller has: answers 304 while it is the document's.",
+    schema={"type": "string"},
+    example='"3"',
 )
 _FINDINGS: Final = Header(
     "What the partner's JWKS URL came to within two seconds, if it has one.", parameters.text(), required=False
@@ -91,8 +98,11 @@ class _Kind:
             tag=self.tag,
             summary=f"Read a {self.name.lower()}",
             scope=self.read,
-            parameters=(self.id,),
-            answers=(self._answer(200, "The document; secrets are masked."),),
+            parameters=(self.id, _IF_CHANGED),
+            answers=(
+                self._answer(200, "The document; secrets are masked."),
+                Answer(304, "The caller has the document as it is.", {}, {"ETag": parameters.ETAG}),
+            ),
             errors=(self.unknown,),
         )
 
