@@ -102,9 +102,10 @@ class Mistake:
 
 
 class RequestError(VestibuleError):
-    """The caller said something that we refuse; `detail` explains it to a person."""
+    """The caller said something that we refuse; `detail` tells a person why, `screen` a participant."""
 
     code = "request_invalid"
+    screen: Mapping[str, object] | None = None
 
     def __init__(self, detail: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(detail, retry_after_seconds)
@@ -201,12 +202,7 @@ class ReplayOver(RequestError):
 
 
 class TokenNotTaken(RequestError):
-    """No session comes of what was given for a token; `screen` is what a campaign shows that requires one."""
-
-    def __init__(self, screen: Mapping[str, object] | None = None) -> None:
-        super().__init__()
-        self.args = (screen,)
-        self.screen = screen
+    """No session comes of what was given for a token."""
 
 
 class TokenTooLarge(TokenNotTaken):

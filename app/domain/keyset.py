@@ -157,8 +157,7 @@ def decide_lookup(
     """Decide what happens to a token that names `kid`: it is served, waits for a refresh, or is refused.
 
     An unknown kid is refused only when a fetch that began after the token came in lacked it, when a recent one did
-    (negative kid), or when waiting has an end: 90 s for a kid, 15 min for an outage, never past the moment up to which
-    the token counts.
+    (negative kid), or when waiting has an end: 90 s for a kid, 15 min for an outage, never beyond the token's end.
     A session that nobody looked at for that long gets one cool-down of waiting all the same.
     """
     least = now + policy.kid_cooldown if is_first_look else now

@@ -119,7 +119,7 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
         body["errors"] = _shown(error.mistakes)
     if isinstance(error, errors.TokenRejected):
         body["reason"] = error.reason
-    if isinstance(error, play_errors.PlayRefused | errors.TokenNotTaken) and error.screen is not None:
+    if isinstance(error, errors.RequestError) and error.screen is not None:
         body["screen"] = error.screen
     return web.Response(
         body=encode(body),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from app.domain.campaign import Campaign, Mode, Screen, screen_for
-from app.errors import TokenNotTaken
+from app.errors import RequestError
 from app.play_errors import PlayRefused
 from app.reasons import ParticipationReason
 
@@ -20,11 +20,10 @@ def with_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[st
     return type(refusal)(_shown(refusal_screen(refusal, campaign, preferred)))
 
 
-def with_screen_if_required(refusal: TokenNotTaken, campaign: Campaign, preferred: Sequence[str]) -> TokenNotTaken:
-    """Return `refusal` with the screen for the unrecognised, unless one may take part in `campaign` without a token."""
-    if campaign.mode is not Mode.REQUIRED:
-        return refusal
-    return type(refusal)(_shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred)))
+def add_screen(refusal: RequestError, campaign: Campaign, preferred: Sequence[str]) -> None:
+    """Add the screen for the unrecognised to `refusal`, unless one may take part in `campaign` without a token."""
+    if campaign.mode is Mode.REQUIRED:
+        refusal.screen = _shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred))
 
 
 def _shown(screen: Screen) -> Mapping[str, object]:

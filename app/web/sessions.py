@@ -38,7 +38,7 @@ from app.web.openapi.sessions import (
     RECORD_PARTICIPATION,
 )
 from app.web.participants import Participants
-from app.web.refusals import with_screen, with_screen_if_required
+from app.web.refusals import add_screen, with_screen
 
 POLL_AFTER_MS: Final = 50
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
@@ -78,7 +78,8 @@ class SessionRoutes:
             token = await _token_of(request)
             taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
         except TokenNotTaken as refusal:
-            raise with_screen_if_required(refusal, campaign, preferred_languages(request)) from refusal
+            add_screen(refusal, campaign, preferred_languages(request))
+            raise
         content = {
             "session_id": taken.id,
             "session_key": self.participants.keys.make(taken.id),
