@@ -18,7 +18,7 @@ from app.web.shedding import Shedding
 KEEPALIVE_SECONDS: Final = 75.0
 """How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
 MAX_LINE_BYTES: Final = 32 * 1024
-"""Of the request line, since a campaign URL carries a token of at most 16 KiB, which its encoding may lengthen; and of a
+"""Of the request line, since a campaign URL carries a token of up to 16 KiB, which its encoding may lengthen; and of a
 header, since a browser brings the cookies of all that stands on our host."""
 _ERROR: Final = 400
 _log = get_logger()

@@ -10,14 +10,24 @@ from typing import Final, Self
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-from app.domain.campaign import Campaign, FormField, Mode, screen_for
+from app.domain.campaign import DEFAULT_SCREENS, Campaign, FormField, Mode, Screen, screen_for
 from app.domain.prefill import PrefillStatus
 from app.reasons import ParticipationReason
 from app.web.assets import Assets
+from app.web.direction import direction_of
 from app.web.palette import palette
 from app.web.prefill_words import prefill_words
-from app.web.wording import Words, choose_language, text_in, words_in
+from app.web.wording import (
+    DEFAULT_LANGUAGE,
+    Words,
+    choose_language,
+    language_of_words,
+    primary_of,
+    text_in,
+    words_in,
+)
 
 _WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
 
@@ -54,6 +64,17 @@ class Look:
         """The pages' own words in this language."""
         return words_in(self.language)
 
+    @property
+    def marks_ours(self) -> Markup:
+        """The attributes of elements that hold the pages' own words."""
+        return self.marks(language_of_words(self.language))
+
+    def marks(self, spoken: str) -> Markup:
+        """Return the attributes of elements whose text is in the language `spoken`: none if it is the page's."""
+        if primary_of(self.language) == spoken:
+            return Markup()
+        return Markup(' lang="{}" dir="{}"').format(spoken, direction_of(spoken))
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -85,15 +106,17 @@ class PageTemplates:
 
         Each form that is made is known by a key of its own, so that it counts once however often it is sent.
         """
-        return self._page("form.html", look, **_steps(look, campaign, known))
+        # Another address than the page's own, each time: a link to a step of the same page asks for nothing.
+        again = f"/c/{campaign.id}?look={secrets.token_urlsafe(4)}#form"
+        return self._page("form.html", look, {**_steps(look, campaign, known), "again": again})
 
     def frame(self, look: Look, campaign: Campaign) -> web.Response:
         """Return the campaign as a partner's page frames it: the session, and what it says, come by script alone."""
         steps = _steps(look, campaign, Known(PrefillStatus.PENDING))
         rejected = asdict(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,)))
         shown = rejected if campaign.mode is Mode.REQUIRED else None
-        more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": shown}
-        return self._page("frame.html", look, **steps, **more)
+        more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": shown, "again": None}
+        return self._page("frame.html", look, {**steps, **more})
 
     def message(
         self,
@@ -106,30 +129,31 @@ class PageTemplates:
         reference: str = "",
         status: int = 200,
     ) -> web.Response:
-        """Return a page that only says something; `reference` is a code that support can be told.
+        """Return a page that only says something, in our words; `reference` is a code that support can be told.
 
         Trying again is asking for the same address, which the page does not say: it may have a token in it.
         """
-        page = self._page(
-            "message.html",
-            look,
-            title=title,
-            message=message,
-            return_url=return_url,
-            can_try_again=can_try_again,
-            reference=reference,
-        )
-        page.set_status(status)
-        return page
+        said = {"title": title, "message": message, "return_url": return_url, "marks": look.marks_ours}
+        more = {"can_try_again": can_try_again, "reference": reference}
+        return self._page("message.html", look, {**said, **more}, status)
 
-    def _page(self, template: str, look: Look, **context: object) -> web.Response:
+    def screen(self, look: Look, screen: Screen, reference: str, status: int = 200) -> web.Response:
+        """Return the page of one who may not play, in the campaign's words, else in our neutral ones, in English."""
+        is_ours = screen in DEFAULT_SCREENS.values()
+        said = {**asdict(screen), "marks": look.marks(DEFAULT_LANGUAGE) if is_ours else Markup()}
+        more = {"can_try_again": False, "reference": reference}
+        return self._page("message.html", look, {**said, **more}, status)
+
+    def _page(self, template: str, look: Look, context: Mapping[str, object], status: int = 200) -> web.Response:
         nonce = secrets.token_urlsafe(16)
         html = self._environment.get_template(template).render(
             **context,
             nonce=nonce,
             language=look.language,
+            direction=direction_of(look.language),
             brand=look.brand,
             words=look.words,
+            ours=look.marks_ours,
             palette=palette(look.accent) if look.accent else {},
         )
         headers = {
@@ -140,7 +164,7 @@ class PageTemplates:
             "Content-Language": look.language,
             "Vary": "Accept-Language, Cookie",
         }
-        return web.Response(text=html, content_type="text/html", headers=headers)
+        return web.Response(text=html, status=status, content_type="text/html", headers=headers)
 
 
 def _policy(nonce: str, frame_ancestors: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What the campaign's page makes of a session: what the form starts with, and what the page's script may know.
 
-Values that no field of the campaign asks for never reach the browser.
+Values that no field of the campaign asks for, or that its type cannot hold, never reach the browser.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 
 from app.domain.campaign import Campaign
 from app.domain.prefill import PrefillStatus
+from app.domain.session import TokenStatus
+from app.web.field_types import fills
 from app.web.page_templates import Known
 
 _REFERENCE_CHARACTERS: Final = 8
@@ -29,8 +31,7 @@ class PageView:
         reference = reference_of(shown["session_id"])
         prefill, gift = shown["prefill"], shown["gift"]
         values = field_values(campaign, prefill["form"], prefill["optin"])
-        is_empty = prefill["status"] == PrefillStatus.READY and not values
-        state = PrefillStatus.NONE if is_empty else prefill["status"]
+        state = _state(prefill["status"], shown["token"]["status"], values)
         label = gift["label"] if gift and gift["can_win"] is not False else None
         return cls(reference, shown["screen"], Known(state, values, label, reference), _told(shown, campaign))
 
@@ -48,14 +49,22 @@ def field_values(campaign: Campaign, form: Mapping[str, str], optin: Mapping[str
         if form_field.type == "checkbox":
             if optin.get(name, form.get(name, "")).lower() in {"1", "true"}:
                 values[name] = "1"
-        elif form.get(name):
+        elif fills(form_field.type, form.get(name, "")):
             values[name] = form[name]
     return values
 
 
+def _state(prefill: str, token: str, values: Mapping[str, str]) -> str:
+    """Return the state that the form starts in: there is none where nothing came, unavailable if the token is why."""
+    if prefill == PrefillStatus.NONE and token == TokenStatus.REJECTED:
+        return PrefillStatus.UNAVAILABLE
+    return PrefillStatus.NONE if prefill == PrefillStatus.READY and not values else prefill
+
+
 def _told(shown: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
-    names = {form_field.name for form_field in campaign.form}
+    types = {form_field.name: form_field.type for form_field in campaign.form}
     prefill = dict(shown["prefill"])
-    for part in ("form", "optin"):
-        prefill[part] = {name: value for name, value in prefill[part].items() if name in names}
+    form, optin = prefill["form"], prefill["optin"]
+    prefill["form"] = {name: value for name, value in form.items() if name in types and fills(types[name], value)}
+    prefill["optin"] = {name: value for name, value in optin.items() if name in types}
     return {**shown, "custom": None, "prefill": prefill}

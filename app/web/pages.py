@@ -12,10 +12,10 @@ from typing import Final
 
 from aiohttp import web
 
-from app.domain.campaign import Campaign, Mode, screen_for
+from app.domain.campaign import Campaign, Mode, Screen, screen_for
 from app.domain.prefill import PrefillStatus
 from app.domain.session import TokenStatus
-from app.errors import SessionExpired, SessionUnknown, TokenMalformed, TokenMissing, TokenTooLarge, VestibuleError
+from app.errors import CampaignUnknown, SessionExpired, SessionUnknown, TokenNotTaken, VestibuleError
 from app.play_errors import NotSettled, PlayRefused
 from app.reasons import ParticipationReason
 from app.steps.read import Visit
@@ -37,6 +37,7 @@ from app.web.openapi.pages import (
 from app.web.page_templates import Known, Look, PageTemplates
 from app.web.page_view import PageView, reference_of
 from app.web.participants import Participants
+from app.web.prefill_words import prefill_words
 from app.web.problems import problem
 from app.web.refusals import refusal_screen
 from app.web.session_cookie import SessionCookies, page_path
@@ -47,6 +48,10 @@ PAGE_WAIT_SECONDS: Final = 0.5
 MAX_WAIT_SECONDS: Final = 25.0
 SUBMIT_WAIT_SECONDS: Final = 5.0
 """How long a form that is sent waits for its token to be judged."""
+_PREFILL: Final = "prefill"
+_CLEARED: Final = "off"
+_FAILED: Final = "unavailable"
+"""What the clean address says of a prefill, where there is no session to say it: that a token came, and was no good."""
 _FORM_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORBIDDEN: Final = 403
 _CONFLICT: Final = 409
@@ -65,8 +70,14 @@ class CampaignPages:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Answer the page; with a token in the address take that in, and lead to the address without it."""
-        campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
+        campaign_id = request.match_info["campaign_id"]
         token = request.query.get("token", request.query.get("qual_token"))
+        try:
+            campaign = await self.participants.find_campaign(campaign_id)
+        except CampaignUnknown:
+            if token is None:
+                raise
+            return _leading_to(page_path(campaign_id))
         if token is not None:
             return await self._take_in(request, campaign, token)
         look = await self._look(request, campaign)
@@ -74,21 +85,19 @@ class CampaignPages:
         refusal = self._refusal(request, view, campaign, look)
         if refusal is not None:
             return refusal
-        known = Known() if view is None else view.known
-        if request.query.get("prefill") == "off":
-            known = replace(known, state=PrefillStatus.NONE, values={})
-        return self.templates.form(look, campaign, known)
+        return self.templates.form(look, campaign, _known(request.query.get(_PREFILL), view))
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """Record a participation and lead to the end of the campaign; what was entered is not even read."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         look = await self._look(request, campaign)
         key = _form_key_of(request)
-        answer = web.Response(status=_SEE_OTHER, headers={"Location": f"{page_path(campaign.id)}/thanks"})
+        answer = _leading_to(f"{page_path(campaign.id)}/thanks")
         visit = await self._visit(request, campaign)
         if visit is None:
             if campaign.mode is Mode.REQUIRED:
-                return self._unrecognised(request, campaign, look)
+                refuse = self._expired if request.query.get("of") else self._unrecognised
+                return refuse(request, campaign, look)
             self.limits.count(client_address(request), campaign.id, monotonic())
             taken = await self.participants.take_in(campaign, None, key)
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
@@ -109,7 +118,7 @@ class CampaignPages:
         """Answer the end of the campaign; without a session lead to its beginning."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
         if await self._visit(request, campaign) is None:
-            return web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+            return _leading_to(page_path(campaign.id))
         look = await self._look(request, campaign)
         return self.templates.message(look, look.words.thanks_title, look.words.thanks_message)
 
@@ -124,7 +133,7 @@ class CampaignPages:
     async def forget(self, request: web.Request) -> web.StreamResponse:
         """Let the browser forget the session, and lead to the page as it is for one who is not recognised."""
         campaign = await self.participants.find_campaign(request.match_info["campaign_id"])
-        answer = web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+        answer = _leading_to(page_path(campaign.id))
         self.cookies.clear(answer, campaign.id)
         return answer
 
@@ -151,13 +160,15 @@ class CampaignPages:
 
     async def _take_in(self, request: web.Request, campaign: Campaign, token: str) -> web.Response:
         self.limits.count(client_address(request), campaign.id, monotonic())
-        answer = web.Response(status=_SEE_OTHER, headers={"Location": page_path(campaign.id)})
+        path = page_path(campaign.id)
         try:
             taken = await self.participants.take_in(campaign, token)
-        except (TokenMalformed, TokenTooLarge, TokenMissing):
+        except TokenNotTaken:
             # Not on this address, which shows the token: the clean one says what the campaign says to the unrecognised.
+            answer = _leading_to(path if campaign.mode is Mode.REQUIRED else f"{path}?{_PREFILL}={_FAILED}")
             self.cookies.clear(answer, campaign.id)
             return answer
+        answer = _leading_to(path)
         self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
         return answer
 
@@ -189,7 +200,7 @@ class CampaignPages:
         if view is not None:
             if view.screen is None:
                 return None
-            return self.templates.message(look, **view.screen, reference=view.reference)
+            return self.templates.screen(look, Screen(**view.screen), view.reference)
         return self._unrecognised(request, campaign, look) if campaign.mode is Mode.REQUIRED else None
 
     def _elsewhere(self, campaign: Campaign, look: Look) -> web.Response:
@@ -197,26 +208,21 @@ class CampaignPages:
         return self.templates.message(look, title, message, return_url=page_path(campaign.id), status=_CONFLICT)
 
     def _unrecognised(self, request: web.Request, campaign: Campaign, look: Look) -> web.Response:
-        screen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
+        return self.templates.screen(look, _rejected(campaign, look), reference_of(request[REQUEST_ID]), _FORBIDDEN)
+
+    def _expired(self, request: web.Request, campaign: Campaign, look: Look) -> web.Response:
         return self.templates.message(
             look,
-            screen.title,
-            screen.message,
-            return_url=screen.return_url,
+            look.words.expired_title,
+            prefill_words(look.language, look.brand).expired,
+            return_url=_rejected(campaign, look).return_url,
             reference=reference_of(request[REQUEST_ID]),
             status=_FORBIDDEN,
         )
 
     def _refused(self, refusal: PlayRefused, visit: Visit, look: Look) -> web.Response:
         screen = refusal_screen(refusal, visit.campaign, (look.language,))
-        return self.templates.message(
-            look,
-            screen.title,
-            screen.message,
-            return_url=screen.return_url,
-            reference=reference_of(visit.session.id),
-            status=_CONFLICT,
-        )
+        return self.templates.screen(look, screen, reference_of(visit.session.id), _CONFLICT)
 
     async def _look(self, request: web.Request, campaign: Campaign) -> Look:
         brand = await self.find_partner_name(campaign.partner_id)
@@ -248,6 +254,21 @@ def page_policies(pages: CampaignPages) -> dict[str, RoutePolicy]:
 def wait_seconds(text: str) -> float:
     """Return how long the page's script wants to wait, at most 25 seconds; nonsense waits for nothing."""
     return min(float(text), MAX_WAIT_SECONDS) if text.isdecimal() and len(text) <= len("25") else 0
+
+
+def _leading_to(path: str) -> web.Response:
+    return web.Response(status=_SEE_OTHER, headers={"Location": path})
+
+
+def _known(prefill: str | None, view: PageView | None) -> Known:
+    """Return what the form starts with; `prefill` is what the address says of it, which no session says."""
+    if view is None:
+        return Known(PrefillStatus.UNAVAILABLE if prefill == _FAILED else PrefillStatus.NONE)
+    return replace(view.known, state=PrefillStatus.NONE, values={}) if prefill == _CLEARED else view.known
+
+
+def _rejected(campaign: Campaign, look: Look) -> Screen:
+    return screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
 
 
 def _is_of_another(request: web.Request, visit: Visit) -> bool:

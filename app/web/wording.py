@@ -35,6 +35,7 @@ class Words:
     elsewhere_message: str
     busy_title: str
     busy_message: str
+    expired_title: str
     wrong_title: str
     wrong_message: str
 
@@ -65,6 +66,7 @@ WORDS: Final[Mapping[str, Words]] = {
         elsewhere_message="This campaign was opened again in another tab. Please go on there, or open it once more.",
         busy_title="One moment, please",
         busy_message="Very many people are here right now. Please try again in a few seconds.",
+        expired_title="It has been a while",
         wrong_title="Something went wrong",
         wrong_message="Please open the campaign again from where you found it.",
     ),
@@ -93,6 +95,7 @@ WORDS: Final[Mapping[str, Words]] = {
         elsewhere_message="La campagne a été rouverte dans un autre onglet. Continuez là-bas, ou ouvrez-la à nouveau.",
         busy_title="Un instant, s'il vous plaît",
         busy_message="Vous êtes très nombreux en ce moment. Réessayez dans quelques secondes.",
+        expired_title="Cela fait un moment",
         wrong_title="Un problème est survenu",
         wrong_message="Merci d'ouvrir à nouveau la campagne là où vous l'avez trouvée.",
     ),
@@ -121,6 +124,7 @@ WORDS: Final[Mapping[str, Words]] = {
         elsewhere_message="Die Kampagne wurde in einem anderen Tab geöffnet. Bitte machen Sie dort weiter.",
         busy_title="Einen Moment, bitte",
         busy_message="Gerade sind sehr viele Menschen hier. Bitte versuchen Sie es in einigen Sekunden noch einmal.",
+        expired_title="Es ist eine Weile her",
         wrong_title="Etwas ist schiefgegangen",
         wrong_message="Bitte öffnen Sie die Kampagne noch einmal dort, wo Sie sie gefunden haben.",
     ),
@@ -137,9 +141,20 @@ def choose_language(preferred: Sequence[str], offered: Sequence[str]) -> str:
     return offered[0]
 
 
+def language_of_words(language: str) -> str:
+    """Return which of our languages speaks to one who reads `language`: its own, or English."""
+    primary = primary_of(language)
+    return primary if primary in WORDS else DEFAULT_LANGUAGE
+
+
 def words_in(language: str) -> Words:
     """Return the words in `language`, or in English."""
-    return WORDS.get(language.partition("-")[0].lower(), WORDS[DEFAULT_LANGUAGE])
+    return WORDS[language_of_words(language)]
+
+
+def primary_of(language: str) -> str:
+    """Return the language that a tag begins with, without its region or script (RFC 5646 section 2.2.1)."""
+    return language.partition("-")[0].lower()
 
 
 def text_in(texts: Mapping[str, str], language: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from app.domain.campaign import Mode
-from app.domain.participation import TOKEN_REJECTED, Limit, Verdict
+from app.domain.participation import ALLOWED, TOKEN_REJECTED, Limit, Verdict
 from app.domain.prefill import NO_PREFILL, unavailable
 from app.domain.session import Outcome, TokenStatus
 from app.errors import StoreUnavailable
@@ -18,6 +18,7 @@ from tests.web.page_stand import NOW, session_with
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+UNAVAILABLE = "We could not fill this in for you. You can still take part."
 LIMIT_REACHED = Verdict(allowed=False, reason=ParticipationReason.LIMIT_REACHED, remaining=0)
 REJECTED = session_with(Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_EXPIRED))
 
@@ -94,9 +95,7 @@ async def test_page_whose_prefill_failed_says_so_in_neutral_words(browser: Brows
     async with spa(settled(unavailable(PrefillReason.HTTP_5XX))) as (_, address), visiting(browser) as visit:
         await visit.page.goto(f"{address}#form")
 
-        await expect(visit.page.get_by_role("status")).to_have_text(
-            "We could not fill this in for you. You can still take part."
-        )
+        await expect(visit.page.get_by_role("status")).to_have_text(UNAVAILABLE)
         await expect(visit.page.get_by_role("button", name="Take part")).to_be_enabled()
         await visit.photograph("unavailable")
 
@@ -126,12 +125,31 @@ async def test_page_of_a_refused_token_is_the_campaigns_screen_with_a_way_back_a
 
 
 @pytest.mark.parametrize("mode", [Mode.OPTIONAL, Mode.REPORT_ONLY])
-async def test_page_of_a_refused_token_is_an_empty_form_where_none_is_required(browser: Browser, mode: Mode) -> None:
-    async with spa(replace(REJECTED), mode=mode) as (_, address), visiting(browser) as visit:
+async def test_page_of_a_refused_token_says_so_in_neutral_words_where_none_is_required(
+    browser: Browser, mode: Mode
+) -> None:
+    async with spa(REJECTED, mode=mode) as (_, address), visiting(browser) as visit:
         await visit.page.goto(f"{address}#form")
 
-        await expect(visit.page.get_by_role("button", name="Take part")).to_be_visible()
+        await expect(visit.page.locator(".prefill")).to_have_attribute("data-state", "unavailable")
+        await expect(visit.page.get_by_role("status")).to_have_text(UNAVAILABLE)
         assert await held(visit.page) == {}
+        await visit.photograph("unavailable-rejected")
+
+
+async def test_page_of_a_token_of_no_shape_goes_on_saying_so_in_neutral_words(browser: Browser) -> None:
+    async with spa(mode=Mode.OPTIONAL) as (stand, address), visiting(browser) as visit:
+        page = visit.page
+        await page.goto(f"{address.partition('?')[0]}?token=garbage#form")
+        await expect(page.get_by_role("status")).to_have_text(UNAVAILABLE)
+        stand.session = session_with(Outcome(TokenStatus.ANONYMOUS, ALLOWED))
+        for label in ("First name", "Last name"):
+            await page.get_by_label(label).fill("Grace")
+        await page.get_by_label("Email").fill("grace@example.com")
+        await page.get_by_role("button", name="Take part").click()
+
+        await expect(page.get_by_role("heading")).to_have_text("Thank you!")
+        assert len(stand.ledger.plays) == 1
 
 
 async def test_page_of_one_who_is_refused_while_playing_becomes_the_screen_in_their_language(browser: Browser) -> None:
@@ -171,24 +189,6 @@ async def test_page_while_the_store_is_gone_asks_for_a_moment(browser: Browser) 
 
         await expect(visit.page.get_by_role("heading")).to_have_text("One moment, please")
         await visit.photograph("busy")
-
-
-async def test_page_without_scripts_shows_every_step_filled_and_can_be_sent(browser: Browser) -> None:
-    async with (
-        spa(settled(gift="A spa day for two")) as (stand, address),
-        visiting(browser, with_scripts=False) as visit,
-    ):
-        page = visit.page
-        await page.goto(address)
-        await expect(page.get_by_label("First name")).to_have_value("Ada")
-        await page.get_by_text("Scratch your card", exact=True).last.click()
-        await expect(page.get_by_text("A spa day for two")).to_be_visible()
-        await visit.photograph("without-scripts")
-
-        await page.get_by_role("button", name="Take part").click()
-
-        await expect(page.get_by_role("heading")).to_have_text("Thank you!")
-        assert len(stand.ledger.plays) == 1
 
 
 async def test_page_in_a_colour_too_pale_for_text_can_still_be_read(browser: Browser) -> None:

@@ -333,7 +333,9 @@ async def test_page_in_the_campaigns_colour_has_it_in_a_style_with_a_nonce() -> 
         html = await (await client.get("/c/spring", headers=cookie())).text()
 
     (style,) = re.findall(r'<style nonce="[A-Za-z0-9_-]{20,}">(.*?)</style>', html)
-    assert style == ":root { --accent: #ffd400; --accent-ink: #000000; --accent-text: #7d6700; }"
+    assert (
+        style == ":root { --accent: #ffd400; --accent-ink: #000000; --accent-text: #7d6700; --accent-edge: #ad9000; }"
+    )
 
 
 async def test_style_sheet_names_the_font_by_its_content() -> None:

@@ -48,14 +48,21 @@ SHOW_PAGE: Final = Operation(
         Parameter(
             name="prefill",
             place="query",
-            description="`off` shows the form without what the prefill brought.",
+            description="`off` shows the form without what the prefill brought; `unavailable` says that there is none.",
             schema={"type": "string"},
             example="off",
+        ),
+        Parameter(
+            name="look",
+            place="query",
+            description="Makes the address another each time that the page is to look again; it is not read.",
+            schema={"type": "string"},
+            example="sYCAyg",
         ),
     ),
     answers=(
         _html(200, "The form, or what one who may not play is shown."),
-        Answer(303, "The token was taken in.", {}, _TO_CLEAN_ADDRESS),
+        Answer(303, "The token was taken out of the address, and in.", {}, _TO_CLEAN_ADDRESS),
         _html(403, "The campaign requires a token, and no session is known."),
     ),
     errors=(errors.CampaignUnknown, errors.Overloaded),

@@ -5,7 +5,8 @@
 (() => {
   const GRACE_SECONDS = 5; // a look that takes longer than its wait by this much is lost
   const form = document.querySelector("form[data-path]");
-  const { path, of, deadline, state } = form.dataset;
+  const own = unshadowed(form); // of prefill.js
+  const { path, of, deadline, state } = own.dataset;
   const place = document.querySelector(".prefill");
 
   const look = async (seconds) => {
@@ -22,15 +23,15 @@
   };
 
   // A second tap sends nothing; out of the browser's memory the form can be sent again, and counts as the same.
-  form.addEventListener("submit", (event) => {
-    if (form.ariaBusy === "true") event.preventDefault();
-    form.ariaBusy = "true";
+  own.addEventListener("submit", (event) => {
+    if (own.ariaBusy === "true") event.preventDefault();
+    own.ariaBusy = "true";
   });
   window.addEventListener("pageshow", () => {
-    form.ariaBusy = null;
+    own.ariaBusy = null;
   });
 
-  if (state === "none") return;
+  if (!of || state === "none") return; // no session, or one that brings nothing: the server has said what there is to say
   bindPrefill(form, {
     look,
     tell,

@@ -10,14 +10,16 @@
 
   const game = document.querySelector(".game");
   const { hint, scratch, reveal } = game.dataset;
+  const { lang, dir } = game.querySelector("summary"); // of our words, where they are not in the page's language
 
   const made = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
+  const saying = (tag, className, text) => Object.assign(made(tag, className, text), lang && { lang, dir });
 
   const prize = game.querySelector(".prize");
   const card = made("div", "ticket");
   const foil = made("canvas", "foil");
-  const button = made("button", "quiet", reveal);
-  const advice = made("p", "message", hint);
+  const button = saying("button", "quiet", reveal);
+  const advice = saying("p", "message", hint);
   const rubbed = new Set();
 
   const lay = () => {
@@ -40,7 +42,7 @@
       for (let x = (y / 22) % 2 < 1 ? 10 : 21; x < width; x += 22) pen.fillRect(x, y, 3, 3);
     }
     pen.fillStyle = style.getPropertyValue("--foil-ink").trim();
-    pen.font = `650 ${Math.round(height / 8)}px ${style.fontFamily}`;
+    pen.font = `650 ${Math.round(Math.min(height / 8, width / 14))}px ${style.fontFamily}`; // a long gift makes it high
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.fillText(scratch, width / 2, height / 2);
@@ -101,5 +103,8 @@
 
 /** Put what the session's token promises on the card, if it promises anything. */
 function showGift({ gift }) {
-  if (gift && gift.can_win !== false && gift.label) document.querySelector(".prize-text").textContent = gift.label;
+  if (!gift || gift.can_win === false || !gift.label) return;
+  const text = document.querySelector(".prize-text");
+  text.textContent = gift.label;
+  for (const name of ["lang", "dir"]) text.removeAttribute(name); // they were of our words
 }

@@ -1,0 +1,130 @@
+"""A page is in its campaign's language and written that way round; our own words say where they are English instead."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from app.domain.campaign import FormField, Screen
+from app.domain.participation import TOKEN_REJECTED, Verdict
+from app.domain.session import Outcome, Stage, TokenStatus
+from app.reasons import ParticipationReason, TokenReason
+from tests.web.page_stand import CAMPAIGN, READY, Stand, accepted, cookie, serving, session_with
+
+MARK = ' lang="en" dir="ltr"'
+ENGLISH = ("en", "ltr")
+ARABIC = replace(
+    CAMPAIGN,
+    name="الربيع",
+    languages=("ar",),
+    screens={"ar": {ParticipationReason.LIMIT_REACHED: Screen("شاركت من قبل", "إلى اللقاء.", "https://acme.example/")}},
+    form=(FormField("firstname", {"ar": "الاسم"}), FormField("news", {"ar": "الأخبار"}, type="checkbox")),
+)
+LIMIT_REACHED = Verdict(allowed=False, reason=ParticipationReason.LIMIT_REACHED, remaining=0)
+REJECTED = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_EXPIRED)
+
+
+class Spoken(HTMLParser):
+    """Which language and direction each text of a page is in, as its nearest element says."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: dict[str, tuple[str | None, str | None]] = {}
+        self._open: list[tuple[str, str | None, str | None]] = [("", None, None)]
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said, (_, lang, direction) = dict(attrs), self._open[-1]
+        if tag not in {"meta", "link", "input"}:
+            self._open.append((tag, said.get("lang", lang), said.get("dir", direction)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts[data.strip()] = self._open[-1][1:]
+
+
+@pytest.mark.parametrize(
+    ("language", "html"),
+    [
+        pytest.param("ar", '<html lang="ar" dir="rtl">', id="right-to-left"),
+        pytest.param("fr", '<html lang="fr">', id="left-to-right"),
+    ],
+)
+async def test_page_says_its_language_and_which_way_it_is_written(language: str, html: str) -> None:
+    stand = Stand({"spring": replace(CAMPAIGN, languages=(language,))}, session=session_with(accepted(READY)))
+
+    async with serving(stand) as client:
+        page = await (await client.get("/c/spring", headers=cookie())).text()
+        frame = await (await client.get("/embed/v1/frame/spring")).text()
+
+    assert html in page
+    assert html in frame
+
+
+async def test_page_of_a_language_that_we_do_not_speak_marks_our_words_as_english_and_no_others() -> None:
+    stand = Stand({"spring": ARABIC}, session=session_with(accepted(READY)))
+
+    async with serving(stand) as client:
+        spoken = Spoken(await (await client.get("/c/spring", headers=cookie())).text()).texts
+
+    others = {text: said for text, said in spoken.items() if said != ENGLISH}
+    assert others == dict.fromkeys(("ACME", "الربيع", "الاسم", "الأخبار"), ("ar", "rtl"))
+    assert {"Start", "Filled in from ACME", "(optional)", "Take part", "You are in!"} < spoken.keys()
+
+
+async def test_frame_of_a_language_that_we_do_not_speak_marks_our_words_as_english() -> None:
+    async with serving(Stand({"spring": ARABIC})) as client:
+        html = await (await client.get("/embed/v1/frame/spring")).text()
+
+    assert f'<p class="busy" role="alert"{MARK}' in html
+    assert Spoken(html).texts["Thank you!"] == ENGLISH
+
+
+async def test_page_of_a_session_that_is_not_judged_marks_what_the_script_is_to_say() -> None:
+    async with serving(Stand({"spring": ARABIC}, session=session_with(None, Stage.VERIFY))) as client:
+        html = await (await client.get("/c/spring", headers=cookie())).text()
+
+    assert f'<div class="prefill"{MARK} data-state="pending"' in html
+
+
+@pytest.mark.parametrize("language", ["en", "en-GB", "fr-CH", "DE"])
+async def test_page_of_a_language_that_we_speak_marks_nothing(language: str) -> None:
+    stand = Stand({"spring": replace(CAMPAIGN, languages=(language,))}, session=session_with(accepted(READY)))
+
+    async with serving(stand) as client:
+        html = await (await client.get("/c/spring", headers=cookie())).text()
+
+    assert (html.count(" lang="), html.count(" dir=")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("language", "outcome", "mark"),
+    [
+        pytest.param("ar", accepted(READY, LIMIT_REACHED), "", id="the-campaigns-own"),
+        pytest.param("ar", REJECTED, MARK, id="ours"),
+        pytest.param("fr", REJECTED, MARK, id="ours-where-we-speak-the-language"),
+        pytest.param("en", REJECTED, "", id="ours-in-english"),
+    ],
+)
+async def test_screen_is_marked_as_english_where_it_is_ours_and_the_page_is_not(
+    language: str, outcome: Outcome, mark: str
+) -> None:
+    stand = Stand({"spring": replace(ARABIC, languages=(language,))}, session=session_with(outcome))
+
+    async with serving(stand) as client:
+        html = await (await client.get("/c/spring", headers={**cookie(), "Accept-Language": language})).text()
+
+    title = "We could not recognise you" if outcome is REJECTED else "شاركت من قبل"
+    assert f"<title{mark}>{title}</title>" in html
+    assert f"<h1{mark}>{title}</h1>" in html
+
+
+async def test_thanks_in_a_language_that_we_do_not_speak_are_marked_as_english() -> None:
+    async with serving(Stand({"spring": ARABIC}, session=session_with(accepted(READY)))) as client:
+        html = await (await client.get("/c/spring/thanks", headers=cookie())).text()
+
+    spoken = Spoken(html).texts
+    assert spoken["Thank you!"] == spoken["You have taken part. Good luck!"] == ENGLISH
