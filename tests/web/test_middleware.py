@@ -138,7 +138,7 @@ async def test_error_of_aiohttp_itself_answers_a_problem() -> None:
     [
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", id="tls"),
         pytest.param(b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n", id="method"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", id="header-too-large"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (MAX_LINE_BYTES + 1) + b"\r\n\r\n", id="header-too-large"),
         pytest.param(b"GET /" + b"a" * (MAX_LINE_BYTES + 1) + b" HTTP/1.1\r\nHost: x\r\n\r\n", id="line-too-long"),
         pytest.param(b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n", id="path-not-utf8"),
         pytest.param(b"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", id="nul"),
@@ -167,7 +167,7 @@ def _tree(above: type[errors.VestibuleError]) -> list[type[errors.VestibuleError
 
 @pytest.mark.parametrize("error", [*_tree(errors.RequestError), *_tree(errors.InsideError)])
 def test_every_error_that_reaches_a_caller_has_its_own_status(error: type[errors.VestibuleError]) -> None:
-    if error.__module__ == "app.errors":
+    if error.__module__ == "app.errors" and "code" in vars(error):
         assert error in STATUSES
     assert 400 <= status_of(error()).status < 600 if error is not errors.RequestInvalid else True
 
