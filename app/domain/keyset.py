@@ -79,7 +79,7 @@ class Keyset:
     `asked_at` holds the moments of the refreshes that unknown kids caused, newest last; `asked_kids` maps a kid to the
     moment when it was asked for, `negative_kids` to the one until which it counts as missing. Nobody but an operator
     asks again before `paused_until`, which a `Retry-After` sets. `lease_token` fences writers: a late one changes no
-    row.
+    row. `withdrawn` are the kids of revoked keys that are published no more, as far as the history knows.
     """
 
     source: str
@@ -89,6 +89,7 @@ class Keyset:
     keys: tuple[Mapping[str, object], ...] = ()
     dropped: tuple[DroppedKey, ...] = ()
     revoked: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
     etag: str | None = None
     last_modified: str | None = None
     fetched_at: datetime | None = None

@@ -126,7 +126,7 @@ class JudgeToken:
         if keyset is None or not is_served(keyset, now):
             return None
         key = self.keyring.keyset_keys(keyset).get(kid)
-        if key is not None and key.thumbprint in keyset.revoked:
+        if kid in keyset.withdrawn if key is None else key.thumbprint in keyset.revoked:
             raise TokenRejected(TokenReason.KEY_REVOKED, "kid")
         return key
 

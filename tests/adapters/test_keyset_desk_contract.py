@@ -124,6 +124,19 @@ def test_revoked_key_stays_revoked_whatever_a_fetch_under_way_brings(stores: Sto
     assert (load(stores).revoked, load(stores).revoked_epoch, load(stores).version) == (revoked, 1, 2)
 
 
+def test_revoked_key_that_its_partner_withdraws_is_still_known_by_its_kid(stores: Stores) -> None:
+    fetched(stores)
+    revoked = frozenset({thumbprint_of(jwk("k1"))})
+    stores.keyset_desk.change(SOURCE, lambda keyset: after_pin(keyset, (jwk("k1"), jwk("k2"))), NOW)
+    stores.keyset_desk.change(SOURCE, lambda keyset: after_revoke(keyset, revoked), NOW)
+    published = load(stores).withdrawn
+    stores.keyset_desk.change(SOURCE, lambda keyset: after_pin(keyset, (jwk("k2"),)), NOW)
+    withdrawn = load(stores).withdrawn
+
+    assert (published, withdrawn) == (frozenset(), frozenset({"k1"}))
+    assert load(stores).revoked == revoked
+
+
 def test_revocation_is_seen_by_who_had_loaded_before(stores: Stores) -> None:
     fetched(stores)
     before = load(stores)

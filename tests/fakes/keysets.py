@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import count
 
 from app.domain.keyset import Keyset, KeysetMode, KeysetPolicy, may_ask
-from app.domain.keyset_history import KeyEvent, KeysetEvent, key_changes
+from app.domain.keyset_history import KeyEvent, KeysetEvent, key_changes, thumbprint_of
 from app.domain.keyset_kids import judge_asked, with_asked_kids
 from app.domain.keyset_refresh import after_ask, after_request, fetch_outcome, is_renewed, is_success
 from app.keyset_ports import SourceFigures, StoredKeyset
@@ -30,7 +30,8 @@ class MemoryKeysets:
     _claims: "count[int]" = field(default_factory=lambda: count(1))
 
     def load(self, sources: frozenset[str]) -> Mapping[str, Keyset]:
-        return {source: self.rows[source] for source in sources if source in self.rows}
+        known = [self.rows[source] for source in sources if source in self.rows]
+        return {row.source: replace(row, withdrawn=row.withdrawn | self._withdrawn(row)) for row in known}
 
     def ask(self, missing: Mapping[str, frozenset[str]], now: datetime) -> bool:
         are_due = [self._ask(source, kids, now) for source, kids in missing.items()]
@@ -143,6 +144,10 @@ class MemoryKeysets:
         events = self.events.setdefault(after.source, [])
         changes = key_changes(before.keys, after.keys, {event.thumbprint for event in events})
         events += [KeysetEvent(now, one.event, one.kid, one.thumbprint, after.version) for one in changes]
+
+    def _withdrawn(self, row: Keyset) -> frozenset[str]:
+        gone = row.revoked - set(map(thumbprint_of, row.keys))
+        return frozenset(event.kid for event in self.events.get(row.source, []) if event.thumbprint in gone)
 
     def _first_seen(self, source: str) -> Mapping[str, datetime]:
         seen: dict[str, datetime] = {}

@@ -82,6 +82,19 @@ def test_verify_parks_a_token_that_counts_by_its_leeway_alone(keysets: dict[str,
     assert (Work.REFRESH, 1) in verification.hints.rung
 
 
+def test_verify_refuses_a_revoked_key_that_is_published_no_more_and_asks_for_nothing() -> None:
+    thumbprints = frozenset({thumbprint_of(key_pair("k1")[1])})
+    row = keyset(source=SOURCE, keys=(key_pair("k2")[1],), revoked=thumbprints, withdrawn=frozenset({"k1"}))
+    verification = Verification(published_partner(), keysets=MemoryKeysets(rows={SOURCE: row}))
+    verification.clock.advance(60)
+    verification.take_in(mint("k1", iat=int(NOW.timestamp())))
+
+    report = verification.work()
+
+    assert report.outcomes == {TokenReason.KEY_REVOKED: 1}
+    assert verification.hints.rung == []
+
+
 def test_verify_voids_what_a_key_accepted_that_is_revoked_before_all_is_saved() -> None:
     sessions, keysets = InterruptedSessions(), MemoryKeysets()
     keysets.rows[SOURCE] = keyset(source=SOURCE, keys=(key_pair("k1")[1], key_pair("k2")[1]))

@@ -53,6 +53,22 @@ def read_first_seen(connection: Connection, source: str) -> Mapping[str, datetim
     return {row["thumbprint"]: row["first_at"] for row in rows}
 
 
+def read_withdrawn(connection: Connection, keysets: Sequence[Keyset]) -> Mapping[str, frozenset[str]]:
+    """Return the kids of revoked keys that `keysets` do not hold any more, by source; asks only where there are any."""
+    gone = {one.source: one.revoked - set(map(thumbprint_of, one.keys)) for one in keysets}
+    prints = frozenset[str]().union(*gone.values())
+    if not prints:
+        return {}
+    had = select(KeysetEventRow.source, KeysetEventRow.thumbprint, KeysetEventRow.kid).where(
+        KeysetEventRow.source.in_(gone), KeysetEventRow.thumbprint.in_(prints)
+    )
+    rows = connection.execute(had.distinct()).all()
+    return {
+        source: frozenset(kid for of, print_, kid in rows if of == source and print_ in revoked)
+        for source, revoked in gone.items()
+    }
+
+
 def read_history(connection: Connection, source: str, limit: int) -> Sequence[KeysetEvent]:
     """Return the newest events first, at most `limit`."""
     columns = (

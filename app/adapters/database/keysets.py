@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
 from app.adapters.database.kept import Kept
-from app.adapters.database.keyset_history import write_history
+from app.adapters.database.keyset_history import read_withdrawn, write_history
 from app.adapters.database.keyset_rows import (
     HEAVY,
     LIGHT,
@@ -47,8 +47,17 @@ class SqlKeysets:
             return {}
         kept = {source: found for source in sources if (found := self._kept.get(source)) is not None}
         chosen = _changed_wholly(sources, {source: stamp for source, (stamp, _) in kept.items()})
-        rows = self.database.read(lambda connection: connection.execute(chosen).mappings().all())
-        changed = {row["source"]: (stamp_of(row), to_keyset(row)) for row in rows if row["keys"] is not None}
+
+        def read(connection: Connection) -> tuple[Sequence[RowMapping], Mapping[str, tuple[Stamp, Keyset]]]:
+            rows = connection.execute(chosen).mappings().all()
+            changed = {row["source"]: (stamp_of(row), to_keyset(row)) for row in rows if row["keys"] is not None}
+            withdrawn = read_withdrawn(connection, [found for _, found in changed.values()])
+            return rows, {
+                source: (stamp, replace(found, withdrawn=withdrawn.get(source, found.withdrawn)))
+                for source, (stamp, found) in changed.items()
+            }
+
+        rows, changed = self.database.read(read)
         for source, found in changed.items():
             self._kept.put(source, found)
         kept.update(changed)
