@@ -26,7 +26,7 @@ def parse(text: str | bytes, max_depth: int = MAX_DEPTH) -> object:
         except UnicodeDecodeError:
             raise NotStrictJson("not UTF-8") from None
     try:
-        value = _decode(text)
+        value = _DECODER.decode(text)
     except NotStrictJson:
         raise
     except RecursionError:
@@ -48,22 +48,6 @@ def parse_object(text: str | bytes, max_depth: int = MAX_DEPTH) -> dict[str, obj
     return value
 
 
-def _decode(text: str) -> object:
-    try:
-        return _DECODER.decode(text)
-    except (NotStrictJson, json.JSONDecodeError):
-        raise
-    except ValueError:  # more digits than Python makes an integer of: out of all bounds, but well-formed
-        return _DECODER_OF_LONG_NUMBERS.decode(text)
-
-
-def _integer(digits: str) -> int | float:
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
-
-
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -77,10 +61,6 @@ def _refuse_constant(_: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 """Made once: `json.loads` with hooks makes one for each call."""
-_DECODER_OF_LONG_NUMBERS = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
-)
-"""For who needs it: a hook for integers costs every text that holds some."""
 
 
 def _depth(value: object) -> int:

@@ -18,6 +18,7 @@ from app.domain.session import TokenStatus
 from app.errors import CampaignUnknown, SessionExpired, SessionUnknown, TokenNotTaken, VestibuleError
 from app.play_errors import NotSettled, PlayRefused
 from app.reasons import ParticipationReason
+from app.steps.configure import is_document_id
 from app.steps.read import Visit
 from app.web.assets import Assets
 from app.web.bodies import json_response
@@ -75,7 +76,7 @@ class CampaignPages:
         try:
             campaign = await self.participants.find_campaign(campaign_id)
         except CampaignUnknown:
-            if token is None:
+            if token is None or not is_document_id(campaign_id):
                 raise
             return _leading_to(page_path(campaign_id))
         if token is not None:

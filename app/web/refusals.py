@@ -21,8 +21,8 @@ def with_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[st
 
 
 def add_screen(refusal: RequestError, campaign: Campaign, preferred: Sequence[str]) -> None:
-    """Add the screen for the unrecognised to `refusal`, unless one may take part in `campaign` without a token."""
-    if campaign.mode is Mode.REQUIRED:
+    """Add the screen for the unrecognised to `refusal`, for who names a language and may not play without a token."""
+    if preferred and campaign.mode is Mode.REQUIRED:
         refusal.screen = _shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred))
 
 

@@ -63,6 +63,7 @@ def test_open_token_header_of_any_issuer_is_taken(keys: KeyRing, header: dict[st
         pytest.param(b'{"alg":"HS256","x":-Infinity}', id="minus-infinity"),
         pytest.param(b'{"alg":"HS256","x":' + b"[" * 16 + b"]" * 16 + b"}", id="seventeen-deep"),
         pytest.param(b'{"alg":"HS256","x":' + b"[" * 5000 + b"]" * 5000 + b"}", id="very-deep"),
+        pytest.param(b'{"alg":"HS256","x":' + b"9" * 5000 + b"}", id="very-long-number"),
         pytest.param(b'\xef\xbb\xbf{"alg":"HS256"}', id="byte-order-mark"),
         pytest.param('{"alg":"HS256"}'.encode("utf-16"), id="utf-16"),
         pytest.param(b'{"alg":"HS256","x":"\xff"}', id="not-utf-8"),

@@ -122,7 +122,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("request_", "problem"), REFUSALS)
 async def test_create_refused_answers_the_whole_problem(request_: dict[str, Any], problem: dict[str, Any]) -> None:
     headers = {"X-Request-ID": "test-1", "Content-Type": "application/json", **request_.get("headers", {})}
-    async with staged(mode=Mode.OPTIONAL) as stage:
+    async with staged() as stage:
         answer = await stage.ask("POST", INSTANCE, data=request_["data"], headers=headers)
 
         assert answer.body == problem
@@ -150,6 +150,24 @@ async def test_create_that_is_refused_where_a_token_is_required_shows_the_campai
         answer = await stage.post(body, {"Accept-Language": "fr-CA"})
 
         assert (answer.body["code"], answer.body["screen"]) == (code, asdict(french))
+
+
+@pytest.mark.parametrize(
+    ("mode", "headers"),
+    [
+        pytest.param(Mode.REQUIRED, {}, id="no-language"),
+        pytest.param(Mode.OPTIONAL, {"Accept-Language": "en"}, id="optional"),
+        pytest.param(Mode.REPORT_ONLY, {"Accept-Language": "en"}, id="report-only"),
+    ],
+)
+async def test_create_that_is_refused_shows_no_screen_to_a_machine_nor_where_one_may_play(
+    mode: Mode, headers: dict[str, str]
+) -> None:
+    async with staged(mode=mode) as stage:
+        answer = await stage.post({"token": ""}, headers)
+
+        assert answer.body["code"] == "token_malformed"
+        assert "screen" not in answer.body
 
 
 @pytest.mark.parametrize("campaign_id", ["none", "a%00b", "%ff", "a" * 200, "..%2f"])
