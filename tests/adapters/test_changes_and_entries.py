@@ -65,7 +65,7 @@ def _pause(wiring: Wiring) -> object:
 
 
 def _refresh(wiring: Wiring) -> object:
-    return wiring.manage_keysets.refresh("acme", LOCAL_CALLER)
+    return wiring.manage_keysets.refresh("remote", LOCAL_CALLER)
 
 
 def _pin(wiring: Wiring) -> object:
@@ -189,6 +189,8 @@ def _prepared(wiring: Wiring) -> None:
     EnsureSecrets(wiring.secrets, wiring.clock)()
     wiring.configure.put(DocumentKind.PARTNER, "acme", partner_body(), LOCAL_CALLER)
     wiring.configure.put(DocumentKind.PARTNER, "paired", paired_body(), LOCAL_CALLER)
+    published = {"method": "jwks", "jwks_url": "https://remote.example/jwks", "algorithms": ["RS256"]}
+    wiring.configure.put(DocumentKind.PARTNER, "remote", partner_body(signature=published), LOCAL_CALLER)
     wiring.manage_keysets.pin("acme", {"keys": [key_pair("k1")[1]]}, LOCAL_CALLER)
     SqlReplays(wiring.database).add(replay(id="rpl_running", partner_id="paired"))
 
