@@ -77,11 +77,14 @@ _clock = structlog.processors.TimeStamper(fmt=None, key="at")
 
 _chain: list[Processor] = []
 """One list for the life of the process, since loggers that were used keep the one they were made with."""
+_tells_directly = False
 
 
 def configure(level: str = "info", style: str = "json") -> None:
     """Send all events, our own and those of `logging`, through one chain to stderr; `style` is `json` or `console`."""
+    global _tells_directly  # noqa: PLW0603 - as the chain, there is one in a process
     least = _LEVELS[level]
+    _tells_directly = style == "json" and least <= logging.INFO
     render: list[Processor] = [_render_json] if style == "json" else [structlog.dev.ConsoleRenderer(colors=False)]
     _chain[:] = [structlog.contextvars.merge_contextvars, explain, redact, stamp, *render]
     structlog.configure(
@@ -105,13 +108,22 @@ def configure(level: str = "info", style: str = "json") -> None:
     logging.captureWarnings(capture=True)
 
 
+def tell(event: str, request_id: str, fields: Mapping[str, object]) -> None:
+    """Log an event of level `info` of a request, all of whose `fields` are ours: the same line at a third of its cost.
+
+    The request's id may be the caller's choice, so that it is looked through like any text.
+    """
+    if not _tells_directly:
+        _log.info(event, **fields)
+        return
+    shown = _SECRET.sub(REDACTED, request_id) if _may_hold_a_secret(request_id) else request_id
+    _out.msg(encode({"at": _now(), "level": "info", "event": event, "request_id": shown, **fields}).decode())
+
+
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
-    moment = _clock(None, method, {})["at"]
-    seconds = int(moment)
     name = event.pop("event", "")
-    at = f"{_spelled(seconds)}.{int((moment - seconds) * _MICROSECONDS):06d}Z"
-    return {"at": at, "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+    return {"at": _now(), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
 def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -189,6 +201,8 @@ class _Turn:
 
 
 _turn: _Turn | None = None
+_out: Final = StderrLogger()
+_log: Final = structlog.get_logger()
 
 
 def _write(text: str) -> None:
@@ -222,6 +236,12 @@ def _render_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 def _current(exc_info: object) -> BaseException | None:
     return exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+
+
+def _now() -> str:
+    moment = _clock(None, "", {})["at"]
+    seconds = int(moment)
+    return f"{_spelled(seconds)}.{int((moment - seconds) * _MICROSECONDS):06d}Z"
 
 
 @lru_cache(maxsize=4)

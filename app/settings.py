@@ -121,6 +121,11 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'vestibule.sqlite3'}"
 
     @property
+    def is_behind_tls(self) -> bool:
+        """Tell whether browsers reach this installation by TLS, whoever speaks it for us."""
+        return self.base_url.startswith("https:")
+
+    @property
     def needs_data_dir(self) -> bool:
         """Tell whether anything is kept in the data folder: the database, the hints, or a key made on first use."""
         is_keyless = self.is_embedded_database and not self.master_keys.get_secret_value()

@@ -82,6 +82,12 @@ def first_session_id(moment: datetime) -> str:
     return ID_PREFIX + _time_characters(moment)
 
 
+def received_at_of(session_id: str) -> float:
+    """Return the moment, in seconds of Unix time, at which the session of that id was received."""
+    first = len(ID_PREFIX)
+    return int(session_id[first : first + _TIME_CHARACTERS], 32) / 1000
+
+
 def ids_by_time(kind: str, count: int, now: datetime, entropy: Callable[[int], bytes]) -> list[str]:
     """Return new ids: 48 bits of milliseconds, then 80 random bits, in base32hex, so that they sort by time.
 

@@ -46,10 +46,15 @@ class BatchLimits:
     in_flight: int = 1
     patience_seconds: float = math.inf
 
+    @property
+    def held_always(self) -> int:
+        """Return how many may be held however long they wait: half a batch."""
+        return min(self.queue, max(1, self.rows // 2))
+
     def held_after(self, waited_seconds: float) -> int:
         """Return how many may be held after such a wait."""
         spare = 1 - max(0.0, waited_seconds / self.patience_seconds - _UNNOTICED) / (1 - _UNNOTICED)
-        return max(round(self.queue * spare), min(self.queue, max(1, self.rows // 2)))
+        return max(round(self.queue * spare), self.held_always)
 
 
 class Batcher(Generic[Item, Result]):
@@ -74,7 +79,7 @@ class Batcher(Generic[Item, Result]):
     @property
     def has_room(self) -> bool:
         """Tell whether one more may be held."""
-        return self._held < self._limits.held_after(self._waited)
+        return self._held < self._limits.held_always or self._held < self._limits.held_after(self._waited)
 
     @property
     def drained_in(self) -> float:
@@ -88,6 +93,10 @@ class Batcher(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Return the result for `item`; raise Overloaded, StoreUnavailable, or what the work raised."""
+        return await self.begin(item)
+
+    def begin(self, item: Item) -> "asyncio.Future[Result]":
+        """Return what will be the result for `item`; raise Overloaded or StoreUnavailable where it is not even held."""
         if self._threads.is_down:
             raise StoreUnavailable("the store is known to be down")
         if not self.has_room:
@@ -100,7 +109,7 @@ class Batcher(Generic[Item, Result]):
             self._schedule()
         elif len(self._waiting) == self._limits.rows:
             self._begin()
-        return await future
+        return future
 
     async def drain(self) -> None:
         """Return when everything that was submitted has its answer."""

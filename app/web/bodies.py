@@ -13,6 +13,7 @@ from aiohttp import StreamReader, web
 from app.compact_json import encode
 from app.domain.strict_json import NotStrictJson, parse
 from app.errors import BodyTooLarge, MediaTypeUnsupported, Mistake, RequestInvalid, RequestMalformed
+from app.web.middleware import Headed
 
 JSON: Final = "application/json"
 BODY_SECONDS: Final = 10
@@ -62,7 +63,7 @@ def parse_json(body: bytes) -> dict[str, object]:
     return value
 
 
-def media_type(request: web.Request) -> str:
+def media_type(request: Headed) -> str:
     """Return the media type that the request names, in lower case and without its parameters; may be empty."""
     return _without_parameters(request.headers.get("Content-Type", ""))
 

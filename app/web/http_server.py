@@ -3,7 +3,7 @@
 aiohttp answers such requests before any middleware runs, in words of its own and with a traceback in the log.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -11,9 +11,10 @@ from structlog import get_logger
 
 from app import errors
 from app.logs import fault_fields
+from app.web.fast_path import FastLane, FastProtocol
 from app.web.middleware import SERVER, instance_of, request_id_of, translate
 from app.web.problems import problem
-from app.web.shedding import Shedding
+from app.web.shedding import Handle, Shedding
 
 KEEPALIVE_SECONDS: Final = 75.0
 """How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
@@ -27,7 +28,13 @@ _log = get_logger()
 class ProblemRunner(web.AppRunner):
     """Runs an application on a server that answers problems only; waits `shutdown_timeout` for what is under way."""
 
-    def __init__(self, app: web.Application, shutdown_timeout: float, shedding: Shedding | None = None) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        shutdown_timeout: float,
+        shedding: Shedding | None = None,
+        lane: FastLane | None = None,
+    ) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -39,12 +46,14 @@ class ProblemRunner(web.AppRunner):
             shutdown_timeout=shutdown_timeout,
         )
         self._shedding = shedding
+        self._lane = lane
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         handler = made.request_handler
         return _ProblemServer(
             handler if self._shedding is None else self._shedding.around(handler),
+            self._lane,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
             **made._kwargs,  # noqa: SLF001 - the server has no other door to what its protocols are made with
@@ -52,11 +61,15 @@ class ProblemRunner(web.AppRunner):
 
 
 class _ProblemServer(web.Server):
+    def __init__(self, handler: Handle, lane: FastLane | None, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._lane = lane
+
     def __call__(self) -> web.RequestHandler:
-        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+        return _ProblemProtocol(self, self._lane, loop=self._loop, **self._kwargs)
 
 
-class _ProblemProtocol(web.RequestHandler):
+class _ProblemProtocol(FastProtocol):
     __slots__ = ()
 
     def handle_error(

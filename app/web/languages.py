@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from aiohttp import web
+from app.web.middleware import Headed
 
 MAX_LANGUAGES: Final = 10
 """Of one header; people read fewer."""
@@ -12,7 +12,7 @@ _MAX_CHARACTERS: Final = 500
 _RANGE: Final = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:[ \t]*;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?))?")
 
 
-def preferred_languages(request: web.Request) -> tuple[str, ...]:
+def preferred_languages(request: Headed) -> tuple[str, ...]:
     """Return the language tags that the browser names, the most wanted first; malformed ones are left out."""
     return _parse(request.headers.get("Accept-Language", ""))
 

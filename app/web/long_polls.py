@@ -5,6 +5,7 @@ that wait for a slow partner cost next to nothing. The poller knows terminal sta
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ class _Wait:
 
     born_at: float
     look_at: float = 0.0
-    waiters: set[_Waiter] = field(default_factory=set)
+    waiters: dict[_Waiter, float] = field(default_factory=dict)
+    """Each with the moment after which a look in vain ends its wait."""
 
 
 class LongPolls:
@@ -68,8 +70,7 @@ class LongPolls:
         """
         if not self.is_open or seconds <= 0:
             return None
-        waiter: _Waiter = asyncio.get_running_loop().create_future()
-        self._join(session_id, waiter, age_seconds)
+        waiter = self._join(session_id, age_seconds, math.inf)
         try:
             async with asyncio.timeout(seconds):
                 return await waiter
@@ -77,6 +78,16 @@ class LongPolls:
             return None
         finally:
             self._leave(session_id, waiter)
+
+    def begin(self, session_id: str, seconds: float, age_seconds: float) -> "asyncio.Future[StoredSession | None]":
+        """Return what will be the session once it is in a terminal stage, or None at the first look after `seconds`.
+
+        For short waits of many: it costs no timer. It must be `open`; who gives up cancels.
+        """
+        ends_at = asyncio.get_running_loop().time() + seconds
+        waiter = self._join(session_id, age_seconds, ends_at)
+        waiter.add_done_callback(lambda _: self._leave(session_id, waiter))
+        return waiter
 
     def close(self) -> None:
         """Let everybody who waits go, and nobody wait again."""
@@ -86,15 +97,17 @@ class LongPolls:
         if self._poller is not None:
             self._poller.cancel()
 
-    def _join(self, session_id: str, waiter: _Waiter, age_seconds: float) -> None:
+    def _join(self, session_id: str, age_seconds: float, ends_at: float) -> _Waiter:
         loop = asyncio.get_running_loop()
+        waiter: _Waiter = loop.create_future()
         if session_id not in self._waits:
             self._waits[session_id] = _Wait(loop.time() - age_seconds)
             self._look_again(session_id, loop.time() + SHORTEST_PAUSE_SECONDS)
-        self._waits[session_id].waiters.add(waiter)
+        self._waits[session_id].waiters[waiter] = ends_at
         self._waiting += 1
         if self._poller is None:
             self._poller = loop.create_task(self._poll(), context=Context())
+        return waiter
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
@@ -135,10 +148,12 @@ class LongPolls:
             return
         except Overloaded:
             return  # they are looked for again in a moment
+        now = asyncio.get_running_loop().time()
         for id_, session in zip(ids, settled, strict=True):
             wait = self._waits.get(id_)
-            for waiter in wait.waiters if wait is not None and session is not None else ():
-                settle(waiter, session)
+            for waiter, ends_at in wait.waiters.items() if wait is not None else ():
+                if session is not None or ends_at <= now:
+                    settle(waiter, session)
 
     def _load_each(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
         settled = self._load_settled(ids)
@@ -149,7 +164,7 @@ class LongPolls:
 
     def _leave(self, session_id: str, waiter: _Waiter) -> None:
         wait = self._waits[session_id]
-        wait.waiters.discard(waiter)
+        del wait.waiters[waiter]
         self._waiting -= 1
         if not wait.waiters:
             del self._waits[session_id]

@@ -1,14 +1,16 @@
 """What Prometheus may know of the web process: counts and durations by route pattern, never an id.
 
-Children are looked up once and kept, since a lookup costs more than the count.
+Requests are counted without the locks and copies of the library's own counters, since only the event loop counts them.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,12 +23,8 @@ class WebMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "vestibule_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "vestibule_request_seconds", "Their duration.", ["route"], buckets=_SECONDS, registry=self._registry
-        )
+        self._requests = _Requests()
+        self._registry.register(self._requests)
         self._batch_rows = Histogram(
             "vestibule_batch_rows", "Rows of a batch.", ["batch"], buckets=_ROWS, registry=self._registry
         )
@@ -34,19 +32,10 @@ class WebMetrics:
             "vestibule_batch_seconds", "Its duration.", ["batch"], buckets=_SECONDS, registry=self._registry
         )
         self._gauges = Gauge("vestibule_held", "What is held in memory.", ["what"], registry=self._registry)
-        self._counted: dict[tuple[str, str, int], Counter] = {}
-        self._timed: dict[str, Histogram] = {}
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request, and how long it took."""
-        counter = self._counted.get((method, route, status))
-        if counter is None:
-            counter = self._counted[method, route, status] = self._requests.labels(method, route, str(status))
-        counter.inc()
-        timer = self._timed.get(route)
-        if timer is None:
-            timer = self._timed[route] = self._seconds.labels(route)
-        timer.observe(seconds)
+        """Count one request, and how long it took; called by the event loop alone."""
+        self._requests.count(method, route, status, seconds)
 
     def batch_observer(self, batch: str) -> Callable[[int, float], None]:
         """Return what records the batches of that name."""
@@ -69,6 +58,45 @@ class WebMetrics:
     def render(self) -> bytes:
         """Return all figures in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+@dataclass(slots=True)
+class _Durations:
+    """How many requests of a route took how long: by the bound that they were within, the last for those beyond all."""
+
+    within: list[int] = field(default_factory=lambda: [0] * (len(_SECONDS) + 1))
+    seconds: float = 0.0
+
+
+class _Requests(Collector):
+    """The requests answered, and their duration."""
+
+    def __init__(self) -> None:
+        self._answered: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[str, _Durations] = {}
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        answered = (method, route, status)
+        self._answered[answered] = self._answered.get(answered, 0) + 1
+        durations = self._durations.get(route)
+        if durations is None:
+            durations = self._durations[route] = _Durations()
+        durations.within[bisect_left(_SECONDS, seconds)] += 1
+        durations.seconds += seconds
+
+    def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
+        """Yield the figures of now."""
+        requests = CounterMetricFamily("vestibule_requests", "Requests answered.", labels=["method", "route", "status"])
+        for (method, route, status), count in self._answered.items():
+            requests.add_metric([method, route, str(status)], count)
+        yield requests
+        timed = HistogramMetricFamily("vestibule_request_seconds", "Their duration.", labels=["route"])
+        bounds = [*(str(bound) for bound in _SECONDS), "+Inf"]
+        for route, durations in self._durations.items():
+            cumulated = list(zip(bounds, accumulate(durations.within), strict=True))
+            timed.add_metric([route], cumulated, durations.seconds)
+        yield timed
 
 
 @dataclass(frozen=True)

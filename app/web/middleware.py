@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import getrandbits
 from time import perf_counter
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDictProxy
 from structlog import get_logger
 from structlog.contextvars import bind_contextvars
 
 from app import errors
-from app.logs import fault_fields
+from app.logs import fault_fields, tell
 from app.web.problems import problem
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
@@ -85,16 +86,25 @@ def request_middleware(
             status = CLIENT_GONE if response is None else response.status
             seconds = perf_counter() - began_at
             observe(request.method, route, status, seconds)
-            _record(request.method, route, status, seconds, error)
+            record(request_id, request.method, route, status, seconds, error)
         dress(response, request, policy, always)
-        if isinstance(response, web.HTTPException):
+        if type(response) is not web.Response and isinstance(response, web.HTTPException):
             raise response
         return response
 
     return middleware
 
 
-def request_id_of(request: web.BaseRequest) -> str:
+class Headed(Protocol):
+    """A request, as far as its headers go."""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Return the headers."""
+        ...
+
+
+def request_id_of(request: Headed) -> str:
     """Return the id that the request brought, if it is sane, else a new one."""
     brought = request.headers.get("X-Request-ID")
     if brought is not None and _SANE_REQUEST_ID.fullmatch(brought):
@@ -157,24 +167,17 @@ def _route_of(request: web.Request) -> str:
     return UNMATCHED if resource is None else resource.canonical
 
 
-def _record(method: str, route: str, status: int, seconds: float, error: Exception | None) -> None:
-    duration_ms = round(seconds * 1000, 2)
-    if error is None:
-        _log.info("request.answered", method=method, route=route, status=status, duration_ms=duration_ms)
-        return
-    code = error.code if isinstance(error, errors.VestibuleError) else "internal"
-    if status < _INTERNAL_ERROR:
-        _log.info("request.answered", method=method, route=route, status=status, duration_ms=duration_ms, code=code)
-        return
-    _log.error(
-        "request.failed",
-        method=method,
-        route=route,
-        status=status,
-        duration_ms=duration_ms,
-        code=code,
-        **fault_fields(error),
-    )
+def record(
+    request_id: str, method: str, route: str, status: int, seconds: float, error: Exception | None = None
+) -> None:
+    """Log one event about a request: `status` and duration, and what it failed of."""
+    fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
+    if error is not None:
+        fields["code"] = error.code if isinstance(error, errors.VestibuleError) else "internal"
+        if status >= _INTERNAL_ERROR:
+            _log.error("request.failed", **fields, **fault_fields(error))
+            return
+    tell("request.answered", request_id, fields)
 
 
 def dress(
@@ -194,5 +197,9 @@ def dress(
     headers["Server"] = SERVER  # aiohttp would name itself, Python, and their versions
     headers["X-Request-ID"] = request[REQUEST_ID]
     if policy.cross_origin and (origin := request.get(ALLOWED_ORIGIN)):
-        headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Expose-Headers"] = _EXPOSED
+        headers.update(cors_headers(origin))
+
+
+def cors_headers(origin: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers that let pages of `origin` read an answer (Fetch standard, CORS)."""
+    return ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED)

@@ -23,7 +23,7 @@ from app.steps.authorize import Grant, GrantError, GrantRefused, IssueAccessToke
 from app.steps.configure import is_document_id
 from app.steps.secrets import SigningKeys
 from app.web.bodies import json_response, media_type, read_body
-from app.web.client_address import client_address
+from app.web.client_address import client_address_of
 from app.web.limits import TokenBuckets, address_key
 from app.web.openapi.oauth import FORM, ISSUE_TOKEN, PUBLISH_KEYS, SHOW_METADATA, TOKEN_PATH
 from app.web.openapi.operation import OperationRoute
@@ -58,7 +58,7 @@ class OauthCalls:
 
     async def token(self, request: web.Request) -> web.Response:
         """Answer with an access token, or with why there is none."""
-        wait = self.buckets.take(address_key(client_address(request)), time.monotonic())
+        wait = self.buckets.take(address_key(client_address_of(request)), time.monotonic())
         if wait:
             raise RateLimited("Too many token requests from this address.", retry_after_seconds=wait)
         try:

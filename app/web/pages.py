@@ -22,7 +22,7 @@ from app.steps.configure import is_document_id
 from app.steps.read import Visit
 from app.web.assets import Assets
 from app.web.bodies import json_response
-from app.web.client_address import client_address
+from app.web.client_address import client_address_of
 from app.web.languages import preferred_languages
 from app.web.limits import SessionLimits
 from app.web.middleware import API_POLICY, REQUEST_ID, RoutePolicy
@@ -99,7 +99,7 @@ class CampaignPages:
             if campaign.mode is Mode.REQUIRED:
                 refuse = self._expired if request.query.get("of") else self._unrecognised
                 return refuse(request, campaign, look)
-            self.limits.count(client_address(request), campaign.id, monotonic())
+            self.limits.count(client_address_of(request), campaign.id, monotonic())
             taken = await self.participants.take_in(campaign, None, key)
             self.cookies.write(answer, campaign.id, taken, self.participants.clock.now())
             visit = await self.participants.visit(taken.id)
@@ -160,7 +160,7 @@ class CampaignPages:
         return page
 
     async def _take_in(self, request: web.Request, campaign: Campaign, token: str) -> web.Response:
-        self.limits.count(client_address(request), campaign.id, monotonic())
+        self.limits.count(client_address_of(request), campaign.id, monotonic())
         path = page_path(campaign.id)
         try:
             taken = await self.participants.take_in(campaign, token)

@@ -27,8 +27,8 @@ from app.web.store_threads import StoreThreads
 _RECHECK_SECONDS = 0.5
 """How often one looks whether a session past its deadline has been judged meanwhile, and so is settled."""
 
-_SESSION_ID = re.compile(r"ses_[0-9a-v]{26}")
-_CAMPAIGN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+SESSION_ID = re.compile(r"ses_[0-9a-v]{26}")
+CAMPAIGN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class SessionKeys(Protocol):
@@ -61,7 +61,7 @@ class Participants:
     async def find_campaign(self, campaign_id: str) -> Campaign:
         """Return the campaign as it was at most a second ago; raise CampaignUnknown."""
         known = self.campaigns.recall(campaign_id)
-        if known is None and not _CAMPAIGN_ID.fullmatch(campaign_id):
+        if known is None and not CAMPAIGN_ID.fullmatch(campaign_id):
             raise CampaignUnknown
         campaign = known.campaign if known else await self.lookups.submit(campaign_id)
         if campaign is None:
@@ -74,7 +74,7 @@ class Participants:
 
     def open(self, session_id: str, key: str) -> None:
         """Raise SessionUnknown unless `key` is the one of the session; asks nobody."""
-        if not _SESSION_ID.fullmatch(session_id) or not self.keys.holds(session_id, key):
+        if not SESSION_ID.fullmatch(session_id) or not self.keys.holds(session_id, key):
             raise SessionUnknown
 
     async def visit(self, session_id: str) -> Visit:

@@ -38,6 +38,7 @@ from app.web.assets import load_assets
 from app.web.client_address import TRUSTED_PROXIES
 from app.web.delivery_gauges import DeliveryGauges
 from app.web.embed import Embed, embed_policies
+from app.web.fast_sessions import FastSessions
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
 from app.web.inspector_page import InspectorPage
@@ -50,7 +51,7 @@ from app.web.pages import CampaignPages, page_policies, page_routes
 from app.web.partner_gauges import PartnerGauges
 from app.web.partner_names import PartnerNames
 from app.web.reference import Reference
-from app.web.routes import POLICIES, build_application
+from app.web.routes import HSTS, POLICIES, build_application
 from app.web.session_cookie import SessionCookies
 from app.web.sessions import SessionRoutes
 from app.web.shedding import Shedding
@@ -134,15 +135,36 @@ class _Wiring:
 
     def process(self, *, reuse_port: bool) -> WebProcess:
         settings = self.settings
+        shedding = Shedding(self.ingress.participants.intake, self.metrics.observe_request)
         sites = [
             Site("admin port", self._admin_app(), settings.admin_host, settings.admin_port),
-            Site("public port", self._public_app(), settings.host, settings.port, reuse_port, self._shedding()),
+            Site(
+                "public port",
+                self._public_app(),
+                settings.host,
+                settings.port,
+                reuse_port,
+                shedding,
+                self._lane(shedding),
+            ),
         ]
         served = Sites(sites, settings.web_grace_seconds)
         return WebProcess(served, self.ingress, self.management_threads, self.hints, self.database)
 
-    def _shedding(self) -> Shedding:
-        return Shedding(self.ingress.participants.intake, self.metrics.observe_request)
+    def _lane(self, shedding: Shedding) -> FastSessions:
+        settings = self.settings
+        return FastSessions(
+            self.ingress.participants,
+            self.session_limits,
+            shedding,
+            self._own_origin(),
+            settings.trusted_proxy_cidrs,
+            self.metrics.observe_request,
+            (HSTS,) if settings.is_behind_tls else (),
+        )
+
+    def _own_origin(self) -> str:
+        return str(URL(self.settings.base_url).origin())
 
     def _stores(self) -> IngressStores:
         reads = SqlSessionReads(self.database, self.sealing)
@@ -168,8 +190,9 @@ class _Wiring:
         for_people = [*page_routes(pages, assets), *embed.routes(), *InspectorPage.of(assets).routes()]
         routes = Reference([*self._session_routes(), *self._management_routes(), *for_people], assets).routes
         policies = {**POLICIES, **page_policies(pages), **embed_policies(pages.error_page)}
-        is_behind_tls = self.settings.base_url.startswith("https:")
-        app = build_application(routes, self.metrics.observe_request, policies, is_behind_tls=is_behind_tls)
+        app = build_application(
+            routes, self.metrics.observe_request, policies, is_behind_tls=self.settings.is_behind_tls
+        )
         app[TRUSTED_PROXIES] = self.settings.trusted_proxy_cidrs
         app.on_shutdown.append(self._let_waiters_go)
         return app
@@ -189,8 +212,7 @@ class _Wiring:
         return build_application(health.routes(), lambda *_: None, {})
 
     def _session_routes(self) -> Sequence[web.AbstractRouteDef]:
-        origin = str(URL(self.settings.base_url).origin())
-        return SessionRoutes(self.ingress.participants, origin, self.session_limits).routes()
+        return SessionRoutes(self.ingress.participants, self._own_origin(), self.session_limits).routes()
 
     def _management_routes(self) -> Sequence[web.AbstractRouteDef]:
         settings = self.settings

@@ -48,25 +48,33 @@ class Shedding:
         self._shed = 0
         self._report: asyncio.Task[None] | None = None
 
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more may come in."""
+        return self._queue.has_room
+
     def around(self, handle: Handle) -> Handle:
         """Return `handle` for those who may come in."""
 
         async def serve(request: web.BaseRequest) -> web.StreamResponse:
-            if _is_arrival(request) and not self._queue.has_room:
+            if _is_arrival(request) and not self.has_room:
                 return self._refuse(request)
             return await handle(request)
 
         return serve
 
-    def _refuse(self, request: web.BaseRequest) -> web.Response:
+    def send_away(self) -> Overloaded:
+        """Count an arrival that is sent away, and return why."""
         self._shed += 1
         if self._report is None:
             self._report = asyncio.get_running_loop().create_task(self._report_soon(), context=Context())
-        self._observe(request.method, OPEN_SESSION.path, _REFUSED, 0.0)
+        self._observe("POST", OPEN_SESSION.path, _REFUSED, 0.0)
+        return Overloaded(retry_after_seconds=self._queue.drained_in)
+
+    def _refuse(self, request: web.BaseRequest) -> web.Response:
         request[REQUEST_ID] = request_id_of(request)
         allow_any_origin(request)
-        error = Overloaded(retry_after_seconds=self._queue.drained_in)
-        response = problem(error, request.rel_url.raw_path, request[REQUEST_ID])
+        response = problem(self.send_away(), request.rel_url.raw_path, request[REQUEST_ID])
         dress(response, request, PARTICIPANT_POLICY)
         return response
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from structlog import get_logger
 
 from app.errors import ConfigurationError
+from app.web.fast_path import FastLane
 from app.web.http_server import ProblemRunner
 from app.web.shedding import Shedding
 
@@ -29,6 +30,7 @@ class Site:
     port: int
     reuse_port: bool = False
     shedding: Shedding | None = None
+    lane: FastLane | None = None
 
 
 class Sites:
@@ -59,7 +61,7 @@ class Sites:
         self._runners.clear()
 
     async def _listen(self, site: Site) -> tuple[str, int]:
-        runner = ProblemRunner(site.app, self._grace, site.shedding)
+        runner = ProblemRunner(site.app, self._grace, site.shedding, site.lane)
         await runner.setup()
         self._runners.append(runner)
         listener = web.TCPSite(runner, site.host, site.port, backlog=BACKLOG, reuse_port=site.reuse_port or None)

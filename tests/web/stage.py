@@ -14,6 +14,7 @@ from app.adapters.sealing import KeyRing, SessionKeys
 from app.domain.session import NewSession, StoredSession
 from app.errors import StoreUnavailable
 from app.ports import TakenIn
+from app.web.fast_sessions import FastSessions
 from app.web.health import HealthRoutes
 from app.web.ingress import Ingress, IngressLimits, IngressStores, build_ingress
 from app.web.limits import SessionLimits, TokenBuckets
@@ -119,6 +120,8 @@ async def staged(
     per_campaign: TokenBuckets | None = None,
     more_routes: Sequence[web.RouteDef] = (),
     shedding: Shedding | None = None,
+    *,
+    has_fast_lane: bool = True,
     **campaign_changes: Any,
 ) -> AsyncIterator[Stage]:
     """Serve one campaign from twins until the test is over."""
@@ -129,13 +132,17 @@ async def staged(
     stores = IngressStores(store, store, store.sessions, ledger, configuration, hints, clock, TEST_KEYS, store.probe)
     limits = limits or IngressLimits(commit_wait_seconds=0)
     ingress = build_ingress(stores, limits, metrics)
+    session_limits = SessionLimits(per_address, per_campaign)
     routes = [
-        *SessionRoutes(ingress.participants, OWN_ORIGIN, SessionLimits(per_address, per_campaign)).routes(),
+        *SessionRoutes(ingress.participants, OWN_ORIGIN, session_limits).routes(),
         *HealthRoutes(ingress.threads, store.probe, metrics).routes(),
         *more_routes,
     ]
     app = build_application(routes, metrics.observe_request)
-    sites = Sites([Site("public port", app, "127.0.0.1", 0, shedding=shedding)], grace_seconds=5)
+    line = shedding or Shedding(ingress.participants.intake, metrics.observe_request)
+    lane = FastSessions(ingress.participants, session_limits, line, OWN_ORIGIN, (), metrics.observe_request)
+    site = Site("public port", app, "127.0.0.1", 0, shedding=shedding, lane=lane if has_fast_lane else None)
+    sites = Sites([site], grace_seconds=5)
     ((host, port),) = await sites.start()
     try:
         async with ClientSession() as client:

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from app.web.client_address import TRUSTED_PROXIES, client_address
+from app.web.client_address import TRUSTED_PROXIES, client_address_of
 
 PROXY, CALLER, SPOOFED = "10.0.0.1", "203.0.113.7", "198.51.100.9"
 
@@ -17,7 +17,7 @@ def address_of(peer: str, *forwarded: str, trusted: tuple[str, ...] = ("10.0.0.0
     app[TRUSTED_PROXIES] = tuple(map(ip_network, trusted))
     headers = CIMultiDict([("X-Forwarded-For", value) for value in forwarded])
     request = make_mocked_request("GET", "/", headers, app=app)
-    return client_address(request.clone(remote=peer))
+    return client_address_of(request.clone(remote=peer))
 
 
 @pytest.mark.parametrize(

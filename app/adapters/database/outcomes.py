@@ -3,16 +3,20 @@
 Members that say nothing are left out. What these functions wrote once must be read forever: add members, rename none.
 """
 
-import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from app.compact_json import encode
+from app.compact_json import decode, encode
 from app.domain.participation import NO_TICKET, Limit, Ticket, Verdict
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillSource, PrefillStatus
 from app.domain.session import Outcome, TokenStatus
 from app.domain.token import Gift
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
+
+_TOKEN_STATUSES: Final[Mapping[str, TokenStatus]] = {one.value: one for one in TokenStatus}
+_PREFILL_STATUSES: Final[Mapping[str, PrefillStatus]] = {one.value: one for one in PrefillStatus}
+_PREFILL_SOURCES: Final[Mapping[str, PrefillSource]] = {one.value: one for one in PrefillSource}
 
 
 def encode_outcome(outcome: Outcome) -> bytes:
@@ -39,11 +43,11 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 def decode_outcome(encoded: bytes) -> Outcome:
     """Return the outcome that `encode_outcome` wrote."""
-    document = json.loads(encoded.decode())
+    document = decode(encoded)
     status, token_reason = document["token"]
     allowed, reason, remaining = document["verdict"]
     return Outcome(
-        token_status=TokenStatus(status),
+        token_status=_TOKEN_STATUSES[status],
         verdict=Verdict(allowed, reason and ParticipationReason(reason), remaining),
         token_reason=token_reason and TokenReason(token_reason),
         gift=Gift(*document["gift"]) if "gift" in document else None,
@@ -61,7 +65,7 @@ def encode_request(request: PrefillRequest) -> bytes:
 
 def decode_request(encoded: bytes) -> PrefillRequest:
     """Return the request that `encode_request` wrote."""
-    document = json.loads(encoded.decode())
+    document = decode(encoded)
     ends_at = document["ends_at"]
     return PrefillRequest(document["sub"], document["bearer"], ends_at and datetime.fromisoformat(ends_at))
 
@@ -69,8 +73,8 @@ def decode_request(encoded: bytes) -> PrefillRequest:
 def _decode_prefill(document: dict[str, Any]) -> Prefill:
     status, source, reason, warnings = document["prefill"]
     return Prefill(
-        status=PrefillStatus(status),
-        source=source and PrefillSource(source),
+        status=_PREFILL_STATUSES[status],
+        source=source and _PREFILL_SOURCES[source],
         reason=reason and PrefillReason(reason),
         form=document["form"],
         optin=document["optin"],

@@ -1,0 +1,151 @@
+"""The short way of an ordinary request from its connection to its answer.
+
+aiohttp serves a request in a loop of two tasks, looks its route up, puts the middlewares around it, and prepares an
+answer that may turn out to be anything: that is most of what a participant costs. So a request that is all there, on a
+connection that has nothing else to do, is offered to a `FastLane` first. What that does not take goes aiohttp's way, as
+if nobody had looked at it; what it began and cannot end, too. Knows no route.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp.http import HttpVersion11, RawRequestMessage
+from structlog import get_logger
+
+from app.logs import fault_fields
+
+Answer = Callable[["asyncio.Future[Any]"], bytes | None]
+"""Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that the lane has taken: answered once `awaited` is done; `leave` is called if its client has gone."""
+
+    awaited: "asyncio.Future[Any]"
+    answer: Answer
+    leave: Callable[[], None]
+
+
+class FastLane(Protocol):
+    """Serves those requests that it knows well, without a task of their own."""
+
+    def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
+        """Begin to serve a request whose body is there, or answer it; None for one that is to go aiohttp's way."""
+        ...
+
+
+class FastProtocol(web.RequestHandler):
+    """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unparsed."""
+
+    __slots__ = ("_begun", "_held_back", "_lane")
+
+    def __init__(self, server: web.Server, lane: FastLane | None, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._lane = lane
+        self._begun: Begun | None = None
+        self._held_back = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; where nothing is under way and it is one ordinary request, offer it to the lane."""
+        if self._begun is not None:
+            self._held_back += data
+            self._pause_transport_reading()
+            return
+        waiter = self._waiter
+        if self._lane is None or waiter is None or waiter.done():
+            super().data_received(data)
+            return
+        self._waiter = None  # so that nobody is woken for a request before it is known which way it goes
+        super().data_received(data)
+        self._waiter = waiter
+        if self._messages and not self._begin(self._lane):
+            waiter.set_result(None)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wait for nothing any more on behalf of a client that has gone."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.leave()
+        super().connection_lost(exc)
+
+    def close(self) -> None:
+        """Begin nothing new; what is under way is answered."""
+        if self._begun is None:
+            super().close()
+        self._close = True
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - as aiohttp has it
+        """Return when what is under way has its answer, or after so many seconds."""
+        if self._begun is not None:
+            await asyncio.wait((self._begun.awaited,), timeout=timeout)
+        await super().shutdown(timeout)
+
+    def _begin(self, lane: FastLane) -> bool:
+        """Offer the one request that is parsed to the lane, and tell whether it was taken."""
+        message, payload = self._messages[0]
+        if len(self._messages) > 1 or not isinstance(message, RawRequestMessage) or not _is_ordinary(message, payload):
+            return False
+        if self.writing_paused:  # by a client that asks and does not read: aiohttp waits for it
+            return False
+        try:
+            begun = lane.begin(message, payload, self.peername[0] if isinstance(self.peername, tuple) else None)
+        except Exception as error:  # noqa: BLE001 - told; the long way may still know what to do
+            _log.error("fast_path.failed", **fault_fields(error))
+            return False
+        if begun is None:
+            return False
+        if isinstance(begun, bytes):
+            self._send(begun)
+            return True
+        self._begun = begun
+        self._stay_open()
+        begun.awaited.add_done_callback(self._end)
+        return True
+
+    def _end(self, awaited: "asyncio.Future[Any]") -> None:
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return  # the client has gone, and `leave` was called
+        try:
+            answer = begun.answer(awaited)
+        except Exception as error:  # noqa: BLE001 - told, and shown as a connection that ends
+            _log.error("fast_path.failed", **fault_fields(error))
+            self.force_close()
+            return
+        if answer is not None:
+            self._send(answer)
+        elif self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self._close:
+            super().close()
+        if self._held_back:
+            held_back, self._held_back = self._held_back, b""
+            self._resume_transport_reading()
+            self.data_received(held_back)
+
+    def _send(self, answer: bytes) -> None:
+        self._messages.clear()
+        if self._parser is not None and self.transport is not None:
+            self._parser.message_consumed()
+            self.transport.write(answer)
+        self._stay_open()
+
+    def _stay_open(self) -> None:
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+
+
+def _is_ordinary(message: RawRequestMessage, payload: StreamReader) -> bool:
+    """Tell whether a request is all there, and neither it nor its answer asks anything of the connection."""
+    return (
+        (payload is EMPTY_PAYLOAD or payload.is_eof())
+        and not message.should_close
+        and not message.upgrade
+        and not message.chunked
+        and message.version == HttpVersion11
+        and "Expect" not in message.headers
+    )

@@ -1,0 +1,239 @@
+"""The two requests that make a participant, served without a task: a token comes in, and its session is read.
+
+Serves what nearly everybody sends, where it succeeds; whatever is unusual or fails is left to `sessions.py`, which is
+the one to say what is wrong. By the same steps and with the same answer: a test compares the two. A commit that failed
+is answered here too, since nobody may try it again.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic, perf_counter
+from typing import Any, Final
+
+from aiohttp import StreamReader, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import RawRequestMessage
+
+from app.compact_json import encode
+from app.domain.campaign import Campaign
+from app.domain.session import StoredSession, is_settled, rfc3339
+from app.errors import Overloaded, RateLimited, SessionExpired, StoreUnavailable, TokenNotTaken, VestibuleError
+from app.ports import TakenIn
+from app.steps.accept import admit, received_at_of
+from app.steps.read import Visit
+from app.web.bodies import JSON, media_type
+from app.web.client_address import Networks, client_address
+from app.web.cors import any_origin
+from app.web.fast_path import Begun
+from app.web.languages import preferred_languages
+from app.web.limits import SessionLimits
+from app.web.middleware import (
+    CLIENT_GONE,
+    PARTICIPANT_POLICY,
+    SERVER,
+    Observe,
+    cors_headers,
+    record,
+    request_id_of,
+)
+from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
+from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
+from app.web.problems import problem
+from app.web.sessions import POLL_AFTER_MS, USUAL_BODY
+from app.web.shedding import Shedding
+
+BRIEF_SECONDS: Final = 0.25
+"""A session this young is not looked for before one waits for it, and is waited for this long without a timer."""
+
+_OPEN = re.compile(OPEN_SESSION.path.replace("{campaign_id}", f"({CAMPAIGN_ID.pattern})"))
+_READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.pattern})") + r"(?:\?wait=([0-9]{1,2}))?")
+_BEARER: Final = "Bearer "
+_UNUSUAL: Final = ("Idempotency-Key", "Content-Encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of a request when it has come."""
+
+    message: RawRequestMessage
+    route: str
+    request_id: str
+    origin: str | None
+    began_at: float
+
+
+class FastSessions:
+    """Implements `FastLane`; `always` are headers of every answer, as of the application."""
+
+    def __init__(
+        self,
+        participants: Participants,
+        limits: SessionLimits,
+        shedding: Shedding,
+        own_origin: str,
+        trusted: Networks,
+        observe: Observe,
+        always: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._participants = participants
+        self._limits = limits
+        self._shedding = shedding
+        self._own_origin = own_origin
+        self._trusted = trusted
+        self._observe = observe
+        self._has_time = False
+        """Whether the store has answered, and so told this process the time."""
+        self._fixed = _lines((*PARTICIPANT_POLICY.headers, *always, ("Server", SERVER)))
+
+    def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
+        """Begin to serve a request, or send it away; None for one that `sessions.py` is to serve."""
+        if message.method == "POST" and (match := _OPEN.fullmatch(message.path)):
+            if not self._shedding.has_room:
+                return self._send_away(message)
+            return self._begin_to_open(match[1], message, payload, remote)
+        if message.method == "GET" and (match := _READ.fullmatch(message.path)):
+            return self._begin_to_read(match[1], int(match[2] or 0), message)
+        return None
+
+    def _begin_to_open(
+        self, campaign_id: str, message: RawRequestMessage, payload: StreamReader, remote: str | None
+    ) -> Begun | bytes | None:
+        participants, headers = self._participants, message.headers
+        known = participants.campaigns.recall(campaign_id)
+        campaign = None if known is None else known.campaign
+        if campaign is None or participants.threads.is_down or any(name in headers for name in _UNUSUAL):
+            return None
+        seen = _Seen(message, OPEN_SESSION.path, request_id_of(message), headers.get("Origin"), perf_counter())
+        token = _usual_token(message, payload)
+        if token is None or not self._may_read(seen.origin, campaign):
+            return None
+        try:
+            arrival = admit(campaign, token)
+            self._limits.count(client_address(remote, headers, self._trusted), campaign.id, monotonic())
+            awaited = participants.intake.begin(arrival)
+        except TokenNotTaken:
+            return None
+        except (RateLimited, Overloaded) as error:  # not to be counted twice
+            return self._failed(seen, error)
+        return Begun(awaited, partial(self._opened, seen), partial(self._leave, seen, awaited))
+
+    def _opened(self, seen: _Seen, awaited: asyncio.Future[TakenIn]) -> bytes:
+        try:
+            taken = awaited.result()
+        except Exception as error:  # noqa: BLE001 - told, and answered as a problem
+            return self._failed(seen, error)
+        self._has_time = True
+        content = {
+            "session_id": taken.id,
+            "session_key": self._participants.keys.make(taken.id),
+            "expires_at": rfc3339(taken.expires_at),
+            "poll_after_ms": POLL_AFTER_MS,
+        }
+        own = f"Content-Type: {JSON}\r\nLocation: /v1/sessions/{taken.id}\r\n"
+        return self._answer(seen, "202 Accepted", own, encode(content))
+
+    def _begin_to_read(self, session_id: str, seconds: int, message: RawRequestMessage) -> Begun | None:
+        participants, headers = self._participants, message.headers
+        authorization = headers.get("Authorization", "")
+        if seconds > MAX_WAIT_SECONDS or not authorization.startswith(_BEARER):
+            return None
+        if not participants.keys.holds(session_id, authorization[len(_BEARER) :]):
+            return None
+        seen = _Seen(message, READ_SESSION.path, request_id_of(message), headers.get("Origin"), perf_counter())
+        awaited: asyncio.Future[Any]
+        age = self._age_of(session_id) if seconds and participants.polls.is_open else BRIEF_SECONDS
+        if age < BRIEF_SECONDS:
+            awaited = participants.polls.begin(session_id, BRIEF_SECONDS - age, age)
+            return Begun(awaited, partial(self._waited, seen), partial(self._leave, seen, awaited))
+        try:
+            awaited = participants.reads.begin(session_id)
+        except (Overloaded, StoreUnavailable):
+            return None
+        return Begun(awaited, partial(self._visited, seen, seconds), partial(self._leave, seen, awaited))
+
+    def _age_of(self, session_id: str) -> float:
+        """Return the age of a session in seconds, as far as the time is known: the first to ask for it may wait."""
+        if not self._has_time:
+            return BRIEF_SECONDS
+        return self._participants.clock.now().timestamp() - received_at_of(session_id)
+
+    def _waited(self, seen: _Seen, awaited: asyncio.Future[StoredSession | None]) -> bytes | None:
+        session = None if awaited.exception() else awaited.result()
+        known = None if session is None else self._participants.campaigns.recall(session.campaign_id)
+        if session is None or known is None or known.campaign is None:
+            return None
+        return self._shown(seen, Visit(session, known.campaign))
+
+    def _visited(self, seen: _Seen, seconds: int, awaited: asyncio.Future[Visit | None]) -> bytes | None:
+        visit = None if awaited.exception() else awaited.result()
+        self._has_time |= visit is not None
+        if visit is None or (seconds and not is_settled(visit.session, self._participants.clock.now())):
+            return None
+        return self._shown(seen, visit)
+
+    def _shown(self, seen: _Seen, visit: Visit) -> bytes | None:
+        if not self._may_read(seen.origin, visit.campaign):
+            return None
+        try:
+            content = self._participants.show(visit, preferred_languages(seen.message))
+        except SessionExpired:
+            return None
+        return self._answer(seen, "200 OK", f"Content-Type: {JSON}\r\n", encode(content))
+
+    def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
+        return origin is None or origin == self._own_origin or origin in campaign.allowed_origins
+
+    def _send_away(self, message: RawRequestMessage) -> bytes:
+        request_id = request_id_of(message)
+        made = problem(self._shedding.send_away(), message.path, request_id)
+        return self._problem(made, request_id, any_origin(message.headers.get("Origin")))
+
+    def _failed(self, seen: _Seen, error: Exception) -> bytes:
+        """Answer one whose session may have been committed: what it failed of is told here, and not tried again."""
+        shown = error if isinstance(error, VestibuleError) else VestibuleError()
+        made = problem(shown, seen.message.path, seen.request_id)
+        self._told(seen, made.status, error)
+        return self._problem(made, seen.request_id, seen.origin)
+
+    def _problem(self, made: web.Response, request_id: str, origin: str | None) -> bytes:
+        body = made.body if isinstance(made.body, bytes) else b""
+        return self._spelled(f"{made.status} {made.reason}", _lines(made.headers.items()), request_id, origin, body)
+
+    def _answer(self, seen: _Seen, status: str, own: str, body: bytes) -> bytes:
+        self._told(seen, int(status[:3]))
+        return self._spelled(status, own, seen.request_id, seen.origin, body)
+
+    def _spelled(self, status: str, own: str, request_id: str, origin: str | None, body: bytes) -> bytes:
+        cors = "" if origin is None else _lines(cors_headers(origin))
+        head = (
+            f"HTTP/1.1 {status}\r\n{own}{self._fixed}X-Request-ID: {request_id}\r\n{cors}"
+            f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+        )
+        return head.encode("ascii") + body
+
+    def _leave(self, seen: _Seen, awaited: asyncio.Future[Any]) -> None:
+        awaited.cancel()
+        self._told(seen, CLIENT_GONE)
+
+    def _told(self, seen: _Seen, status: int, error: Exception | None = None) -> None:
+        seconds = perf_counter() - seen.began_at
+        self._observe(seen.message.method, seen.route, status, seconds)
+        record(seen.request_id, seen.message.method, seen.route, status, seconds, error)
+
+
+def _usual_token(message: RawRequestMessage, payload: StreamReader) -> str | None:
+    """Return the token of a body as nearly everybody sends it, which stays where it is; None for any other."""
+    chunks = payload._buffer  # noqa: SLF001 - to read is to take, and whoever is asked next needs it
+    if len(chunks) != 1:
+        return None
+    kind = media_type(message)
+    if kind == JSON and (usual := USUAL_BODY.fullmatch(chunks[0])):
+        return usual[1].decode("ascii")
+    return chunks[0].decode("ascii", "replace") if kind == JWT else None
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers)
