@@ -1,7 +1,8 @@
 """Requests that wait for their session to settle: one poller for all of them, so that queries do not grow with waiters.
 
-A young session is looked for often, an old one seldom, in proportion: most settle within milliseconds, and a thousand
-that wait for a slow partner cost next to nothing. The poller knows terminal stages only; whoever waits says until when.
+A new session is first looked for at the age at which sessions settle these days, since a look in vain costs as much as
+one that finds it; then often while it is young, and seldom when it is old, in proportion: a thousand that wait for a
+slow partner cost next to nothing. The poller knows terminal stages only; whoever waits says until when.
 """
 
 import asyncio
@@ -19,12 +20,18 @@ from app.web.store_threads import StoreThreads
 
 SHORTEST_PAUSE_SECONDS: Final = 0.010
 LONGEST_PAUSE_SECONDS: Final = 0.5
+LATEST_FIRST_LOOK_SECONDS: Final = 0.2
+"""However long sessions take to settle."""
 MAX_WAITING: Final = 20_000
 """Requests that may wait; whoever comes then is told how it stands, as without a wait, and polls."""
 LOOK_ROWS: Final = 512
 """Sessions of one query."""
 SHARE_OF_AGE: Final = 1 / 8
 """What looking seldom may add to the time that a session took to settle."""
+_LATER: Final = 1.01
+"""How the age of the first look changes with each that was in vain."""
+_EARLIER: Final = _LATER**-4
+"""And with each that found its session settled: so that one in five does."""
 
 LoadSettled = Callable[[Sequence[str]], Mapping[str, StoredSession]]
 _Waiter = asyncio.Future[StoredSession | None]
@@ -36,6 +43,7 @@ class _Wait:
 
     born_at: float
     look_at: float = 0.0
+    is_new: bool = True
     waiters: dict[_Waiter, float] = field(default_factory=dict)
     """Each with the moment after which a look in vain ends its wait."""
 
@@ -52,6 +60,8 @@ class LongPolls:
         self._poller: asyncio.Task[None] | None = None
         self._closing = False
         self._waiting = 0
+        self._first_look = SHORTEST_PAUSE_SECONDS
+        """The age at which a session is first looked for."""
 
     @property
     def waiting(self) -> int:
@@ -101,8 +111,9 @@ class LongPolls:
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         if session_id not in self._waits:
-            self._waits[session_id] = _Wait(loop.time() - age_seconds)
-            self._look_again(session_id, loop.time() + SHORTEST_PAUSE_SECONDS)
+            now = loop.time()
+            self._waits[session_id] = _Wait(now - age_seconds)
+            self._look_again(session_id, now + max(SHORTEST_PAUSE_SECONDS, self._first_look - age_seconds))
         self._waits[session_id].waiters[waiter] = ends_at
         self._waiting += 1
         if self._poller is None:
@@ -151,9 +162,19 @@ class LongPolls:
         now = asyncio.get_running_loop().time()
         for id_, session in zip(ids, settled, strict=True):
             wait = self._waits.get(id_)
-            for waiter, ends_at in wait.waiters.items() if wait is not None else ():
+            if wait is None:
+                continue
+            if wait.is_new:
+                self._learn(is_settled=session is not None)
+                wait.is_new = False
+            for waiter, ends_at in wait.waiters.items():
                 if session is not None or ends_at <= now:
                     settle(waiter, session)
+
+    def _learn(self, *, is_settled: bool) -> None:
+        """Look for new sessions earlier where one was settled already at its first look, else a little later."""
+        learnt = self._first_look * (_EARLIER if is_settled else _LATER)
+        self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), LATEST_FIRST_LOOK_SECONDS)
 
     def _load_each(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
         settled = self._load_settled(ids)

@@ -161,8 +161,7 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
         "lease_until": claim.lease_until,
         "lease_token": lease_token,
     }
-    found = connection.exec_driver_sql(_CLAIM_ALONE if claim.alone else _CLAIM, parameters)
-    return [tuple(row) for row in found]
+    return _rows(connection, _CLAIM_ALONE if claim.alone else _CLAIM, parameters)
 
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
@@ -189,5 +188,9 @@ def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
     """Return the rows of STORED_COLUMNS that exist, or only those that are settled."""
-    found = connection.exec_driver_sql(_LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)})
-    return [tuple(row) for row in found]
+    return _rows(connection, _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)})
+
+
+def _rows(connection: Connection, statement: str, parameters: Mapping[str, object]) -> Sequence[Row]:
+    """Return plain tuples: sealed bytes are sent as they are instead of in hex, and no row is made twice."""
+    return connection.exec_driver_sql(statement, parameters, {"binary_rows": True}).cursor.fetchall()
