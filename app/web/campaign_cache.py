@@ -14,6 +14,8 @@ from app.ports import Configuration, ConfigurationSource
 
 FRESH_SECONDS: Final = 1.0
 """How long another process may go on with a campaign that was changed."""
+RENEWED_SECONDS: Final = 0.3
+"""How long before its end whoever looks sees to it that a campaign stays known."""
 MAX_KNOWN: Final = 10_000
 
 
@@ -40,11 +42,15 @@ class CampaignCache:
         known = self._known.get(campaign_id)
         return known if known is not None and self._tick() < known.until else None
 
+    def is_due(self, known: Known) -> bool:
+        """Tell whether it is time to ask for a campaign again, so that it stays known."""
+        return self._tick() >= known.until - RENEWED_SECONDS
+
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
-        """Return the campaigns that exist, asking the source for those that are not known; partners are not cached."""
-        recalled = {id_: self.recall(id_) for id_ in campaign_ids}
-        missing = frozenset(id_ for id_, known in recalled.items() if known is None)
-        campaigns = {id_: known.campaign for id_, known in recalled.items() if known and known.campaign}
+        """Return the campaigns that exist, asking the source for those that are not known or due; partners always."""
+        recalled = {id_: known for id_ in campaign_ids if (known := self.recall(id_)) and not self.is_due(known)}
+        missing = campaign_ids - recalled.keys()
+        campaigns = {id_: known.campaign for id_, known in recalled.items() if known.campaign}
         if not missing and not partner_ids:
             return Configuration(campaigns)
         generation = self._generation

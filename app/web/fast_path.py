@@ -52,10 +52,16 @@ class FastProtocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; where nothing is under way and it is one ordinary request, offer it to the lane."""
-        if self._begun is not None:
+        if self._begun is not None or self._held_back:
             self._held_back += data
             self._pause_transport_reading()
-            return
+        elif data and self._lane is not None and self._waiter is None and not self._request_in_progress:
+            self._held_back = data  # aiohttp has sent its answer, and in a moment waits for the next request
+            self._loop.call_soon(self._go_on)
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         waiter = self._waiter
         if self._lane is None or waiter is None or waiter.done():
             super().data_received(data)
@@ -123,10 +129,13 @@ class FastProtocol(web.RequestHandler):
             self._waiter.set_result(None)
         if self._close:
             super().close()
-        if self._held_back:
-            held_back, self._held_back = self._held_back, b""
+        self._go_on()
+
+    def _go_on(self) -> None:
+        held_back, self._held_back = self._held_back, b""
+        if held_back and self.transport is not None:
             self._resume_transport_reading()
-            self.data_received(held_back)
+            self._take(held_back)
 
     def _send(self, answer: bytes) -> None:
         self._messages.clear()

@@ -45,8 +45,8 @@ from app.web.problems import problem
 from app.web.sessions import POLL_AFTER_MS, USUAL_BODY
 from app.web.shedding import Shedding
 
-BRIEF_SECONDS: Final = 0.25
-"""A session this young is not looked for before one waits for it, and is waited for this long without a timer."""
+BRIEF_SECONDS: Final = 1.0
+"""A session this young is not read before one waits for it, nor has its wait a timer: no deadline is shorter."""
 
 _OPEN = re.compile(OPEN_SESSION.path.replace("{campaign_id}", f"({CAMPAIGN_ID.pattern})"))
 _READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.pattern})") + r"(?:\?wait=([0-9]{1,2}))?")
@@ -102,7 +102,7 @@ class FastSessions:
         self, campaign_id: str, message: RawRequestMessage, payload: StreamReader, remote: str | None
     ) -> Begun | bytes | None:
         participants, headers = self._participants, message.headers
-        known = participants.campaigns.recall(campaign_id)
+        known = participants.recall_campaign(campaign_id)
         campaign = None if known is None else known.campaign
         if campaign is None or participants.threads.is_down or any(name in headers for name in _UNUSUAL):
             return None
@@ -162,7 +162,7 @@ class FastSessions:
 
     def _waited(self, seen: _Seen, awaited: asyncio.Future[StoredSession | None]) -> bytes | None:
         session = None if awaited.exception() else awaited.result()
-        known = None if session is None else self._participants.campaigns.recall(session.campaign_id)
+        known = None if session is None else self._participants.recall_campaign(session.campaign_id)
         if session is None or known is None or known.campaign is None:
             return None
         return self._shown(seen, Visit(session, known.campaign))
