@@ -162,12 +162,13 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
         "lease_token": lease_token,
     }
     found = connection.exec_driver_sql(_CLAIM_ALONE if claim.alone else _CLAIM, parameters)
-    return [tuple(row) for row in found]
+    return [tuple(row) for row in found.all()]
 
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
     """Apply rows of MOVE_COLUMNS whose lease holds; return their ids."""
-    return frozenset(connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now}).scalars())
+    moved = connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now})
+    return frozenset(moved.scalars().all())
 
 
 def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
