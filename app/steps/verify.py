@@ -137,7 +137,8 @@ class VerifyTokens:
                 _log_rejection(one.session, rejection)
                 moves.append(rejected_move(one.session, rejection.reason))
             else:
-                moves.append(accepted_move(one, counts.get(_participant(one), 0), now))
+                used = counts.get(_participant(one), 0) if counts else 0
+                moves.append(accepted_move(one, used, now))
         return moves
 
     def _void_revoked(self, judged: "_Judged", now: datetime) -> None:
