@@ -154,11 +154,11 @@ def _usable_values(
 
 def _form_value(value: object) -> str | None:
     match value:
-        case bool():
-            return "true" if value else "false"
         case str():
             text = value.replace("\0", "")
             return text if len(text) <= MAX_VALUE_CHARACTERS else None
+        case bool():
+            return "true" if value else "false"
         case int():
             return _decimal(value)
         case float() if math.isfinite(value):

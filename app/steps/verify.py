@@ -87,41 +87,38 @@ class VerifyTokens:
         return report
 
     def _judge_all(self, sessions: Sequence[ClaimedSession], now: datetime) -> "_Judged":
+        pairs = {(session.campaign_id, session.partner_id) for session in sessions}
         configuration = self.configuration.load(
-            frozenset(session.campaign_id for session in sessions),
-            frozenset(session.partner_id for session in sessions),
+            frozenset(campaign_id for campaign_id, _ in pairs), frozenset(partner_id for _, partner_id in pairs)
         )
         sources = frozenset(url for partner in configuration.partners.values() if (url := partner.signature.jwks_url))
         keysets = self.keysets.load(sources) if sources else {}
+        rules = {pair: _rules(*pair, configuration, keysets) for pair in pairs if not configuration.cannot_read(*pair)}
         judged = _Judged(keysets)
         for session in sessions:
-            if configuration.cannot_read(session.campaign_id, session.partner_id):
+            pair = (session.campaign_id, session.partner_id)
+            if pair not in rules:
                 judged.moves.append(_postponed(session, now))
                 continue
             try:
-                judged.add(self._judge(session, configuration, keysets, now))
+                judged.add(self._judge(session, rules[pair], now))
             except TokenRejected as rejection:
                 _log_rejection(session, rejection)
                 judged.moves.append(rejected_move(session, rejection.reason))
         return judged
 
-    def _judge(
-        self, session: ClaimedSession, configuration: Configuration, keysets: Mapping[str, Keyset], now: datetime
-    ) -> "Accepted | _Parked":
-        campaign = configuration.campaigns.get(session.campaign_id)
-        partner = configuration.partners.get(session.partner_id)
-        if campaign is None or partner is None:
+    def _judge(self, session: ClaimedSession, rules: "_Rules | None", now: datetime) -> "Accepted | _Parked":
+        if rules is None:
             raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "the campaign or its partner was deleted")
-        keyset = keysets.get(partner.signature.jwks_url or "")
+        partner, token = rules.partner, session.token or ""
         is_first = session.attempts == 1
-        token = session.token or ""
-        verdict = self.judge(token, partner, keyset, session.received_at, now, is_first_look=is_first)
+        verdict = self.judge(token, partner, rules.keyset, session.received_at, now, is_first_look=is_first)
         if isinstance(verdict, Waiting):
             return _Parked(session, verdict)
-        claims = check_claims(verdict, claims_policy(partner, campaign), session.received_at)
+        claims = check_claims(verdict, rules.policy, session.received_at)
         participant = self.digests.participant(partner.id, claims.sub)
         jti = self.digests.jti(partner.id, claims.jti) if claims.jti else None
-        return Accepted(session, campaign, partner, verdict, claims, participant, jti)
+        return Accepted(session, rules.campaign, partner, verdict, claims, participant, jti)
 
     def _settle(self, accepted: Sequence[Accepted], now: datetime) -> Sequence[SessionMove]:
         limited = frozenset(_participant(one) for one in accepted if one.claims.limit.nb is not None)
@@ -140,7 +137,8 @@ class VerifyTokens:
                 _log_rejection(one.session, rejection)
                 moves.append(rejected_move(one.session, rejection.reason))
             else:
-                moves.append(accepted_move(one, counts.get(_participant(one), 0), now))
+                used = counts.get(_participant(one), 0) if counts else 0
+                moves.append(accepted_move(one, used, now))
         return moves
 
     def _void_revoked(self, judged: "_Judged", now: datetime) -> None:
@@ -165,6 +163,16 @@ class VerifyTokens:
         judged_by = {source: judged.keysets.get(source) for source in judged.parked_on}
         if judged_by and self.keysets.wake_if_renewed(judged_by, now):
             self.hints.ring(Work.VERIFY, len(judged.moves))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What the tokens of one campaign and partner are judged by: the same for the whole batch."""
+
+    campaign: Campaign
+    partner: Partner
+    keyset: Keyset | None
+    policy: ClaimsPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,16 @@ def claims_policy(partner: Partner, campaign: Campaign) -> ClaimsPolicy:
         max_age=partner.max_age,
         require_jti=campaign.single_use,
     )
+
+
+def _rules(
+    campaign_id: str, partner_id: str, configuration: Configuration, keysets: Mapping[str, Keyset]
+) -> _Rules | None:
+    """Return what a batch's tokens of that campaign and partner are judged by, or None where either was deleted."""
+    campaign, partner = configuration.campaigns.get(campaign_id), configuration.partners.get(partner_id)
+    if campaign is None or partner is None:
+        return None
+    return _Rules(campaign, partner, keysets.get(partner.signature.jwks_url or ""), claims_policy(partner, campaign))
 
 
 def _postponed(session: ClaimedSession, now: datetime) -> SessionMove:

@@ -139,6 +139,12 @@ def test_digests_tell_partners_and_kinds_apart() -> None:
     assert all(len(digest) == 43 for digest in made)
 
 
+def test_digest_of_a_participant_stays_the_same_for_ever() -> None:
+    digest = KeyedDigests(b"d" * 32).participant("acme", "ada")
+
+    assert digest == "fPTYiWB0RCcig26wP0IlRDwkP3Ht7UpDcRP_JFnRqTY"
+
+
 def test_digests_share_one_secret_that_is_made_once() -> None:
     secrets = MemorySecrets()
 

@@ -1,18 +1,26 @@
 """Hostile tokens at the gate: each is signed rightly, so that nothing but the gate stands in its way."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from app.errors import TokenRejected
-from app.jose import base64url
+from app.jose import base64url, gate
 from app.jose.gate import REFUSED_MEMBERS, open_token, require_kid
 from app.jose.signature import verify_payload
 from app.reasons import TokenReason
 from tests.jose.tokens import CLAIMS, KeyRing, hand_signed
 
 ALLOWED = frozenset({"HS256"})
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    monkeypatch.setattr(gate, "_remembered", headers)
+    return headers
 
 
 @pytest.mark.parametrize(
@@ -184,6 +192,37 @@ def test_require_kid_anything_else_is_kid_missing(keys: KeyRing, header: dict[st
         require_kid(token)
 
     assert refusal.value.reason is TokenReason.KID_MISSING
+
+
+def test_open_token_headers_that_only_name_a_key_are_remembered_and_not_too_many(
+    keys: KeyRing, remembered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_MOST_REMEMBERED", 2)
+    tokens = [hand_signed({"alg": "HS256", "kid": kid}, keys("HS256").private, "HS256") for kid in "abcab"]
+
+    opened = [open_token(token) for token in tokens]
+
+    assert [token.kid for token in opened] == list("abcab")
+    assert [base64url.decode(part)[-3:-2] for part in remembered] == [b"b"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param({"alg": "HS256", "sub": "ann"}, id="claim-in-header"),
+        pytest.param({"alg": "HS256", "kid": "k" * 513}, id="long"),
+        pytest.param({"alg": "HS256", "jku": "https://a.example"}, id="refused"),
+    ],
+)
+def test_open_token_header_that_says_more_than_a_key_is_not_remembered(
+    keys: KeyRing, remembered: dict[str, Any], header: dict[str, Any]
+) -> None:
+    token = hand_signed(header, keys("HS256").private, "HS256")
+
+    with suppress(TokenRejected):
+        open_token(token)
+
+    assert not remembered
 
 
 def _next(character: str) -> str:

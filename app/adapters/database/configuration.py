@@ -6,12 +6,12 @@ from time import monotonic
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, RowMapping, Select, literal, select, union_all
+from sqlalchemy import Connection, RowMapping, Select, bindparam, literal, select, union_all
 
 from app.adapters.database.documents import MODELS, JoinSecrets, columns_of, open_document
 from app.adapters.database.engine import Database
 from app.adapters.database.kept import Kept
-from app.adapters.database.key_pairs import count_generations, load_generations
+from app.adapters.database.key_pairs import count_generations, load_generations, name_of_pairs
 from app.domain.campaign import Campaign
 from app.domain.key_pairs import encrypts_by_pairs, with_key_pairs
 from app.domain.partner import Partner
@@ -114,21 +114,30 @@ class SqlConfiguration:
             _log.error("document.unreadable", kind=kind, id=id_, error=type(error).__name__)
 
 
+def _versions_of(kind: DocumentKind) -> Select[str, str, int]:
+    model = MODELS[kind]
+    is_wanted = model.id.in_(bindparam(kind.value, expanding=True))
+    return select(literal(kind.value).label("kind"), model.id, model.version).where(
+        is_wanted, model.document.is_not(None)
+    )
+
+
+_VERSIONS = union_all(
+    _versions_of(DocumentKind.CAMPAIGN),
+    _versions_of(DocumentKind.PARTNER),
+    count_generations(_GENERATIONS, names=_GENERATIONS),
+)
+"""Put together once: that costs as much as running it."""
+
+
 def _load_versions(
     connection: Connection, wanted: Mapping[DocumentKind, frozenset[str]]
 ) -> Mapping[tuple[str, str], _Version]:
-    living: list[Select[str, str, int]] = [
-        select(literal(kind.value).label("kind"), MODELS[kind].id, MODELS[kind].version).where(
-            MODELS[kind].id.in_(ids), MODELS[kind].document.is_not(None)
-        )
-        for kind, ids in wanted.items()
-        if ids
-    ]
-    if not living:
+    if not any(wanted.values()):
         return {}
-    if wanted[DocumentKind.PARTNER]:
-        living.append(count_generations(_GENERATIONS, wanted[DocumentKind.PARTNER]))
-    found = {(kind, id_): number for kind, id_, number in connection.execute(union_all(*living))}
+    names = {kind.value: list(ids) for kind, ids in wanted.items()}
+    names[_GENERATIONS] = [name_of_pairs(partner_id) for partner_id in wanted[DocumentKind.PARTNER]]
+    found = {(kind, id_): number for kind, id_, number in connection.execute(_VERSIONS, names).all()}
     return {
         (kind, id_): (version, found.get((_GENERATIONS, id_), 0) if kind == DocumentKind.PARTNER else 0)
         for (kind, id_), version in found.items()

@@ -5,11 +5,11 @@ What is retired or whose partner is gone is wiped instead.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, func, literal, select, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
@@ -35,7 +35,7 @@ class SqlKeyPairs:
 
     def add(self, generation: KeyGeneration, others_retire_at: datetime) -> bool:
         """Store `generation` if its number is new, and tell whether it was; retire and wipe the others."""
-        name, kid = _name_of(generation.partner_id), str(generation.number)
+        name, kid = name_of_pairs(generation.partner_id), str(generation.number)
         values = {
             "name": name,
             "kid": kid,
@@ -62,7 +62,7 @@ class SqlKeyPairs:
 
 def load_generations(connection: Connection, sealing: Sealing, partner_id: str) -> Sequence[KeyGeneration]:
     """Return all generations of a partner, the newest first; raise SealBroken."""
-    name = _name_of(partner_id)
+    name = name_of_pairs(partner_id)
     found = select(
         InstallationSecretRow.kid,
         InstallationSecretRow.sealed_value,
@@ -76,23 +76,26 @@ def load_generations(connection: Connection, sealing: Sealing, partner_id: str) 
     return sorted(generations, key=lambda generation: generation.number, reverse=True)
 
 
-def count_generations(kind: str, partner_ids: Collection[str]) -> Select[str, str, int]:
-    """Return a query for (kind, partner id, how many generations were ever made) of those that have any."""
-    names = [_name_of(partner_id) for partner_id in partner_ids]
+def count_generations(kind: str, names: str) -> Select[str, str, int]:
+    """Return a query for (kind, partner id, how many generations were ever made) of those that have any.
+
+    As the list `names` it is to be given the `name_of_pairs` of each partner.
+    """
     partner_id = func.substr(InstallationSecretRow.name, len(_PREFIX) + 1)
-    counted = select(literal(kind), partner_id, func.count()).where(InstallationSecretRow.name.in_(names))
-    return counted.group_by(InstallationSecretRow.name)
+    is_named = InstallationSecretRow.name.in_(bindparam(names, expanding=True))
+    return select(literal(kind), partner_id, func.count()).where(is_named).group_by(InstallationSecretRow.name)
+
+
+def name_of_pairs(partner_id: str) -> str:
+    """Return the name under which the key pairs of a partner stand."""
+    return f"{_PREFIX}{partner_id}"
 
 
 def wipe_key_pairs(connection: Connection, partner_id: str) -> None:
     """Destroy the private keys of a partner that is deleted; whoever takes its id gets others."""
-    pairs = update(InstallationSecretRow).where(InstallationSecretRow.name == _name_of(partner_id))
+    pairs = update(InstallationSecretRow).where(InstallationSecretRow.name == name_of_pairs(partner_id))
     connection.execute(pairs.values(sealed_value=_WIPED))
 
 
 def _opened(sealing: Sealing, sealed: bytes, place: str) -> tuple[dict[str, str], ...]:
     return tuple(json.loads(sealing.open(sealed, place))) if sealed else ()
-
-
-def _name_of(partner_id: str) -> str:
-    return f"{_PREFIX}{partner_id}"

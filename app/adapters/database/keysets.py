@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Select, and_, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.adapters.database.engine import Database
@@ -46,10 +46,10 @@ class SqlKeysets:
         if not sources:
             return {}
         kept = {source: found for source in sources if (found := self._kept.get(source)) is not None}
-        chosen = _changed_wholly(sources, {source: stamp for source, (stamp, _) in kept.items()})
+        known = {"sources": list(sources), "stamps": [(source, *stamp) for source, (stamp, _) in kept.items()]}
 
         def read(connection: Connection) -> tuple[Sequence[RowMapping], Mapping[str, tuple[Stamp, Keyset]]]:
-            rows = connection.execute(chosen).mappings().all()
+            rows = connection.execute(_CHANGED_WHOLLY, known).mappings().all()
             changed = {row["source"]: (stamp_of(row), to_keyset(row)) for row in rows if row["keys"] is not None}
             withdrawn = read_withdrawn(connection, [found for _, found in changed.values()])
             return rows, {
@@ -165,13 +165,18 @@ class SqlKeysets:
         return True
 
 
-def _changed_wholly(sources: frozenset[str], kept: Mapping[str, Stamp]) -> Select[tuple[object, ...]]:
-    """Return the light columns of `sources`, and the heavy ones of those that are not as `kept` has them."""
+def _changed_wholly() -> Select[tuple[object, ...]]:
+    """Return a query for the light columns of `sources`, and the heavy ones of those that are not as in `stamps`."""
     whole = aliased(KeysetRow)
     stamp = tuple_(whole.source, whole.saves, whole.version, whole.revoked_epoch)
-    is_changed = and_(whole.source == KeysetRow.source, stamp.not_in([(source, *kept[source]) for source in kept]))
+    is_changed = and_(whole.source == KeysetRow.source, stamp.not_in(bindparam("stamps", expanding=True)))
     heavy = [getattr(whole, column.key) for column in HEAVY]
-    return select(*LIGHT, *heavy).outerjoin(whole, is_changed).where(KeysetRow.source.in_(sources))
+    chosen = KeysetRow.source.in_(bindparam("sources", expanding=True))
+    return select(*LIGHT, *heavy).outerjoin(whole, is_changed).where(chosen)
+
+
+_CHANGED_WHOLLY = _changed_wholly()
+"""Put together once: to do so for each batch took longer than all else that a batch asks of the database."""
 
 
 def _locked(connection: Connection, sources: Sequence[str]) -> Iterator[RowMapping]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
+from app.adapters.database.participation_lookups import count_participations, find_used_tokens
 from app.adapters.database.schema import ParticipationRow, UsedTokenRow
 from app.domain.play import Play, Played, PlayRefusal, judge_play, played
 from app.errors import Overloaded
@@ -28,19 +29,15 @@ class SqlParticipationLedger:
         """Return how often each has played; those who have not are absent."""
         if not participants:
             return {}
-        whose = (ParticipationRow.campaign_id, ParticipationRow.partner_id, ParticipationRow.participant_digest)
         wanted = [(key.campaign_id, key.partner_id, key.digest) for key in participants]
-        counted = select(*whose, func.count()).where(tuple_(*whose).in_(wanted)).group_by(*whose)
-        rows = self.database.read(lambda connection: connection.execute(counted).all())
+        rows = self.database.read(lambda connection: count_participations(connection, wanted))
         return {ParticipantKey(campaign, partner, digest): times for campaign, partner, digest, times in rows}
 
     def find_uses(self, jtis: frozenset[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """Return the session that used up each (partner id, jti digest)."""
         if not jtis:
             return {}
-        which = (UsedTokenRow.partner_id, UsedTokenRow.jti_digest)
-        used = select(*which, UsedTokenRow.session_id).where(tuple_(*which).in_(list(jtis)))
-        rows = self.database.read(lambda connection: connection.execute(used).all())
+        rows = self.database.read(lambda connection: find_used_tokens(connection, list(jtis)))
         return {(partner, jti): session for partner, jti, session in rows}
 
     def record(self, play: Play) -> Played | PlayRefusal:

@@ -113,6 +113,8 @@ STORED_EXPRESSIONS = (
         WHERE h.partner_id = sessions.partner_id AND (h.opened_until IS NOT NULL OR h.paused_by IS NOT NULL)
     ) THEN 'breaker_open' ELSE error_class END AS error_class""",
 )
+_STAGES = {stage.value: stage for stage in Stage}
+_PRIORITIES = {priority.value: priority for priority in Priority}
 _log = structlog.get_logger()
 _DOTS_OF_JWE = 4
 _MICROSECONDS = 1_000_000
@@ -169,7 +171,7 @@ class SessionRows:
             id_,
             campaign_id,
             partner_id,
-            Stage(stage),
+            _STAGES[stage],
             received_at,
             deadline_at,
             expires_at,
@@ -177,7 +179,7 @@ class SessionRows:
             attempts,
             crash_count,
             *self._to_contents(id_, contents, crash_count),
-            priority=Priority(row[13]),
+            priority=_PRIORITIES[row[13]],
         )
 
     def to_stored(self, row: Row) -> StoredSession:

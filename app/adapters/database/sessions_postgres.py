@@ -28,8 +28,10 @@ def _arrays(columns: Mapping[str, str]) -> str:
     return "unnest(" + ", ".join(f"%({name})b::{type_}[]" for name, type_ in columns.items()) + ")"
 
 
-def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[object]]:
-    return dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[object] | None]:
+    """Return the arrays by column; one without any value is sent as NULL, which `unnest` fills up with NULLs."""
+    arrays = zip(columns, map(list, zip(*rows, strict=True)), strict=True)
+    return {name: None if array.count(None) == len(array) else array for name, array in arrays}
 
 
 _INSERT = (
@@ -166,7 +168,8 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
     """Apply rows of MOVE_COLUMNS whose lease holds; return their ids."""
-    return frozenset(connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now}).scalars())
+    moved = connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now})
+    return frozenset(moved.scalars().all())
 
 
 def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
