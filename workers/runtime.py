@@ -1,6 +1,7 @@
 """Composition root of a worker process; made after a fork: engines, threads, loops and connections never cross one."""
 
 import gc
+import os
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -72,6 +73,8 @@ _KEYSET_CONNECTIONS = 64
 _DATABASE_THREADS = 8
 """The pump's three, and those of the loop that save key sets."""
 
+_NICENESS = 5
+"""Of processes that nobody waits for as for a web process: on a full machine requests and the database go first."""
 _COLLECT_AFTER = (20_000, 20, 20)
 """A batch under way is many objects and no garbage: at Python's 700 each is looked through several times."""
 
@@ -92,6 +95,8 @@ def configure_logs() -> None:
 def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
     """Compose and start what `roles` need in this process; it begins nothing new once `is_told_to_stop`."""
     allow_many()
+    if roles <= {Work.VERIFY, Work.UPKEEP}:
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     gc.freeze()  # what was imported lives for ever: no collection need look at it again
     gc.set_threshold(*_COLLECT_AFTER)
     process = compose(settings(), roles, is_told_to_stop)
