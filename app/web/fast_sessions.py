@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Final
 
-from aiohttp import StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage
 
@@ -226,6 +226,8 @@ class FastSessions:
 
 def _usual_token(message: RawRequestMessage, payload: StreamReader) -> str | None:
     """Return the token of a body as nearly everybody sends it, which stays where it is; None for any other."""
+    if payload is EMPTY_PAYLOAD:  # which has no buffer at all
+        return None
     chunks = payload._buffer  # noqa: SLF001 - to read is to take, and whoever is asked next needs it
     if len(chunks) != 1:
         return None
