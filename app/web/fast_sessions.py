@@ -158,7 +158,8 @@ class FastSessions:
         """Return the age of a session in seconds, as far as the time is known: the first to ask for it may wait."""
         if not self._has_time:
             return BRIEF_SECONDS
-        return self._participants.clock.now().timestamp() - received_at_of(session_id)
+        age = self._participants.clock.now().timestamp() - received_at_of(session_id)
+        return max(0.0, age)  # of one from a process whose clock is ahead, which is not to be waited for any longer
 
     def _waited(self, seen: _Seen, awaited: asyncio.Future[StoredSession | None]) -> bytes | None:
         session = None if awaited.exception() else awaited.result()
