@@ -1,4 +1,4 @@
-"""What two servers make of the same bytes, the one with the fast lane and the one without: answers, logs and figures."""
+"""What two servers make of the same bytes, one with the fast lane and one without: answers, logs and figures."""
 
 import json
 import re
@@ -61,21 +61,7 @@ async def both(
     return fast, await _hear(capfd, sent, prepare, has_fast_lane=False, **options)
 
 
-async def _hear(capfd: pytest.CaptureFixture[str], sent: Sequence[bytes], prepare: Serve, **options: Any) -> Heard:
-    made = {name: make() if callable(make) else make for name, make in options.items()}
-    async with staged(**made, screens=_SCREENS) as stage:
-        await _play_in(stage)
-        prepare(stage)
-        capfd.readouterr()
-        heard = [await _ask(stage, each) for each in sent]
-        events = _events(capfd.readouterr().err)
-        figures = (await _figures(stage)).decode().splitlines()
-    answers = [(answer.status_line, _headers(answer), _content(answer)) for answer, _ in heard]
-    counted = sorted(line for line in figures if line.startswith(_FIGURES) and "/health" not in line)
-    return Heard(answers, [then for _, then in heard], events, counted)
-
-
-async def _play_in(stage: Stage) -> None:
+async def take_in_all(stage: Stage) -> None:
     """Take sessions in, and two by request, so that the campaign and the time are known."""
     changes: Mapping[str, Mapping[str, Any]] = {
         PENDING: {},
@@ -94,6 +80,20 @@ async def _play_in(stage: Stage) -> None:
         for _ in range(2):
             wire.send(post())
             assert (await wire.answer()).status == 202
+
+
+async def _hear(capfd: pytest.CaptureFixture[str], sent: Sequence[bytes], prepare: Serve, **options: Any) -> Heard:
+    made = {name: make() if callable(make) else make for name, make in options.items()}
+    async with staged(**made, screens=_SCREENS) as stage:
+        await take_in_all(stage)
+        prepare(stage)
+        capfd.readouterr()
+        heard = [await _ask(stage, each) for each in sent]
+        events = _events(capfd.readouterr().err)
+        figures = (await _figures(stage)).decode().splitlines()
+    answers = [(answer.status_line, _headers(answer), _content(answer)) for answer, _ in heard]
+    counted = sorted(line for line in figures if line.startswith(_FIGURES) and "/health" not in line)
+    return Heard(answers, [then for _, then in heard], events, counted)
 
 
 async def _ask(stage: Stage, sent: bytes) -> tuple[WireAnswer, str]:

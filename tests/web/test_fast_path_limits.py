@@ -38,7 +38,7 @@ async def test_as_many_sessions_pass_a_limit(
 
     fast, slow = await both(capfd, *sent, *over, **{limit: _few})
 
-    assert [line.split()[1] for line, _, _ in fast.answers] == "202 422 202 429 429 429 429 200".split()
+    assert [line.split()[1] for line, _, _ in fast.answers] == ["202", "422", "202", "429", "429", "429", "429", "200"]
     assert fast == slow
     assert lane_takes[USED_UP:] == [True, False, False, True, False, True, False, True]
 
