@@ -39,7 +39,9 @@ _FIGURES: Final = ("vestibule_requests_total", "vestibule_request_seconds_count"
 _UNLIKE: Final = {"at", "duration_ms", "where"}
 """When, how long, and in which file something failed."""
 
-Serve = Callable[[Stage], None]
+Prepare = Callable[[Stage], None]
+Makers = Mapping[str, Callable[[], object]]
+"""By name, what makes an option of a stage: each server has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ class Heard:
 
 
 async def both(
-    capfd: pytest.CaptureFixture[str], *sent: bytes, prepare: Serve = lambda _: None, **options: Any
+    capfd: pytest.CaptureFixture[str], *sent: bytes, prepare: Prepare = lambda _: None, made: Makers | None = None
 ) -> tuple[Heard, Heard]:
     """Send the requests, each on a connection of its own, to a server with the fast lane, and to one without."""
-    fast = await _hear(capfd, sent, prepare, has_fast_lane=True, **options)
-    return fast, await _hear(capfd, sent, prepare, has_fast_lane=False, **options)
+    fast = await _hear(capfd, sent, prepare, made or {}, has_fast_lane=True)
+    return fast, await _hear(capfd, sent, prepare, made or {}, has_fast_lane=False)
 
 
 async def take_in_all(stage: Stage) -> None:
@@ -82,9 +84,11 @@ async def take_in_all(stage: Stage) -> None:
             assert (await wire.answer()).status == 202
 
 
-async def _hear(capfd: pytest.CaptureFixture[str], sent: Sequence[bytes], prepare: Serve, **options: Any) -> Heard:
-    made = {name: make() if callable(make) else make for name, make in options.items()}
-    async with staged(**made, screens=_SCREENS) as stage:
+async def _hear(
+    capfd: pytest.CaptureFixture[str], sent: Sequence[bytes], prepare: Prepare, made: Makers, *, has_fast_lane: bool
+) -> Heard:
+    options: dict[str, Any] = {name: make() for name, make in made.items()}
+    async with staged(has_fast_lane=has_fast_lane, screens=_SCREENS, **options) as stage:
         await take_in_all(stage)
         prepare(stage)
         capfd.readouterr()

@@ -1,7 +1,7 @@
 """Which requests take the fast lane, and in which order a connection is answered that asks for several."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ def _handled() -> Iterator[list[str]]:
     loop = asyncio.get_running_loop()
     handled: list[str] = []
 
-    def make(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> "asyncio.Task[Any]":
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> "asyncio.Task[Any]":
         if "_handle_request" in work.__qualname__:
             handled.append(work.__qualname__)
         return asyncio.Task(work, loop=loop, **options)

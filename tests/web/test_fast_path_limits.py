@@ -36,7 +36,7 @@ async def test_as_many_sessions_pass_a_limit(
     sent = [post("X-Forwarded-For: 192.0.2.1"), MALFORMED, post("Idempotency-Key: 1"), post(), MALFORMED]
     over = [post(f"Origin: {ORIGIN}", "X-Request-ID: mine"), post(kind="Content-Type: text/plain"), get(SETTLED)]
 
-    fast, slow = await both(capfd, *sent, *over, **{limit: _few})
+    fast, slow = await both(capfd, *sent, *over, made={limit: _few})
 
     assert [line.split()[1] for line, _, _ in fast.answers] == ["202", "422", "202", "429", "429", "429", "429", "200"]
     assert fast == slow
@@ -44,7 +44,7 @@ async def test_as_many_sessions_pass_a_limit(
 
 
 async def test_refused_token_counts_once(capfd: pytest.CaptureFixture[str]) -> None:
-    fast, slow = await both(capfd, *[MALFORMED] * 3, post(), per_address=_few)
+    fast, slow = await both(capfd, *[MALFORMED] * 3, post(), made={"per_address": _few})
 
     assert [line.split()[1] for line, _, _ in fast.answers] == ["422", "422", "422", "429"]
     assert fast == slow
@@ -76,7 +76,7 @@ async def test_arrivals_without_room_are_sent_away_alike(
         post("Connection: close"),
         get(SETTLED),
     ]
-    fast, slow = await both(capfd, *sent, prepare=fill, shedding=make)
+    fast, slow = await both(capfd, *sent, prepare=fill, made={"shedding": make})
 
     assert [line.split()[1] for line, _, _ in fast.answers] == ["429"] * 10 + ["200"]
     assert fast == slow
@@ -91,7 +91,7 @@ async def test_arrival_that_the_queue_has_no_room_for_is_told_alike(
         stage.ingress.participants.intake._limits = BatchLimits(rows=1, wait_seconds=0, queue=0)
 
     sent = [post(), post(f"Origin: {ORIGIN}"), post("Idempotency-Key: 1")]
-    fast, slow = await both(capfd, *sent, prepare=fill, shedding=lambda: Shedding(Line(), lambda *_: None))
+    fast, slow = await both(capfd, *sent, prepare=fill, made={"shedding": lambda: Shedding(Line(), lambda *_: None)})
 
     assert [line.split()[1] for line, _, _ in fast.answers] == ["429"] * 3
     assert fast == slow

@@ -19,7 +19,7 @@ from tests.builders import new_session, outcome
 from tests.web.alike import BORN_AT, OLD, PENDING, SETTLED
 from tests.web.lane import connection, prepared
 from tests.web.stage import Stage, eventually
-from tests.web.wire import Wire, get, post, wired
+from tests.web.wire import Wire, get, wired
 
 pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
 
@@ -123,7 +123,7 @@ async def _wired_narrowly(stage: Stage) -> AsyncIterator[Wire]:
     """Connect as one for whom the system holds little."""
     with socket.socket() as narrow:
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        narrow.setblocking(False)  # noqa: FBT003 - its only argument
+        narrow.setblocking(False)
         await asyncio.get_running_loop().sock_connect(narrow, (stage.host, stage.port))
         reader, writer = await asyncio.open_connection(sock=narrow, limit=1024)
         yield Wire(reader, writer)
