@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.web.alike import OLD, SETTLED
+from tests.web.alike import OLD, PENDING, SETTLED
 from tests.web.lane import connection, held_back, prepared
 from tests.web.stage import eventually
 from tests.web.wire import Wire, get, post, request, wired
@@ -78,6 +78,19 @@ async def test_connection_serves_requests_of_both_ways_in_turn(lane_takes: list[
         assert len(stage.store.calls["add"]) == 2 + 3
 
 
+async def test_connection_serves_hundreds_of_ordinary_requests_and_stays_open_longer_for_each() -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        closes_at = [0.0]
+        for _ in range(100):
+            wire.send(post(), get(SETTLED)[:50])
+            assert (await wire.answer()).status == 202
+            wire.send(get(SETTLED)[50:])
+            assert (await wire.answer()).status == 200
+            closes_at.append(connection(stage)._next_keepalive_close_time)
+
+        assert closes_at == sorted(set(closes_at))
+
+
 async def test_requests_in_one_segment_are_answered_in_order() -> None:
     async with prepared() as stage, wired(stage) as wire:
         wire.send(*[post(f"X-Request-ID: {n}") + get(SETTLED, f"X-Request-ID: {n}-read") for n in range(20)])
@@ -145,6 +158,19 @@ async def test_request_sent_while_another_waits_is_answered_after_it(
         assert await _statuses(wire, len(statuses)) == statuses
         wire.send(post())
         assert (await wire.answer()).status == 202
+
+
+async def test_request_sent_while_another_waits_that_then_goes_the_long_way_is_answered_after_it() -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        wire.send(get(PENDING, query="?wait=1"))
+        await eventually(lambda: connection(stage)._begun is not None)
+        wire.send(post(), get(SETTLED))
+        await eventually(lambda: bool(held_back(stage)))
+
+        answers = [await wire.answer() for _ in range(3)]
+
+        assert [answer.status for answer in answers] == [200, 202, 200]
+        assert [answer.content.get("settled") for answer in answers] == [False, None, True]
 
 
 async def test_half_of_a_request_sent_while_another_waits_is_completed_after_it() -> None:
