@@ -154,17 +154,17 @@ async def test_client_that_asks_and_does_not_read_is_answered_in_order_when_it_d
 
 
 async def _send_each(stage: Stage, wire: Wire, requests: Sequence[bytes]) -> None:
-    """Send one after the other until the system takes no more answers, then all others."""
+    """Send one after the other, each when the one before has come, until the server takes no more; then all others."""
     sent = 0
-    while not connection(stage).writing_paused:
+    while sent < len(requests) and not connection(stage)._buffer_paused:
         wire.send(requests[sent])
         sent += 1
-        await eventually(partial(_has_read, stage, sent))
+        await eventually(partial(_has_come, stage, sent))
     wire.send(*requests[sent:])
 
 
-def _has_read(stage: Stage, times: int) -> bool:
-    return len(stage.store.calls["load"]) >= times
+def _has_come(stage: Stage, count: int) -> bool:
+    return len(stage.store.calls["load"]) + len(connection(stage)._messages) >= count
 
 
 def _held_bytes(stage: Stage) -> int:
