@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import pytest
 
+from tests.builders import JWS
 from tests.web.alike import OLD, PENDING, SETTLED
-from tests.web.lane import connection, held_back, prepared
+from tests.web.lane import connection, connections, held_back, prepared
 from tests.web.stage import eventually
-from tests.web.wire import Wire, get, post, request, wired
+from tests.web.wire import JSON_TYPE, USUAL, Wire, get, post, request, wired
 
 pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
 
@@ -115,6 +116,29 @@ async def test_request_that_comes_in_pieces_is_served_as_the_next_one(pieces: in
 
         wire.send(get(SETTLED))
 
+        assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        pytest.param("Content-Type: application/jwt", JWS.encode(), id="jwt-whose-beginning-looks-whole"),
+        pytest.param(JSON_TYPE, USUAL + b"    ", id="json-whose-beginning-looks-whole"),
+    ],
+)
+async def test_body_that_comes_later_is_waited_for(kind: str, body: bytes, lane_takes: list[bool]) -> None:
+    sent = post(kind=kind, body=body)
+    async with prepared() as stage, wired(stage) as wire:
+        lane_takes.clear()
+        wire.send(sent[:-4])
+        await eventually(lambda: bool(connections(stage)) and connection(stage)._request_count == 1)
+        wire.send(sent[-4:])
+
+        answer = await wire.answer()
+
+        assert stage.store.sessions.rows[answer.content["session_id"]].token == JWS
+        assert lane_takes == []
+        wire.send(get(SETTLED))
         assert (await wire.answer()).status == 200
 
 

@@ -121,7 +121,7 @@ async def test_server_that_stops_answers_what_is_under_way_and_closes(sent: byte
         stage.store.gate.set()
 
         assert (await wire.answer()).status == status
-        assert await wire.rest() == b""
+        assert await asyncio.wait_for(wire.rest(), 2) == b""  # and not when the grace is over
         await asyncio.wait_for(stopping, 2)
 
 
