@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
 
-from app.domain.session import NewSession
 from app.web.fast_sessions import FastSessions
 from tests.builders import JWS
 from tests.fakes import MemorySessions
@@ -193,12 +191,9 @@ async def test_fault_while_answering_is_told_and_closes_the_connection(
 async def test_commit_that_fails_for_a_reason_unknown_answers_500_and_is_not_tried_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def add(*_: object) -> Sequence[NewSession]:
-        raise LookupError(JWS)
-
     async with prepared() as stage, wired(stage) as wire:
         with monkeypatch.context() as broken:
-            broken.setattr(MemorySessions, "add", add)
+            broken.setattr(MemorySessions, "add", _fails)
             wire.send(post("X-Request-ID: mine"))
             answer = await wire.answer()
 
@@ -214,8 +209,19 @@ async def test_commit_that_fails_for_a_reason_unknown_answers_500_and_is_not_tri
     assert [(event["event"], event["status"], event["error"]) for event in failed] == [
         ("request.failed", 500, "LookupError")
     ]
-    assert failed[0]["request_id"] == "mine"
     assert JWS not in told
+
+
+async def test_commit_that_fails_is_told_with_the_id_of_its_request(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        with monkeypatch.context() as broken:
+            broken.setattr(MemorySessions, "add", _fails)
+            wire.send(post("X-Request-ID: mine"))
+            await wire.answer()
+
+    assert [event["event"] for event in _events(capfd) if event.get("request_id") == "mine"] == ["request.failed"]
 
 
 def _fails(*_: object) -> bytes:
