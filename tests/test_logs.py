@@ -9,7 +9,7 @@ import pytest
 from structlog import get_logger
 
 from app.adapters.sealing import KeyRing, SessionKeys
-from app.logs import REDACTED, configure, gathered
+from app.logs import REDACTED, configure, gathered, tell
 
 JWS = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 JWE = "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn"
@@ -26,6 +26,12 @@ def _logging_as_it_was() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _logger_that_was_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `tell` have one that is made as its own test configures it, and leave none behind."""
+    monkeypatch.setattr("app.logs._log", get_logger())
 
 
 def _told(capfd: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -160,3 +166,93 @@ async def test_event_of_another_thread_is_not_gathered(capfd: pytest.CaptureFixt
         await asyncio.to_thread(lambda: get_logger().info("thread.spoke"))
 
         assert json.loads(capfd.readouterr().err)["event"] == "thread.spoke"
+
+
+FIELDS = {"method": "GET", "route": "/v1/sessions/{session_id}", "status": 200, "duration_ms": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("request_id", "shown"),
+    [
+        pytest.param("mine-1", "mine-1", id="sane"),
+        pytest.param("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef", id="made"),
+        pytest.param("app.web.middleware", "app.web.middleware", id="dotted"),
+        pytest.param("a" * 64, "a" * 64, id="longest"),
+        pytest.param(JWS, REDACTED, id="jws"),
+        pytest.param(JWE, REDACTED, id="jwe"),
+        pytest.param(f"x.{JWS}", f"x.{REDACTED}", id="jws-inside"),
+        pytest.param(SESSION_KEY, REDACTED, id="session-key"),
+        pytest.param(f"a-{SESSION_KEY}", f"a-{REDACTED}", id="session-key-inside"),
+    ],
+)
+def test_request_is_told_with_its_id_unless_that_is_a_secret(
+    request_id: str, shown: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure()
+
+    tell("request.answered", request_id, FIELDS)
+
+    assert _told(capfd) == {"level": "info", "event": "request.answered", "request_id": shown, **FIELDS}
+
+
+@pytest.mark.parametrize("request_id", ["mine", JWS, SESSION_KEY])
+def test_request_is_told_as_any_event_is(request_id: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure()
+
+    tell("request.answered", request_id, FIELDS)
+    get_logger().info("request.answered", request_id=request_id, **FIELDS)
+
+    told, logged = (json.loads(line) for line in capfd.readouterr().err.splitlines())
+    assert list(told) == list(logged)
+    assert {**told, "at": ""} == {**logged, "at": ""}
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_request_below_the_level_is_not_told(level: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure(level)
+
+    tell("request.answered", "mine", FIELDS)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_request_is_told_again_once_the_level_allows_it(capfd: pytest.CaptureFixture[str]) -> None:
+    configure("warning")
+    configure("debug")
+
+    tell("request.answered", "mine", FIELDS)
+
+    assert _told(capfd)["request_id"] == "mine"
+
+
+def test_request_in_console_style_is_told_to_people(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(style="console")
+
+    tell("request.answered", JWS, FIELDS)
+
+    told = capfd.readouterr().err
+    assert "request.answered" in told
+    assert "status=200" in told
+    assert JWS not in told
+    assert not told.startswith("{")
+
+
+def test_request_in_console_style_is_told_with_its_id(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(style="console")
+
+    tell("request.answered", "mine-1", FIELDS)
+
+    assert "request_id=mine-1" in capfd.readouterr().err
+
+
+async def test_request_that_is_told_in_a_turn_is_gathered_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    configure()
+    with gathered(asyncio.get_running_loop()):
+        get_logger().info("first.happened")
+        tell("request.answered", "mine", FIELDS)
+        assert capfd.readouterr().err == ""
+
+    assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == [
+        "first.happened",
+        "request.answered",
+    ]

@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Final
 
-from aiohttp import StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage
 
@@ -158,7 +158,8 @@ class FastSessions:
         """Return the age of a session in seconds, as far as the time is known: the first to ask for it may wait."""
         if not self._has_time:
             return BRIEF_SECONDS
-        return self._participants.clock.now().timestamp() - received_at_of(session_id)
+        age = self._participants.clock.now().timestamp() - received_at_of(session_id)
+        return max(0.0, age)  # of one from a process whose clock is ahead, which is not to be waited for any longer
 
     def _waited(self, seen: _Seen, awaited: asyncio.Future[StoredSession | None]) -> bytes | None:
         session = None if awaited.exception() else awaited.result()
@@ -226,6 +227,8 @@ class FastSessions:
 
 def _usual_token(message: RawRequestMessage, payload: StreamReader) -> str | None:
     """Return the token of a body as nearly everybody sends it, which stays where it is; None for any other."""
+    if payload is EMPTY_PAYLOAD:  # which has no buffer at all
+        return None
     chunks = payload._buffer  # noqa: SLF001 - to read is to take, and whoever is asked next needs it
     if len(chunks) != 1:
         return None

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from app.logs import configure
+from app.web.fast_sessions import FastSessions
 
 
 @pytest.fixture
@@ -17,3 +19,24 @@ def logs_on_stderr() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def campaigns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no campaign be asked for again in one test, so that the fast lane knows it however slow the machine is."""
+    monkeypatch.setattr("app.web.campaign_cache.FRESH_SECONDS", 60.0)
+
+
+@pytest.fixture
+def lane_takes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Note of each request that the fast lane is offered whether it takes it."""
+    taken: list[bool] = []
+    begin = FastSessions.begin
+
+    def noted(lane: FastSessions, *offered: Any) -> Any:
+        begun = begin(lane, *offered)
+        taken.append(begun is not None)
+        return begun
+
+    monkeypatch.setattr(FastSessions, "begin", noted)
+    return taken

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.domain.session import Stage, StoredSession
+from app.errors import StoreUnavailable
 from app.web.long_polls import LONGEST_PAUSE_SECONDS, LOOK_ROWS, SHORTEST_PAUSE_SECONDS, LongPolls, pause
 from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
@@ -127,3 +128,96 @@ async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreTh
     await asyncio.gather(*waiting)
 
     assert max(map(len, store.looks)) <= LOOK_ROWS
+
+
+async def test_wait_that_was_begun_ends_with_the_session(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    waits = polls.begin("one", 60.0, 0.0)
+    await eventually(lambda: store.looked_for("one") >= 2)
+    assert (waits.done(), polls.waiting) == (False, 1)
+
+    store.settled["one"] = session_with(None, Stage.DONE)
+
+    assert await asyncio.wait_for(waits, 2) is store.settled["one"]
+    await eventually(lambda: polls.waiting == 0)
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, id="none"), pytest.param(0.1, id="a-tenth")])
+async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(
+    threads: StoreThreads, seconds: float
+) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+
+    waits = polls.begin("one", seconds, 0.0)
+    async with asyncio.timeout(seconds + LONGEST_PAUSE_SECONDS):
+        assert await waits is None
+
+    assert loop.time() - began_at >= seconds
+    assert store.looked_for("one") >= 1
+    await eventually(lambda: polls.waiting == 0)
+
+
+async def test_look_that_finds_the_session_after_the_seconds_of_a_wait_is_told(threads: StoreThreads) -> None:
+    store = Store({"one": session_with(None, Stage.DONE)})
+    polls = LongPolls(store.load_settled, threads)
+
+    assert await asyncio.wait_for(polls.begin("one", 0.0, 0.0), 2) is store.settled["one"]
+
+
+async def test_waits_for_one_session_end_each_at_its_own_time(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    stays = polls.begin("one", 60.0, 0.0)
+    others = [polls.begin("one", 0.02, 0.0), asyncio.ensure_future(polls.wait("one", 0.02, 0.0))]
+
+    assert await asyncio.wait_for(asyncio.gather(*others), 2) == [None, None]
+
+    await eventually(lambda: polls.waiting == 1)
+    assert not stays.done()
+    store.settled["one"] = session_with(None, Stage.DONE)
+    assert await asyncio.wait_for(stays, 2) is store.settled["one"]
+
+
+async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    given_up, stays = polls.begin("one", 60.0, 0.0), polls.begin("two", 60.0, 0.0)
+    await eventually(lambda: store.looked_for("one") >= 1)
+
+    given_up.cancel()
+    await eventually(lambda: polls.waiting == 1)
+    looked = store.looked_for("one")
+    seen = store.looked_for("two")
+    await eventually(lambda: store.looked_for("two") >= seen + 3)
+
+    assert store.looked_for("one") <= looked + 1  # the look that was under way
+    assert not stays.done()
+    stays.cancel()
+    await eventually(lambda: polls.waiting == 0 and polls._poller is None)
+
+
+async def test_wait_that_was_begun_ends_when_nobody_may_wait_any_more(threads: StoreThreads) -> None:
+    polls = LongPolls(Store().load_settled, threads)
+    waits = polls.begin("one", 60.0, 0.0)
+
+    polls.close()
+
+    assert await asyncio.wait_for(waits, 1) is None
+    await eventually(lambda: polls.waiting == 0)
+    assert not polls.is_open
+
+
+async def test_wait_that_was_begun_fails_with_the_store(threads: StoreThreads) -> None:
+    def lost(_: Sequence[str]) -> Mapping[str, StoredSession]:
+        raise StoreUnavailable("the test took the store away")
+
+    polls = LongPolls(lost, threads)
+
+    with pytest.raises(StoreUnavailable):
+        await asyncio.wait_for(polls.begin("one", 60.0, 0.0), 2)
+
+    await eventually(lambda: polls.waiting == 0)
