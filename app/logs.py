@@ -114,7 +114,7 @@ def tell(event: str, request_id: str, fields: Mapping[str, object]) -> None:
     The request's id may be the caller's choice, so that it is looked through like any text.
     """
     if not _tells_directly:
-        _log.info(event, **fields)
+        _log.info(event, request_id=request_id, **fields)
         return
     shown = _SECRET.sub(REDACTED, request_id) if _may_hold_a_secret(request_id) else request_id
     _out.msg(encode({"at": _now(), "level": "info", "event": event, "request_id": shown, **fields}).decode())

@@ -24,8 +24,12 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A request that the lane has taken: answered once `awaited` is done; `leave` is called if its client has gone."""
+    """A request that the lane has taken at `began_at`, as `perf_counter` tells time.
 
+    It is answered once `awaited` is done; `leave` is called if its client has gone.
+    """
+
+    began_at: float
     awaited: "asyncio.Future[Any]"
     answer: Answer
     leave: Callable[[], None]
@@ -42,12 +46,13 @@ class FastLane(Protocol):
 class FastProtocol(web.RequestHandler):
     """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unparsed."""
 
-    __slots__ = ("_begun", "_held_back", "_lane")
+    __slots__ = ("_begun", "_held_back", "_lane", "_sent_back_of")
 
     def __init__(self, server: web.Server, lane: FastLane | None, **options: Any) -> None:
         super().__init__(server, **options)
         self._lane = lane
         self._begun: Begun | None = None
+        self._sent_back_of: float | None = None
         self._held_back = b""
 
     def data_received(self, data: bytes) -> None:
@@ -71,6 +76,11 @@ class FastProtocol(web.RequestHandler):
         self._waiter = waiter
         if self._messages and not self._begin(self._lane):
             waiter.set_result(None)
+
+    def take_began_at(self) -> float | None:
+        """Return when the lane began the request that now goes aiohttp's way; None for one that it never took."""
+        began_at, self._sent_back_of = self._sent_back_of, None
+        return began_at
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wait for nothing any more on behalf of a client that has gone."""
@@ -126,6 +136,7 @@ class FastProtocol(web.RequestHandler):
         if answer is not None:
             self._send(answer)
         elif self._waiter is not None and not self._waiter.done():
+            self._sent_back_of = begun.began_at
             self._waiter.set_result(None)
         if self._close:
             super().close()

@@ -118,7 +118,7 @@ class FastSessions:
             return None
         except (RateLimited, Overloaded) as error:  # not to be counted twice
             return self._failed(seen, error)
-        return Begun(awaited, partial(self._opened, seen), partial(self._leave, seen, awaited))
+        return Begun(seen.began_at, awaited, partial(self._opened, seen), partial(self._leave, seen, awaited))
 
     def _opened(self, seen: _Seen, awaited: asyncio.Future[TakenIn]) -> bytes:
         try:
@@ -147,12 +147,12 @@ class FastSessions:
         age = self._age_of(session_id) if seconds and participants.polls.is_open else BRIEF_SECONDS
         if age < BRIEF_SECONDS:
             awaited = participants.polls.begin(session_id, BRIEF_SECONDS - age, age)
-            return Begun(awaited, partial(self._waited, seen), partial(self._leave, seen, awaited))
+            return Begun(seen.began_at, awaited, partial(self._waited, seen), partial(self._leave, seen, awaited))
         try:
             awaited = participants.reads.begin(session_id)
         except (Overloaded, StoreUnavailable):
             return None
-        return Begun(awaited, partial(self._visited, seen, seconds), partial(self._leave, seen, awaited))
+        return Begun(seen.began_at, awaited, partial(self._visited, seen, seconds), partial(self._leave, seen, awaited))
 
     def _age_of(self, session_id: str) -> float:
         """Return the age of a session in seconds, as far as the time is known: the first to ask for it may wait."""

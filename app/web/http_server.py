@@ -3,16 +3,18 @@
 aiohttp answers such requests before any middleware runs, in words of its own and with a traceback in the log.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from structlog import get_logger
 
 from app import errors
 from app.logs import fault_fields
 from app.web.fast_path import FastLane, FastProtocol
-from app.web.middleware import SERVER, instance_of, request_id_of, translate
+from app.web.middleware import BEGAN_AT, SERVER, instance_of, request_id_of, translate
 from app.web.problems import problem
 from app.web.shedding import Handle, Shedding
 
@@ -54,7 +56,7 @@ class ProblemRunner(web.AppRunner):
         return _ProblemServer(
             handler if self._shedding is None else self._shedding.around(handler),
             self._lane,
-            request_factory=made.request_factory,
+            request_factory=_with_its_beginning(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             **made._kwargs,  # noqa: SLF001 - the server has no other door to what its protocols are made with
         )
@@ -99,6 +101,21 @@ class _ProblemProtocol(FastProtocol):
             request_id = request_id_of(request)
             resp = _plain(problem(translate(resp), instance_of(request), request_id), request_id)
         return await super().finish_response(request, resp, start_time)
+
+
+def _with_its_beginning(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+    """Return what makes a request and notes when the short way began it, if it did."""
+
+    def make_request(
+        message: RawRequestMessage, payload: StreamReader, protocol: FastProtocol, *rest: Any
+    ) -> web.BaseRequest:
+        request = make(message, payload, protocol, *rest)
+        began_at = protocol.take_began_at()
+        if began_at is not None:
+            request[BEGAN_AT] = began_at
+        return request
+
+    return make_request
 
 
 def _plain(response: web.Response, request_id: str) -> web.Response:

@@ -24,6 +24,8 @@ from app.web.problems import problem
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 ALLOWED_ORIGIN: Final = web.RequestKey("allowed_origin", str)
 """Set by `app.web.cors`: the origin that may read the answer."""
+BEGAN_AT: Final = web.RequestKey("began_at", float)
+"""Of a request that the short way began and sent back: when that was."""
 UNMATCHED: Final = "unmatched"
 """The route of a request that met none."""
 SERVER: Final = "vestibule"
@@ -74,7 +76,7 @@ def request_middleware(
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        began_at = perf_counter()
+        began_at = request.get(BEGAN_AT) or perf_counter()
         request_id = request[REQUEST_ID] = request_id_of(request)
         bind_contextvars(request_id=request_id)
         route = _route_of(request)
@@ -175,7 +177,7 @@ def record(
     if error is not None:
         fields["code"] = error.code if isinstance(error, errors.VestibuleError) else "internal"
         if status >= _INTERNAL_ERROR:
-            _log.error("request.failed", **fields, **fault_fields(error))
+            _log.error("request.failed", request_id=request_id, **fields, **fault_fields(error))
             return
     tell("request.answered", request_id, fields)
 

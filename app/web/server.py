@@ -135,7 +135,7 @@ class _Wiring:
 
     def process(self, *, reuse_port: bool) -> WebProcess:
         settings = self.settings
-        shedding = Shedding(self.ingress.participants.intake, self.metrics.observe_request)
+        shedding = Shedding(self.ingress.participants.intake, self.metrics.observe_request, self._always())
         sites = [
             Site("admin port", self._admin_app(), settings.admin_host, settings.admin_port),
             Site(
@@ -160,8 +160,11 @@ class _Wiring:
             self._own_origin(),
             settings.trusted_proxy_cidrs,
             self.metrics.observe_request,
-            (HSTS,) if settings.is_behind_tls else (),
+            self._always(),
         )
+
+    def _always(self) -> Sequence[tuple[str, str]]:
+        return (HSTS,) if self.settings.is_behind_tls else ()
 
     def _own_origin(self) -> str:
         return str(URL(self.settings.base_url).origin())

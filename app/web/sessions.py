@@ -6,7 +6,7 @@ Translates HTTP, and decides nothing else. An unknown session and a wrong key lo
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Final
 
 from aiohttp import web
@@ -28,6 +28,7 @@ from app.web.client_address import client_address_of
 from app.web.cors import allow_any_origin, check_origin, preflight_response
 from app.web.languages import preferred_languages
 from app.web.limits import SessionLimits
+from app.web.middleware import BEGAN_AT
 from app.web.openapi.operation import OperationRoute
 from app.web.openapi.sessions import (
     IDEMPOTENCY_KEY,
@@ -92,10 +93,10 @@ class SessionRoutes:
         """Show a session to whoever holds its key, when it is settled or the wait is over."""
         allow_any_origin(request)
         session_id = self._opened(request)
-        seconds = _wait_of(request)
+        seconds = _wait_of(request) - _waited_already(request)
         visit = await self.participants.visit(session_id)
         check_origin(request, visit.campaign, self.own_origin)
-        if seconds:
+        if seconds > 0:
             visit = await self.participants.wait(visit, seconds)
         languages = preferred_languages(request)
         return json_response(self.participants.show(visit, languages))
@@ -184,6 +185,11 @@ def _idempotency_key_of(request: web.Request) -> str | None:
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise RequestInvalid((Mistake("Idempotency-Key", "must be 1 to 255 visible ASCII characters"),))
     return key
+
+
+def _waited_already(request: web.Request) -> float:
+    began_at = request.get(BEGAN_AT)
+    return 0 if began_at is None else perf_counter() - began_at
 
 
 def _wait_of(request: web.Request) -> float:

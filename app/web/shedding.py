@@ -5,7 +5,7 @@ a second with the count. Whoever has a session already is read to.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Final, Protocol
 
@@ -40,11 +40,15 @@ class Queue(Protocol):
 
 
 class Shedding:
-    """Stands before an application; `observe` is told of each request that is sent away."""
+    """Stands before an application; `observe` is told of each request that is sent away.
 
-    def __init__(self, queue: Queue, observe: Observe) -> None:
+    `always` are headers of every answer, as of the application.
+    """
+
+    def __init__(self, queue: Queue, observe: Observe, always: Sequence[tuple[str, str]] = ()) -> None:
         self._queue = queue
         self._observe = observe
+        self._always = always
         self._shed = 0
         self._report: asyncio.Task[None] | None = None
 
@@ -75,7 +79,7 @@ class Shedding:
         request[REQUEST_ID] = request_id_of(request)
         allow_any_origin(request)
         response = problem(self.send_away(), request.rel_url.raw_path, request[REQUEST_ID])
-        dress(response, request, PARTICIPANT_POLICY)
+        dress(response, request, PARTICIPANT_POLICY, self._always)
         return response
 
     async def _report_soon(self) -> None:
