@@ -39,6 +39,8 @@ class _Derived:
     """What one master key is used for; its id is derived too, so that it says nothing of the key."""
 
     id: bytes
+    text: str
+    """The id in hex."""
     seal: HMAC = field(repr=False)
     session: HMAC = field(repr=False)
 
@@ -55,7 +57,7 @@ class KeyRing:
     def of(cls, master_keys: tuple[bytes, ...]) -> Self:
         """Build the ring of `master_keys` (32 bytes each, at least one)."""
         derived = [_derive_all(key) for key in master_keys]
-        return cls(derived[0], {key.id: key for key in derived}, {key.id.hex(): key for key in derived})
+        return cls(derived[0], {key.id: key for key in derived}, {key.text: key for key in derived})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,10 @@ def _parse_key(spelled: str) -> bytes | None:
 
 
 def _derive_all(master_key: bytes) -> _Derived:
+    key_id = _derive(master_key, b"vestibule key id", _ID_BYTES)
     return _Derived(
-        id=_derive(master_key, b"vestibule key id", _ID_BYTES),
+        id=key_id,
+        text=key_id.hex(),
         seal=HMAC(_derive(master_key, b"vestibule seal", MASTER_KEY_BYTES), SHA256()),
         session=HMAC(_derive(master_key, b"vestibule session key", MASTER_KEY_BYTES), SHA256()),
     )
@@ -161,4 +165,4 @@ def _mac(keyed: HMAC, message: bytes) -> bytes:
 
 def _session_key(derived: _Derived, session_id: str) -> str:
     mac = _mac(derived.session, session_id.encode())
-    return f"{derived.id.hex()}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+    return f"{derived.text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from app.domain.campaign import Campaign, Mode, screen_for
 from app.domain.participation import NO_TICKET, Ticket, Verdict, may_play
@@ -206,6 +207,7 @@ def screen_view(outcome: Outcome | None, campaign: Campaign, languages: Sequence
     return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
 
 
+@lru_cache(maxsize=256)
 def rfc3339(moment: datetime) -> str:
     """Return `moment` (aware UTC) in the form that every interface shows, to the millisecond (RFC 3339)."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -66,6 +66,7 @@ class Batcher(Generic[Item, Result]):
         self._work = work
         self._threads = threads
         self._limits = limits
+        self._held_always = limits.held_always
         self._observe = observe
         self._waiting: deque[_Held[Item, Result]] = deque()
         self._held = 0
@@ -79,7 +80,7 @@ class Batcher(Generic[Item, Result]):
     @property
     def has_room(self) -> bool:
         """Tell whether one more may be held."""
-        return self._held < self._limits.held_always or self._held < self._limits.held_after(self._waited)
+        return self._held < self._held_always or self._held < self._limits.held_after(self._waited)
 
     @property
     def drained_in(self) -> float:

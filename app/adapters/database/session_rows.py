@@ -190,7 +190,7 @@ class SessionRows:
             id_,
             campaign_id,
             partner_id,
-            Stage(stage),
+            _STAGES[stage],
             bool(encrypted),
             received_at,
             deadline_at,
