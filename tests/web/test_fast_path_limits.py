@@ -88,7 +88,9 @@ async def test_arrival_that_the_queue_has_no_room_for_is_told_alike(
     capfd: pytest.CaptureFixture[str], lane_takes: list[bool]
 ) -> None:
     def fill(stage: Stage) -> None:
-        stage.ingress.participants.intake._limits = BatchLimits(rows=1, wait_seconds=0, queue=0)
+        intake = stage.ingress.participants.intake
+        intake._limits = BatchLimits(rows=1, wait_seconds=0, queue=0)
+        intake._held_always = intake._limits.held_always
 
     sent = [post(), post(f"Origin: {ORIGIN}"), post("Idempotency-Key: 1")]
     fast, slow = await both(capfd, *sent, prepare=fill, made={"shedding": lambda: Shedding(Line(), lambda *_: None)})

@@ -124,7 +124,7 @@ _MARK_READ = """
         SELECT s.id, m.read_at FROM unnest(%(ids)b::text[], %(moments)b::timestamptz[]) AS m (id, read_at)
         JOIN sessions s ON s.id = m.id WHERE s.read_at IS NULL FOR NO KEY UPDATE OF s SKIP LOCKED
     )
-    UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.id = unread.id RETURNING s.id"""
+    UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.id = unread.id"""
 _UNREAD = "SELECT id FROM sessions WHERE id = ANY(%(ids)b) AND read_at IS NULL"
 
 _LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id = ANY(%(ids)b)"
@@ -184,9 +184,10 @@ def release(connection: Connection, leases: Sequence[Row], not_before: datetime 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
     """Note reads, given as (id, moment), of those sessions that have none; return the ids of those that are locked."""
     ids, moments = zip(*reads, strict=True)
-    found = connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)})
-    others = list(set(ids).difference(found.scalars().all()))
-    return frozenset(connection.exec_driver_sql(_UNREAD, {"ids": others}).scalars()) if others else frozenset()
+    marked = connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)}).rowcount
+    if marked == len(ids):
+        return frozenset()
+    return frozenset(connection.exec_driver_sql(_UNREAD, {"ids": list(ids)}).scalars())
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
