@@ -19,8 +19,8 @@ from tests.servers.process import free_port
 
 CAMPAIGN_ID: Final = "945645"
 PARTNER_ID: Final = "acme"
-WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", "1"))
-"""On two cores one web process leaves the other core to the two children of `verify` and to PostgreSQL."""
+WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", os.cpu_count() or 1))
+"""As many as there are cores, as of the peers: each is one interpreter, and keeps half a core of two busy."""
 _LOOK_SECONDS: Final = 0.25
 _CALM_LOOKS: Final = 4
 _MOST_LOOKS: Final = 120

@@ -28,10 +28,10 @@ def part_figures(
     installation: Installation, scale: Scale, signer: Signer, posts: Sequence[str], floors: Floors
 ) -> list[Figure]:
     """Return the rates of the design's parts; each part runs while the others rest."""
-    with installation.running("beat"):
+    with installation.running("beat", web=1):
         committed = _per_second(Job(installation.port, posts, _USERS, scale.floor_seconds, reads=False), 202)
         gets = _open_sessions(installation.port, signer)
-    with installation.running("verify"):
+    with installation.running("verify", web=1):
         verified = _pace_of_verification(installation)
         read = _per_second(Job(installation.port, gets, _USERS, scale.floor_seconds, reads=False), 200)
     return [
