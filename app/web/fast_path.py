@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp import StreamReader, web
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from structlog import get_logger
 
@@ -162,7 +162,7 @@ class FastProtocol(web.RequestHandler):
 def _is_ordinary(message: RawRequestMessage, payload: StreamReader) -> bool:
     """Tell whether a request is all there, and neither it nor its answer asks anything of the connection."""
     return (
-        (payload is EMPTY_PAYLOAD or payload.is_eof())
+        payload.is_eof()
         and not message.should_close
         and not message.upgrade
         and not message.chunked
