@@ -28,6 +28,8 @@ LOOK_ROWS: Final = 512
 """Sessions of one query."""
 SHARE_OF_AGE: Final = 1 / 8
 """What looking seldom may add to the time that a session took to settle."""
+YOUNG_SECONDS: Final = 0.5
+"""Sessions that take longer wait for a partner, and tell nothing of the others."""
 _LATER: Final = 1.01
 """How the age of the first look changes with each that was in vain."""
 _EARLIER: Final = _LATER**-4
@@ -43,7 +45,7 @@ class _Wait:
 
     born_at: float
     look_at: float = 0.0
-    is_new: bool = True
+    looks: int = 0
     waiters: dict[_Waiter, float] = field(default_factory=dict)
     """Each with the moment after which a look in vain ends its wait."""
 
@@ -164,16 +166,16 @@ class LongPolls:
             wait = self._waits.get(id_)
             if wait is None:
                 continue
-            if wait.is_new:
-                self._learn(is_settled=session is not None)
-                wait.is_new = False
+            wait.looks += 1
+            if session is not None and now - wait.born_at < YOUNG_SECONDS:
+                self._learn(is_first=wait.looks == 1)
             for waiter, ends_at in wait.waiters.items():
                 if session is not None or ends_at <= now:
                     settle(waiter, session)
 
-    def _learn(self, *, is_settled: bool) -> None:
+    def _learn(self, *, is_first: bool) -> None:
         """Look for new sessions earlier where one was settled already at its first look, else a little later."""
-        learnt = self._first_look * (_EARLIER if is_settled else _LATER)
+        learnt = self._first_look * (_EARLIER if is_first else _LATER)
         self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), LATEST_FIRST_LOOK_SECONDS)
 
     def _load_each(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:

@@ -9,7 +9,14 @@ import pytest_asyncio
 
 from app.domain.session import Stage, StoredSession
 from app.errors import StoreUnavailable
-from app.web.long_polls import LONGEST_PAUSE_SECONDS, LOOK_ROWS, SHORTEST_PAUSE_SECONDS, LongPolls, pause
+from app.web.long_polls import (
+    LATEST_FIRST_LOOK_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    LOOK_ROWS,
+    SHORTEST_PAUSE_SECONDS,
+    LongPolls,
+    pause,
+)
 from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
 from tests.web.stage import eventually
@@ -221,3 +228,37 @@ async def test_wait_that_was_begun_fails_with_the_store(threads: StoreThreads) -
         await asyncio.wait_for(polls.begin("one", 60.0, 0.0), 2)
 
     await eventually(lambda: polls.waiting == 0)
+
+
+async def _settle_after(seconds: float, store: Store, polls: LongPolls, ids: Sequence[str]) -> float:
+    """Let sessions wait that settle so late, and return how often each was looked for."""
+    asyncio.get_running_loop().call_later(seconds, store.settled.update, {id_: session_with(None) for id_ in ids})
+    await asyncio.gather(*(polls.wait(id_, 10.0, 0.0) for id_ in ids))
+    return sum(map(store.looked_for, ids)) / len(ids)
+
+
+async def test_first_look_comes_when_sessions_settle_these_days(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+
+    looks = [
+        await _settle_after(0.1, store, polls, [f"{crowd}-{number}" for number in range(100)]) for crowd in range(4)
+    ]
+
+    assert looks[0] > 4
+    assert looks[-1] < looks[0] / 2
+
+
+async def test_sessions_that_wait_for_a_partner_do_not_keep_others_from_being_looked_for(threads: StoreThreads) -> None:
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    stuck = [asyncio.create_task(polls.wait(f"stuck-{number}", 60.0, 0.0)) for number in range(300)]
+    await eventually(lambda: store.looked_for("stuck-299") >= 8, seconds=30)
+
+    began_at = asyncio.get_running_loop().time()
+    store.settled["quick"] = session_with(None)
+    await polls.wait("quick", 10.0, 0.0)
+
+    assert asyncio.get_running_loop().time() - began_at < LATEST_FIRST_LOOK_SECONDS
+    polls.close()
+    await asyncio.gather(*stuck)
