@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any, Final
 
-from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage
 
@@ -41,7 +42,7 @@ from app.web.middleware import (
 )
 from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
-from app.web.problems import problem
+from app.web.problems import Problem, problem_parts
 from app.web.sessions import POLL_AFTER_MS, USUAL_BODY
 from app.web.shedding import Shedding
 
@@ -189,19 +190,19 @@ class FastSessions:
 
     def _send_away(self, message: RawRequestMessage) -> bytes:
         request_id = request_id_of(message)
-        made = problem(self._shedding.send_away(), message.path, request_id)
+        made = problem_parts(self._shedding.send_away(), message.path, request_id)
         return self._problem(made, request_id, any_origin(message.headers.get("Origin")))
 
     def _failed(self, seen: _Seen, error: Exception) -> bytes:
         """Answer one whose session may have been committed: what it failed of is told here, and not tried again."""
         shown = error if isinstance(error, VestibuleError) else VestibuleError()
-        made = problem(shown, seen.message.path, seen.request_id)
+        made = problem_parts(shown, seen.message.path, seen.request_id)
         self._told(seen, made.status, error)
         return self._problem(made, seen.request_id, seen.origin)
 
-    def _problem(self, made: web.Response, request_id: str, origin: str | None) -> bytes:
-        body = made.body if isinstance(made.body, bytes) else b""
-        return self._spelled(f"{made.status} {made.reason}", _lines(made.headers.items()), request_id, origin, body)
+    def _problem(self, made: Problem, request_id: str, origin: str | None) -> bytes:
+        status = f"{made.status} {HTTPStatus(made.status).phrase}"
+        return self._spelled(status, _lines(made.headers.items()), request_id, origin, made.body)
 
     def _answer(self, seen: _Seen, status: str, own: str, body: bytes) -> bytes:
         self._told(seen, int(status[:3]))

@@ -102,8 +102,23 @@ def status_of(error: errors.VestibuleError) -> Status:
     return _status_of(type(error))
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An answer in its parts."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web.Response:
     """Return the answer to a request that failed with `error`; `instance` is its path without the query."""
+    parts = problem_parts(error, instance, request_id)
+    return web.Response(body=parts.body, status=parts.status, headers=parts.headers)
+
+
+def problem_parts(error: errors.VestibuleError, instance: str, request_id: str) -> Problem:
+    """Return the parts of that answer."""
     status = status_of(error)
     code = code_of(type(error))
     body: dict[str, object] = {
@@ -121,11 +136,7 @@ def problem(error: errors.VestibuleError, instance: str, request_id: str) -> web
         body["reason"] = error.reason
     if isinstance(error, errors.RequestError) and error.screen is not None:
         body["screen"] = error.screen
-    return web.Response(
-        body=encode(body),
-        status=status.status,
-        headers={"Content-Type": PROBLEM_JSON, **_headers(error, status)},
-    )
+    return Problem(status.status, {"Content-Type": PROBLEM_JSON, **_headers(error, status)}, encode(body))
 
 
 def _shown(mistakes: Sequence[errors.Mistake]) -> list[dict[str, str]]:
