@@ -14,7 +14,7 @@ from app.ports import Configuration, ConfigurationSource
 
 FRESH_SECONDS: Final = 1.0
 """How long another process may go on with a campaign that was changed."""
-RENEWED_SECONDS: Final = 0.3
+RENEWED_SECONDS: Final = 0.15
 """How long before its end whoever looks sees to it that a campaign stays known."""
 MAX_KNOWN: Final = 10_000
 

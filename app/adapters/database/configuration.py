@@ -6,12 +6,13 @@ from time import monotonic
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, RowMapping, Select, bindparam, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, literal, select, union_all
 
 from app.adapters.database.documents import MODELS, JoinSecrets, columns_of, open_document
 from app.adapters.database.engine import Database
 from app.adapters.database.kept import Kept
 from app.adapters.database.key_pairs import count_generations, load_generations, name_of_pairs
+from app.adapters.database.lists import is_one_of
 from app.domain.campaign import Campaign
 from app.domain.key_pairs import encrypts_by_pairs, with_key_pairs
 from app.domain.partner import Partner
@@ -114,19 +115,23 @@ class SqlConfiguration:
             _log.error("document.unreadable", kind=kind, id=id_, error=type(error).__name__)
 
 
-def _versions_of(kind: DocumentKind) -> Select[str, str, int]:
+def _versions_of(kind: DocumentKind, *, as_array: bool) -> Select[str, str, int]:
     model = MODELS[kind]
-    is_wanted = model.id.in_(bindparam(kind.value, expanding=True))
+    is_wanted = is_one_of(model.id, kind.value, as_array=as_array)
     return select(literal(kind.value).label("kind"), model.id, model.version).where(
         is_wanted, model.document.is_not(None)
     )
 
 
-_VERSIONS = union_all(
-    _versions_of(DocumentKind.CAMPAIGN),
-    _versions_of(DocumentKind.PARTNER),
-    count_generations(_GENERATIONS, names=_GENERATIONS),
-)
+def _versions(*, as_array: bool) -> CompoundSelect[str, str, int]:
+    return union_all(
+        _versions_of(DocumentKind.CAMPAIGN, as_array=as_array),
+        _versions_of(DocumentKind.PARTNER, as_array=as_array),
+        count_generations(_GENERATIONS, names=_GENERATIONS, as_array=as_array),
+    )
+
+
+_VERSIONS = {"postgresql": _versions(as_array=True), "sqlite": _versions(as_array=False)}
 """Put together once: that costs as much as running it."""
 
 
@@ -137,7 +142,9 @@ def _load_versions(
         return {}
     names = {kind.value: list(ids) for kind, ids in wanted.items()}
     names[_GENERATIONS] = [name_of_pairs(partner_id) for partner_id in wanted[DocumentKind.PARTNER]]
-    found = {(kind, id_): number for kind, id_, number in connection.execute(_VERSIONS, names).all()}
+    found = {
+        (kind, id_): number for kind, id_, number in connection.execute(_VERSIONS[connection.dialect.name], names).all()
+    }
     return {
         (kind, id_): (version, found.get((_GENERATIONS, id_), 0) if kind == DocumentKind.PARTNER else 0)
         for (kind, id_), version in found.items()

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, func, literal, select, update
+from sqlalchemy import Connection, Select, func, literal, select, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
 from app.adapters.database.installation_secrets import place_of
+from app.adapters.database.lists import is_one_of
 from app.adapters.database.schema import InstallationSecretRow
 from app.domain.key_pairs import KeyGeneration
 from app.ports import Sealing
@@ -76,13 +77,13 @@ def load_generations(connection: Connection, sealing: Sealing, partner_id: str) 
     return sorted(generations, key=lambda generation: generation.number, reverse=True)
 
 
-def count_generations(kind: str, names: str) -> Select[str, str, int]:
+def count_generations(kind: str, names: str, *, as_array: bool) -> Select[str, str, int]:
     """Return a query for (kind, partner id, how many generations were ever made) of those that have any.
 
     As the list `names` it is to be given the `name_of_pairs` of each partner.
     """
     partner_id = func.substr(InstallationSecretRow.name, len(_PREFIX) + 1)
-    is_named = InstallationSecretRow.name.in_(bindparam(names, expanding=True))
+    is_named = is_one_of(InstallationSecretRow.name, names, as_array=as_array)
     return select(literal(kind), partner_id, func.count()).where(is_named).group_by(InstallationSecretRow.name)
 
 
