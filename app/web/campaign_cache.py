@@ -6,6 +6,7 @@ Thread-safe: it is filled on the store's threads and looked at on the event loop
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from time import monotonic
 from typing import Final
 
@@ -16,6 +17,9 @@ FRESH_SECONDS: Final = 1.0
 """How long another process may go on with a campaign that was changed."""
 RENEWED_SECONDS: Final = 0.15
 """How long before its end whoever looks sees to it that a campaign stays known."""
+COMPANY_SECONDS: Final = 0.4
+"""How long before its end a campaign is asked for with another: of a thousand, each by itself costs as much as all."""
+MAX_COMPANY: Final = 1024
 MAX_KNOWN: Final = 10_000
 
 
@@ -34,13 +38,19 @@ class CampaignCache:
         self._source = source
         self._tick = tick
         self._known: dict[str, Known] = {}
+        """The oldest first."""
+        self._recalled: set[str] = set()
+        """Ids that somebody asked for since they were loaded."""
         self._generation = 0
         self._lock = threading.Lock()
 
     def recall(self, campaign_id: str) -> Known | None:
         """Return what is still known of `campaign_id`, or None; asks nobody."""
         known = self._known.get(campaign_id)
-        return known if known is not None and self._tick() < known.until else None
+        if known is None or self._tick() >= known.until:
+            return None
+        self._recalled.add(campaign_id)
+        return known
 
     def is_due(self, known: Known) -> bool:
         """Tell whether it is time to ask for a campaign again, so that it stays known."""
@@ -54,8 +64,9 @@ class CampaignCache:
         if not missing and not partner_ids:
             return Configuration(campaigns)
         generation = self._generation
-        loaded = self._source.load(missing, partner_ids)
-        self._remember({id_: loaded.campaigns.get(id_) for id_ in missing}, generation)
+        asked = missing.union(self._company()) if missing else missing
+        loaded = self._source.load(asked, partner_ids)
+        self._remember({id_: loaded.campaigns.get(id_) for id_ in asked}, generation)
         return Configuration({**campaigns, **loaded.campaigns}, loaded.partners)
 
     def load_each(self, campaign_ids: Sequence[str]) -> Sequence[Campaign | None]:
@@ -68,14 +79,26 @@ class CampaignCache:
         with self._lock:
             self._generation += 1
             self._known.clear()
+            self._recalled.clear()
+
+    def _company(self) -> Sequence[str]:
+        """Return the campaigns that are in use and will be asked for soon."""
+        soon = self._tick() + COMPANY_SECONDS
+        with self._lock:
+            old = takewhile(lambda entry: entry[1].until <= soon, self._known.items())
+            used = (id_ for id_, known in old if known.campaign is not None and id_ in self._recalled)
+            return list(islice(used, MAX_COMPANY))
 
     def _remember(self, found: dict[str, Campaign | None], generation: int) -> None:
         until = self._tick() + FRESH_SECONDS
         with self._lock:
             if generation != self._generation:
                 return
+            self._recalled.difference_update(found)
             for id_, campaign in found.items():
                 self._known.pop(id_, None)  # so that the order is that of their age
                 self._known[id_] = Known(campaign, until)
             while len(self._known) > MAX_KNOWN:
-                del self._known[next(iter(self._known))]
+                oldest = next(iter(self._known))
+                del self._known[oldest]
+                self._recalled.discard(oldest)

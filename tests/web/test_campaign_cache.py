@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.ports import Configuration
-from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, CampaignCache
+from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, RENEWED_SECONDS, CampaignCache
 from tests.builders import campaign
 from tests.fakes import MemoryConfiguration
 
@@ -72,3 +72,34 @@ def test_campaign_that_was_loading_while_it_changed_is_not_remembered() -> None:
     cache.load_each(["945645"])
 
     assert cache.recall("945645") is None
+
+
+def test_campaigns_in_use_are_asked_for_together_before_they_are_forgotten() -> None:
+    used = [campaign(id=name) for name in ("one", "two", "three")]
+    source, tick = _Counted(MemoryConfiguration.of(*used, campaign(id="idle"))), _Ticking()
+    cache = CampaignCache(source, tick)
+    cache.load_each(["one", "two", "three", "idle", "unknown"])
+    for id_ in ("one", "two", "three", "unknown"):
+        cache.recall(id_)
+
+    tick.at = FRESH_SECONDS - RENEWED_SECONDS
+    cache.load_each(["one"])
+
+    assert source.asked[1:] == [frozenset({"one", "two", "three"})]
+    tick.at = FRESH_SECONDS
+    assert cache.recall("two") is not None
+    assert cache.recall("idle") is None
+
+
+def test_campaign_that_was_deleted_is_no_longer_known_once_it_was_asked_for_again() -> None:
+    source, tick = MemoryConfiguration.of(campaign()), _Ticking()
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645"])
+
+    tick.at = FRESH_SECONDS - RENEWED_SECONDS
+    source.campaigns.clear()
+
+    assert cache.load_each(["945645"]) == [None]
+    known = cache.recall("945645")
+    assert known is not None
+    assert known.campaign is None
