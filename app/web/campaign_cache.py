@@ -16,9 +16,9 @@ from app.ports import Configuration, ConfigurationSource
 FRESH_SECONDS: Final = 1.0
 """How long another process may go on with a campaign that was changed."""
 RENEWED_SECONDS: Final = 0.15
-"""How long before its end whoever looks sees to it that a campaign stays known."""
+"""How long before its end a campaign is due to be asked for again, so that it stays known."""
 COMPANY_SECONDS: Final = 0.4
-"""How long before its end a campaign is asked for with another: of a thousand, each by itself costs as much as all."""
+"""How long before its end it is renewed with another: of a thousand, each by itself costs as much as all."""
 MAX_COMPANY: Final = 1024
 MAX_KNOWN: Final = 10_000
 
@@ -53,20 +53,30 @@ class CampaignCache:
         return known
 
     def is_due(self, known: Known) -> bool:
-        """Tell whether it is time to ask for a campaign again, so that it stays known."""
-        return self._tick() >= known.until - RENEWED_SECONDS
+        """Tell whether it is time to `renew`; a campaign that does not exist is let go."""
+        return known.campaign is not None and self._tick() >= known.until - RENEWED_SECONDS
+
+    def renew(self) -> None:
+        """Ask the source again for what is in use and still known, before it is forgotten; nobody waits for this.
+
+        Where one of them cannot be read, none is renewed: each is asked for by itself once it is forgotten.
+        """
+        in_use = self._in_use()
+        if in_use:
+            generation = self._generation
+            loaded = self._source.load(in_use, frozenset())
+            self._remember({id_: loaded.campaigns.get(id_) for id_ in in_use}, generation)
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
-        """Return the campaigns that exist, asking the source for those that are not known or due; partners always."""
-        recalled = {id_: known for id_ in campaign_ids if (known := self.recall(id_)) and not self.is_due(known)}
+        """Return the campaigns that exist, asking the source for those that are not known; partners are not cached."""
+        recalled = {id_: known for id_ in campaign_ids if (known := self.recall(id_))}
         missing = campaign_ids - recalled.keys()
         campaigns = {id_: known.campaign for id_, known in recalled.items() if known.campaign}
         if not missing and not partner_ids:
             return Configuration(campaigns)
         generation = self._generation
-        asked = missing.union(self._company()) if missing else missing
-        loaded = self._source.load(asked, partner_ids)
-        self._remember({id_: loaded.campaigns.get(id_) for id_ in asked}, generation)
+        loaded = self._source.load(missing, partner_ids)
+        self._remember({id_: loaded.campaigns.get(id_) for id_ in missing}, generation)
         return Configuration({**campaigns, **loaded.campaigns}, loaded.partners)
 
     def load_each(self, campaign_ids: Sequence[str]) -> Sequence[Campaign | None]:
@@ -81,13 +91,13 @@ class CampaignCache:
             self._known.clear()
             self._recalled.clear()
 
-    def _company(self) -> Sequence[str]:
-        """Return the campaigns that are in use and will be asked for soon."""
-        soon = self._tick() + COMPANY_SECONDS
+    def _in_use(self) -> frozenset[str]:
+        """Return the campaigns that were asked for since they were loaded, and will be forgotten soon."""
+        now = self._tick()
         with self._lock:
-            old = takewhile(lambda entry: entry[1].until <= soon, self._known.items())
-            used = (id_ for id_, known in old if known.campaign is not None and id_ in self._recalled)
-            return list(islice(used, MAX_COMPANY))
+            old = takewhile(lambda entry: entry[1].until <= now + COMPANY_SECONDS, self._known.items())
+            used = (id_ for id_, known in old if known.campaign and now < known.until and id_ in self._recalled)
+            return frozenset(islice(used, MAX_COMPANY))
 
     def _remember(self, found: dict[str, Campaign | None], generation: int) -> None:
         until = self._tick() + FRESH_SECONDS

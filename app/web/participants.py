@@ -6,16 +6,14 @@ All but playing goes through the batches; a session's key is checked before anyt
 import asyncio
 import re
 from collections.abc import Sequence
-from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
 from app.domain.campaign import Campaign
 from app.domain.play import Played
 from app.domain.session import is_settled
-from app.errors import CampaignUnknown, Overloaded, SessionExpired, SessionUnknown, StoreUnavailable
+from app.errors import CampaignUnknown, SessionExpired, SessionUnknown
 from app.ports import Clock, TakenIn
 from app.steps.accept import Arrival, admit
 from app.steps.participate import RecordParticipation
@@ -59,22 +57,23 @@ class Participants:
     record: RecordParticipation
     threads: StoreThreads
     marks: ReadMarks
-    renewed: set[str] = field(default_factory=set)
-    """Ids of the campaigns that are asked for again before they are forgotten."""
+    renewals: set[asyncio.Task[None]] = field(default_factory=set)
+    """The one that is under way, if any."""
 
     def recall_campaign(self, campaign_id: str) -> Known | None:
         """Return what is known of a campaign, as it was at most a second ago, and see to it that it stays known."""
         known = self.campaigns.recall(campaign_id)
-        if known is not None and self.campaigns.is_due(known) and campaign_id not in self.renewed:
-            with suppress(Overloaded, StoreUnavailable):  # then the next one tries it, or it is forgotten
-                renewal = self.lookups.begin(campaign_id)
-                self.renewed.add(campaign_id)
-                renewal.add_done_callback(partial(self._end_renewal, campaign_id))
+        if known is not None and self.campaigns.is_due(known) and not self.renewals:
+            renewing = self.threads.call(self.campaigns.renew)
+            renewal = asyncio.get_running_loop().create_task(renewing, context=Context())
+            self.renewals.add(renewal)
+            renewal.add_done_callback(self._end_renewal)
         return known
 
-    def _end_renewal(self, campaign_id: str, renewal: asyncio.Future[Campaign | None]) -> None:
-        self.renewed.discard(campaign_id)
-        renewal.exception()  # whoever needs the campaign meets it again
+    def _end_renewal(self, renewal: asyncio.Task[None]) -> None:
+        self.renewals.discard(renewal)
+        if not renewal.cancelled():
+            renewal.exception()  # whoever needs the campaign meets it again, and is told
 
     async def find_campaign(self, campaign_id: str) -> Campaign:
         """Return the campaign as it was at most a second ago; raise CampaignUnknown."""

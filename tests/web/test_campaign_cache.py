@@ -74,7 +74,7 @@ def test_campaign_that_was_loading_while_it_changed_is_not_remembered() -> None:
     assert cache.recall("945645") is None
 
 
-def test_campaigns_in_use_are_asked_for_together_before_they_are_forgotten() -> None:
+def test_campaigns_in_use_are_renewed_together_before_they_are_forgotten() -> None:
     used = [campaign(id=name) for name in ("one", "two", "three")]
     source, tick = _Counted(MemoryConfiguration.of(*used, campaign(id="idle"))), _Ticking()
     cache = CampaignCache(source, tick)
@@ -83,7 +83,7 @@ def test_campaigns_in_use_are_asked_for_together_before_they_are_forgotten() -> 
         cache.recall(id_)
 
     tick.at = FRESH_SECONDS - RENEWED_SECONDS
-    cache.load_each(["one"])
+    cache.renew()
 
     assert source.asked[1:] == [frozenset({"one", "two", "three"})]
     tick.at = FRESH_SECONDS
@@ -91,15 +91,32 @@ def test_campaigns_in_use_are_asked_for_together_before_they_are_forgotten() -> 
     assert cache.recall("idle") is None
 
 
-def test_campaign_that_was_deleted_is_no_longer_known_once_it_was_asked_for_again() -> None:
+def test_campaign_that_was_deleted_is_renewed_as_unknown() -> None:
     source, tick = MemoryConfiguration.of(campaign()), _Ticking()
     cache = CampaignCache(source, tick)
     cache.load_each(["945645"])
+    cache.recall("945645")
 
     tick.at = FRESH_SECONDS - RENEWED_SECONDS
     source.campaigns.clear()
+    cache.renew()
 
-    assert cache.load_each(["945645"]) == [None]
     known = cache.recall("945645")
     assert known is not None
     assert known.campaign is None
+    assert not cache.is_due(known)
+
+
+def test_campaign_that_can_no_longer_be_read_is_renewed_no_more_once_it_is_forgotten() -> None:
+    source, tick = _Counted(MemoryConfiguration.of(campaign(id="harmed"), campaign(id="sound"))), _Ticking()
+    cache = CampaignCache(source, tick)
+    cache.load_each(["harmed"])
+    cache.recall("harmed")
+    tick.at = FRESH_SECONDS
+    cache.load_each(["sound"])
+    cache.recall("sound")
+
+    tick.at = 2 * FRESH_SECONDS - RENEWED_SECONDS
+    cache.renew()
+
+    assert source.asked[-1] == frozenset({"sound"})
