@@ -1,6 +1,5 @@
 """Composition root of a worker process; made after a fork: engines, threads, loops and connections never cross one."""
 
-import gc
 import os
 import random
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from app.adapters.database.session_queue import SqlSessionQueue
 from app.adapters.digests import load_digests
 from app.adapters.jwks_http import HttpJwks
 from app.adapters.master_keys import load_master_keys
+from app.adapters.memory import collect_seldom
 from app.adapters.open_files import allow_many
 from app.adapters.partner_http import HttpPartnerApi
 from app.adapters.queue import HintPublisher
@@ -75,8 +75,6 @@ _DATABASE_THREADS = 8
 
 _NICENESS = 5
 """Of processes that nobody waits for as for a web process: on a full machine requests and the database go first."""
-_COLLECT_AFTER = (20_000, 20, 20)
-"""A batch under way is many objects and no garbage: at Python's 700 each is looked through several times."""
 
 _current: list[WorkerProcess] = []
 
@@ -97,8 +95,7 @@ def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
     allow_many()
     if roles <= {Work.VERIFY, Work.UPKEEP}:
         os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
-    gc.freeze()  # what was imported lives for ever: no collection need look at it again
-    gc.set_threshold(*_COLLECT_AFTER)
+    collect_seldom()
     process = compose(settings(), roles, is_told_to_stop)
     _current[:] = [process]
     process.start()

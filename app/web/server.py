@@ -1,7 +1,6 @@
 """Composition root of the web process: from the settings to two listening ports, by plain constructor calls."""
 
 import asyncio
-import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.master_keys import load_master_keys
+from app.adapters.memory import collect_seldom
 from app.adapters.open_files import allow_many
 from app.adapters.private_file import make_data_folder
 from app.adapters.queue import HintPublisher
@@ -63,8 +63,6 @@ MANAGEMENT_THREADS: Final = 4
 SPARE_CONNECTIONS: Final = 2
 """Beyond one for each thread, so that the probe finds one while others are stuck."""
 HINTS_GRACE_SECONDS: Final = 1.0
-COLLECT_AFTER: Final = (20_000, 20, 20)
-"""Requests under way are many objects and no garbage: at Python's 700 a burst is looked through again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,7 @@ def build(settings: Settings, *, reuse_port: bool = False) -> WebProcess:
 
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
     process = build(settings, reuse_port=reuse_port)
-    gc.freeze()  # what was imported lives for ever: no collection need look at it again
-    gc.set_threshold(*COLLECT_AFTER)
+    collect_seldom()
     with gathered(asyncio.get_running_loop()):
         await run_until_signal(process.sites, process.close, settings.web_grace_seconds)
 
