@@ -72,8 +72,7 @@ _KEYSET_CONNECTIONS = 64
 """Beside those of the calls in flight: the refresh of key sets never waits for them."""
 _DATABASE_THREADS = 8
 """The pump's three, and those of the loop that save key sets."""
-
-_NICENESS = 5
+NICENESS = 5
 """Of processes that nobody waits for as for a web process: on a full machine requests and the database go first."""
 
 _current: list[WorkerProcess] = []
@@ -93,12 +92,17 @@ def configure_logs() -> None:
 def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
     """Compose and start what `roles` need in this process; it begins nothing new once `is_told_to_stop`."""
     allow_many()
-    if roles <= {Work.VERIFY, Work.UPKEEP}:
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    yield_to_others(roles)
     collect_seldom()
     process = compose(settings(), roles, is_told_to_stop)
     _current[:] = [process]
     process.start()
+
+
+def yield_to_others(roles: frozenset[Work]) -> None:
+    """Let the web process and the database go first, unless outside calls are made here, which have a deadline."""
+    if roles <= {Work.VERIFY, Work.UPKEEP}:
+        os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def current() -> WorkerProcess:
