@@ -206,22 +206,10 @@ async def test_commit_that_fails_for_a_reason_unknown_answers_500_and_is_not_tri
 
     told = capfd.readouterr().err
     failed = [event for event in map(json.loads, told.splitlines()) if event["level"] == "error"]
-    assert [(event["event"], event["status"], event["error"]) for event in failed] == [
-        ("request.failed", 500, "LookupError")
+    assert [(event["event"], event["request_id"], event["status"], event["error"]) for event in failed] == [
+        ("request.failed", "mine", 500, "LookupError")
     ]
     assert JWS not in told
-
-
-async def test_commit_that_fails_is_told_with_the_id_of_its_request(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    async with prepared() as stage, wired(stage) as wire:
-        with monkeypatch.context() as broken:
-            broken.setattr(MemorySessions, "add", _fails)
-            wire.send(post("X-Request-ID: mine"))
-            await wire.answer()
-
-    assert [event["event"] for event in _events(capfd) if event.get("request_id") == "mine"] == ["request.failed"]
 
 
 def _fails(*_: object) -> bytes:
