@@ -110,8 +110,7 @@ async def test_request_that_comes_in_pieces_is_served_as_the_next_one(pieces: in
         step = len(post()) // pieces
         for first in range(0, len(post()), step):
             wire.send(post()[first : first + step])
-            await asyncio.sleep(0)
-        wire.send(b"")
+            await asyncio.sleep(0)  # a turn of the loop, in which the server may read it
         assert (await wire.answer()).status == 202
 
         wire.send(get(SETTLED))
