@@ -37,10 +37,15 @@ def check_origin(request: web.Request, campaign: Campaign, own_origin: str) -> N
     origin = request.headers.get("Origin")
     if origin is None:
         return
-    if origin != own_origin and origin not in campaign.allowed_origins:
+    if not may_use(origin, campaign, own_origin):
         request.pop(ALLOWED_ORIGIN, None)
         raise OriginNotAllowed
     request[ALLOWED_ORIGIN] = origin
+
+
+def may_use(origin: str, campaign: Campaign, own_origin: str) -> bool:
+    """Tell whether pages of `origin` may use a participant's routes and read their answers."""
+    return origin == own_origin or origin in campaign.allowed_origins
 
 
 def preflight_response(methods: str) -> web.Response:

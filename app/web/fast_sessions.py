@@ -20,14 +20,14 @@ from aiohttp.http import RawRequestMessage
 
 from app.compact_json import encode
 from app.domain.campaign import Campaign
-from app.domain.session import StoredSession, is_settled, rfc3339
+from app.domain.session import StoredSession, is_settled
 from app.errors import Overloaded, RateLimited, SessionExpired, StoreUnavailable, TokenNotTaken, VestibuleError
 from app.ports import TakenIn
 from app.steps.accept import admit, received_at_of
 from app.steps.read import Visit
 from app.web.bodies import JSON, media_type
 from app.web.client_address import Networks, client_address
-from app.web.cors import any_origin
+from app.web.cors import any_origin, may_use
 from app.web.fast_path import Begun
 from app.web.languages import preferred_languages
 from app.web.limits import SessionLimits
@@ -43,7 +43,7 @@ from app.web.middleware import (
 from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
 from app.web.problems import Problem, problem_parts
-from app.web.sessions import POLL_AFTER_MS, USUAL_BODY
+from app.web.sessions import USUAL_BODY, opened_view
 from app.web.shedding import Shedding
 
 BRIEF_SECONDS: Final = 1.0
@@ -127,12 +127,7 @@ class FastSessions:
         except Exception as error:  # noqa: BLE001 - told, and answered as a problem
             return self._failed(seen, error)
         self._has_time = True
-        content = {
-            "session_id": taken.id,
-            "session_key": self._participants.keys.make(taken.id),
-            "expires_at": rfc3339(taken.expires_at),
-            "poll_after_ms": POLL_AFTER_MS,
-        }
+        content = opened_view(taken, self._participants.keys.make(taken.id))
         own = f"Content-Type: {JSON}\r\nLocation: /v1/sessions/{taken.id}\r\n"
         return self._answer(seen, "202 Accepted", own, encode(content))
 
@@ -186,7 +181,7 @@ class FastSessions:
         return self._answer(seen, "200 OK", f"Content-Type: {JSON}\r\n", encode(content))
 
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
-        return origin is None or origin == self._own_origin or origin in campaign.allowed_origins
+        return origin is None or may_use(origin, campaign, self._own_origin)
 
     def _send_away(self, message: RawRequestMessage) -> bytes:
         request_id = request_id_of(message)

@@ -4,7 +4,7 @@ Translates HTTP, and decides nothing else. An unknown session and a wrong key lo
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Final
@@ -23,6 +23,7 @@ from app.errors import (
     TokenTooLarge,
 )
 from app.play_errors import PlayRefused
+from app.ports import TakenIn
 from app.web.bodies import JSON, json_response, media_type, parse_json, read_body
 from app.web.client_address import client_address_of
 from app.web.cors import allow_any_origin, check_origin, preflight_response
@@ -81,12 +82,7 @@ class SessionRoutes:
         except TokenNotTaken as refusal:
             add_screen(refusal, campaign, preferred_languages(request))
             raise
-        content = {
-            "session_id": taken.id,
-            "session_key": self.participants.keys.make(taken.id),
-            "expires_at": rfc3339(taken.expires_at),
-            "poll_after_ms": POLL_AFTER_MS,
-        }
+        content = opened_view(taken, self.participants.keys.make(taken.id))
         return json_response(content, 202, {"Location": f"/v1/sessions/{taken.id}"})
 
     async def read(self, request: web.Request) -> web.Response:
@@ -142,6 +138,16 @@ class SessionRoutes:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         self.participants.open(session_id, key.strip() if scheme.lower() == "bearer" else "")
         return session_id
+
+
+def opened_view(taken: TakenIn, session_key: str) -> Mapping[str, object]:
+    """Return the body of the answer to a token that was taken in."""
+    return {
+        "session_id": taken.id,
+        "session_key": session_key,
+        "expires_at": rfc3339(taken.expires_at),
+        "poll_after_ms": POLL_AFTER_MS,
+    }
 
 
 async def _token_of(request: web.Request) -> str | None:
