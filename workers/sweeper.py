@@ -1,12 +1,13 @@
 """A thread that does one kind of work: when a task asks for it, and every second or two by itself.
 
-After work it lingers: it looks again every few milliseconds for a while, so that what keeps coming needs no hint each:
-a hint costs its sender, the broker and the worker's processes more than a look.
+After work it lingers: it looks again for a while, at first every few milliseconds, so that what keeps coming needs no
+hint each: a hint costs its sender, the broker and the worker's processes more than a look.
 
 All work of its kind in this process is done on this thread, so that a signal which ends the process's main thread never
 falls into the middle of a batch. Knows nothing of the work but whether there may be more of it.
 """
 
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -21,8 +22,10 @@ _log = structlog.get_logger()
 
 LINGER_PAUSE_SECONDS = 0.005
 """Between two looks while there is work: what came meanwhile is done together."""
-LINGER_SECONDS = 0.1
+LINGER_SECONDS = 0.4
 """How long to go on looking after the last work: longer than hints of work that keeps coming are apart."""
+LINGER_SHARE = 1 / 8
+"""Of the time since the last work, the pause before the next look: who lingers in vain looks some thirty times."""
 _JITTER = 1 / 3
 """Sweeps of many processes drift apart."""
 
@@ -80,17 +83,17 @@ class Sweeper:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        lingers_until = 0.0
+        worked_at = -math.inf
         while not self._stopping:
             self._begin()
             found = Found.NOTHING if self._is_told_to_stop() else self._round()
             if found is not Found.NOTHING:
-                lingers_until = monotonic() + LINGER_SECONDS
+                worked_at = monotonic()
             with self._changed:
                 self._ended = self._begun
                 self._changed.notify_all()
                 if found is not Found.FULL:
-                    pause = LINGER_PAUSE_SECONDS if monotonic() < lingers_until else self._interval()
+                    pause = self._pause(monotonic() - worked_at)
                     self._changed.wait_for(lambda: self._is_asked or self._stopping, pause)
 
     def _begin(self) -> None:
@@ -107,5 +110,8 @@ class Sweeper:
             _log.exception("sweep.crashed", sweeper=self._name)
         return Found.NOTHING
 
-    def _interval(self) -> float:
+    def _pause(self, quiet_seconds: float) -> float:
+        """Return the seconds until the next look, so long after the last work."""
+        if quiet_seconds < LINGER_SECONDS:
+            return max(LINGER_PAUSE_SECONDS, quiet_seconds * LINGER_SHARE)
         return self._every_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads, hides nothing

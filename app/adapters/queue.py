@@ -24,7 +24,9 @@ from app.ports import Work
 _log = structlog.get_logger()
 
 LEAST_PAUSE_SECONDS = 0.050
-"""Between two bursts; what is rung meanwhile goes out together. Whoever was woken lingers longer than this."""
+"""Between two bursts; what is rung meanwhile goes out together."""
+LINGERED_PAUSE_SECONDS: Mapping[Work, float] = {Work.VERIFY: 0.250}
+"""Between two hints for work that whoever was woken goes on to look for, unless enough for one more comes sooner."""
 MOST_WAITING = 32
 """Hints in a queue: with so many waiting, every worker will look anyway. Keeps a broker without workers small."""
 FIRST_BACKOFF_SECONDS = 0.2
@@ -50,11 +52,13 @@ class HintPublisher:
     def ring(self, work: Work, rows: int = 1) -> None:
         """Note that about `rows` rows of `work` are due."""
         with self._changed:
+            noted = self._noted[work]
             self._noted[work] += rows
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif not noted or noted < self._rows_per_hint <= noted + rows:
+                self._changed.notify()
 
     def close(self, timeout: float) -> None:
         """Send what is noted and end; give up after `timeout` seconds."""
@@ -69,6 +73,7 @@ class HintPublisher:
         """Begin anew: a thread does not survive a fork, and a lock may be held by one that did not."""
         self._changed = threading.Condition()
         self._noted: Counter[Work] = Counter()
+        self._sent_at: dict[Work, float] = {}
         self._closing = False
         self._thread = None
 
@@ -78,6 +83,7 @@ class HintPublisher:
         while noted := self._take():
             hints = {work: -(-rows // self._rows_per_hint) for work, rows in noted.items()}
             began = monotonic()
+            self._sent_at |= dict.fromkeys(hints, began)
             try:
                 self.sent += line.send(hints)
             except Exception as error:  # noqa: BLE001 - whatever it is: without this thread nobody is woken any more
@@ -95,11 +101,23 @@ class HintPublisher:
         line.hang_up()
 
     def _take(self) -> Counter[Work]:
-        """Wait for notes and take them all; none means that the end has come."""
+        """Wait for notes whose hints may be sent, and take them; none means that the end has come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._noted or self._closing)
+            while not self._closing:
+                now = monotonic()
+                sent_from = {work: self._may_send_from(work, rows) for work, rows in self._noted.items()}
+                due = Counter({work: self._noted[work] for work, moment in sent_from.items() if moment <= now})
+                if due:
+                    self._noted -= due
+                    return due
+                self._changed.wait(min(sent_from.values()) - now if sent_from else None)
             noted, self._noted = self._noted, Counter()
             return noted
+
+    def _may_send_from(self, work: Work, rows: int) -> float:
+        """Return the moment from which that many rows may be announced."""
+        pause = LINGERED_PAUSE_SECONDS.get(work, 0.0) if rows < self._rows_per_hint else 0.0
+        return self._sent_at.get(work, 0.0) + pause
 
     def _pause(self, seconds: float) -> None:
         with self._changed:

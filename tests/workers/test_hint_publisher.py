@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import kombu
@@ -14,7 +14,7 @@ from celery import Celery
 from structlog.testing import capture_logs
 
 from app.adapters.broker import PURGE_TASK, broker_configuration
-from app.adapters.queue import MOST_WAITING, HintPublisher
+from app.adapters.queue import LINGERED_PAUSE_SECONDS, MOST_WAITING, HintPublisher
 from app.ports import Work
 from tests.servers.redis import Redis
 from tests.workers.conftest import wait_until
@@ -81,6 +81,40 @@ def test_publisher_with_a_burst_of_rings_sends_few_hints(tmp_path: Path) -> None
     hints.close(10)
 
     assert 1 <= hints.sent <= 20
+
+
+@pytest.mark.timed
+def test_publisher_announces_little_that_is_lingered_for_seldom_and_everything_else_at_once(tmp_path: Path) -> None:
+    hints = publisher("", tmp_path)
+    hints.ring(Work.VERIFY)
+    wait_until(lambda: hints.sent == 1, "the first hint")
+    began = monotonic()
+
+    hints.ring(Work.VERIFY)
+    hints.ring(Work.FETCH)
+    wait_until(lambda: hints.sent == 2, "the hint of the other kind")
+    assert monotonic() - began < LINGERED_PAUSE_SECONDS[Work.VERIFY]
+    assert waiting("", tmp_path, Work.FETCH) == 1
+
+    wait_until(lambda: hints.sent == 3, "the hint that was held")
+    assert monotonic() - began >= LINGERED_PAUSE_SECONDS[Work.VERIFY] * 0.7
+    hints.close(10)
+    assert waiting("", tmp_path, Work.VERIFY) == 2
+
+
+@pytest.mark.timed
+def test_publisher_announces_at_once_what_is_enough_for_one_more(tmp_path: Path) -> None:
+    hints = publisher("", tmp_path)
+    hints.ring(Work.VERIFY)
+    wait_until(lambda: hints.sent == 1, "the first hint")
+    began = monotonic()
+
+    for _ in range(ROWS_PER_HINT):
+        hints.ring(Work.VERIFY)
+    wait_until(lambda: hints.sent == 2, "the next hint")
+    hints.close(10)
+
+    assert monotonic() - began < LINGERED_PAUSE_SECONDS[Work.VERIFY]
 
 
 def test_beat_without_a_worker_never_fills_the_broker(broker_url: str, tmp_path: Path) -> None:
