@@ -1,12 +1,13 @@
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
+from app.adapters.database.directly import rows_of
 from app.adapters.database.engine import Database, open_database
 from app.errors import StoreUnavailable
 from tests.servers.process import free_port
@@ -21,6 +22,15 @@ def postgres_database(postgres_url: str) -> Iterator[Database]:
 
 def one(connection: Connection) -> int:
     return int(connection.execute(text("SELECT 1")).scalar_one())
+
+
+def one_directly(connection: Connection) -> int:
+    return int(rows_of(connection, "SELECT %(number)s::int", {"number": 1})[0][0])
+
+
+ways = pytest.mark.parametrize(
+    "ask", [pytest.param(one, id="by-sqlalchemy"), pytest.param(one_directly, id="directly")]
+)
 
 
 def test_database_is_reached(database: Database) -> None:
@@ -54,31 +64,68 @@ def test_server_that_is_not_there_is_unavailable(method: str) -> None:
     database.dispose()
 
 
-def test_read_on_broken_connections_is_tried_again(postgres_url: str, postgres_database: Database) -> None:
-    postgres_database.read(one)
+@ways
+def test_read_on_broken_connections_is_tried_again(
+    postgres_url: str, postgres_database: Database, ask: Callable[[Connection], int]
+) -> None:
+    _use_two_connections(postgres_database)
     _end_connections(postgres_url)
 
-    assert postgres_database.read(one) == 1
+    assert postgres_database.read(ask) == 1
 
 
+@ways
 @pytest.mark.parametrize("method", ["write", "write_one"])
 def test_write_on_a_broken_connection_fails_and_the_next_works(
-    postgres_url: str, postgres_database: Database, method: str
+    postgres_url: str, postgres_database: Database, method: str, ask: Callable[[Connection], int]
 ) -> None:
-    postgres_database.read(one)
+    _use_two_connections(postgres_database)
     _end_connections(postgres_url)
 
     with pytest.raises(StoreUnavailable):
-        getattr(postgres_database, method)(one)
+        getattr(postgres_database, method)(ask)
 
-    assert getattr(postgres_database, method)(one) == 1
+    assert getattr(postgres_database, method)(ask) == 1
 
 
-def test_statement_that_takes_too_long_is_unavailable(postgres_url: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        pytest.param("INSERT INTO leases (name, held_until) VALUES ('a', NULL)", IntegrityError, id="null"),
+        pytest.param("SELECT * FROM nowhere", ProgrammingError, id="no-table"),
+    ],
+)
+def test_statement_that_fails_directly_is_raised_as_by_sqlalchemy_and_leaves_nothing(
+    migrated_postgres_url: str, statement: str, error: type[DBAPIError]
+) -> None:
+    database = open_database(migrated_postgres_url, "test", pool_size=1)
+
+    def insert_and_fail(connection: Connection) -> None:
+        rows = "INSERT INTO leases (name, held_until) VALUES (%(name)s, now()) RETURNING name"
+        assert rows_of(connection, rows, {"name": "first"}) == [("first",)]
+        rows_of(connection, statement, {})
+
+    with pytest.raises(error) as raised:
+        database.write(insert_and_fail)
+
+    assert not raised.value.connection_invalidated
+    assert database.write(one_directly) == 1
+    assert database.read(lambda connection: rows_of(connection, "SELECT name FROM leases", {})) == []
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    "sleep",
+    [
+        pytest.param(lambda connection: connection.execute(text("SELECT pg_sleep(5)")), id="by-sqlalchemy"),
+        pytest.param(lambda connection: rows_of(connection, "SELECT pg_sleep(5)", {}), id="directly"),
+    ],
+)
+def test_statement_that_takes_too_long_is_unavailable(postgres_url: str, sleep: Callable[[Connection], object]) -> None:
     database = open_database(postgres_url, "test", statement_timeout_seconds=0.05)
 
     with pytest.raises(StoreUnavailable):
-        database.read(lambda connection: connection.execute(text("SELECT pg_sleep(5)")))
+        database.read(sleep)
 
     database.dispose()
 
@@ -188,6 +235,10 @@ def test_sqlite_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> Non
 
     with pytest.raises(StoreUnavailable):
         database.read(one)
+
+
+def _use_two_connections(database: Database) -> None:
+    assert database.read(lambda connection: one(connection) + database.read(one)) == 2
 
 
 def _end_connections(url: str) -> None:

@@ -16,8 +16,8 @@ from app.domain.key_pairs import KeyGeneration
 from app.domain.partner import KeyMaterial, Partner
 from app.errors import SealBroken
 from app.management_ports import DocumentKind
+from tests.adapters.statements import counted_statements
 from tests.adapters.stores import SEALING, Stores, join_secret, sql_stores
-from tests.adapters.test_sql_configuration import counted_statements
 from tests.builders import NOW
 from tests.documents.examples import OUTBOUND
 from tests.steps.pairs import paired_body

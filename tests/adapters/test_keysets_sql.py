@@ -22,26 +22,12 @@ from app.domain.session import Stage
 from app.errors import StoreUnavailable
 from app.management_ports import DocumentKind
 from app.ports import Claim
+from tests.adapters.statements import counted_statements
 from tests.adapters.stores import sql_stores
 from tests.builders import NOW, SOURCE, jwk, keyset, move, new_session
 
 LEASE = timedelta(seconds=15)
 SOURCES = frozenset(f"https://partner-{number}.example/jwks.json" for number in range(50))
-
-
-@contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that read."""
-    statements: list[str] = []
-
-    def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
-
-    event.listen(database.reading, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(database.reading, "before_cursor_execute", note)
 
 
 def publish(keysets: SqlKeysets, version: int = 1, kid: str = "k1") -> None:
@@ -64,7 +50,7 @@ def test_load_costs_one_query_a_batch_cold_warm_and_changed(database: Database) 
     for version in (1, 1, 2, 2):
         if version == 2:
             publish(keysets, version, "k2")
-        with counted(database) as statements:
+        with counted_statements(database) as statements:
             loaded = keysets.load(SOURCES)
         costs.append(len(statements))
         assert {one.version for one in loaded.values()} == {version}

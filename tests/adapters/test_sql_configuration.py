@@ -1,9 +1,8 @@
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from app.adapters.database.engine import Database
@@ -12,6 +11,7 @@ from app.adapters.database.keysets import SqlKeysets
 from app.adapters.database.schema import PartnerRow
 from app.errors import SealBroken
 from app.management_ports import DocumentKind
+from tests.adapters.statements import counted_statements
 from tests.adapters.stores import SEALING, sql_configuration, sql_stores
 from tests.builders import NOW, SOURCE
 
@@ -25,18 +25,6 @@ def configured(database: Database) -> Database:
     documents.put(PARTNER, "acme", {"name": "ACME", "secret": "s3cret"}, None, NOW)
     documents.put(CAMPAIGN, "945645", {"partner_id": "acme", "name": "Spring"}, None, NOW)
     return database
-
-
-@contextmanager
-def counted_statements(database: Database) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(database.reading, "before_cursor_execute", note)
-    yield statements
-    event.remove(database.reading, "before_cursor_execute", note)
 
 
 def test_configuration_parses_each_version_once_and_asks_once_per_batch(configured: Database) -> None:

@@ -6,8 +6,9 @@ from time import monotonic
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, literal, make_url, select, union_all
 
+from app.adapters.database.directly import rows_of
 from app.adapters.database.documents import MODELS, JoinSecrets, columns_of, open_document
 from app.adapters.database.engine import Database
 from app.adapters.database.kept import Kept
@@ -131,8 +132,9 @@ def _versions(*, as_array: bool) -> CompoundSelect[str, str, int]:
     )
 
 
-_VERSIONS = {"postgresql": _versions(as_array=True), "sqlite": _versions(as_array=False)}
-"""Put together once: that costs as much as running it."""
+_AS_ARRAYS = _versions(as_array=True).compile(dialect=make_url("postgresql+psycopg://").get_dialect()())
+_AS_LISTS = _versions(as_array=False)
+"""Both are put together once: that costs as much as running them."""
 
 
 def _load_versions(
@@ -142,9 +144,11 @@ def _load_versions(
         return {}
     names = {kind.value: list(ids) for kind, ids in wanted.items()}
     names[_GENERATIONS] = [name_of_pairs(partner_id) for partner_id in wanted[DocumentKind.PARTNER]]
-    found = {
-        (kind, id_): number for kind, id_, number in connection.execute(_VERSIONS[connection.dialect.name], names).all()
-    }
+    if connection.dialect.name == "postgresql":
+        rows = rows_of(connection, _AS_ARRAYS.string, {**_AS_ARRAYS.params, **names})
+    else:
+        rows = connection.execute(_AS_LISTS, names).all()
+    found = {(kind, id_): number for kind, id_, number in rows}
     return {
         (kind, id_): (version, found.get((_GENERATIONS, id_), 0) if kind == DocumentKind.PARTNER else 0)
         for (kind, id_), version in found.items()

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from psycopg.pq import Format
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -159,15 +158,7 @@ def _open_postgres(url: URL, pool_size: int, pool_timeout_seconds: float, argume
         hide_parameters=True,
         connect_args=arguments,
     )
-    event.listen(autocommit, "before_cursor_execute", _ask_in_binary)
     return Database(reading=autocommit, writing=autocommit.execution_options(isolation_level="READ COMMITTED"))
-
-
-def _ask_in_binary(_: Connection, cursor: Any, *statement: Any) -> None:
-    """Let the server send the rows of a statement with the execution option `binary_rows` as they are, not as text."""
-    _, _, context, _ = statement
-    if context.execution_options.get("binary_rows"):
-        cursor.format = Format.BINARY
 
 
 def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from app.adapters.database.directly import rows_of, run_directly
 from app.adapters.database.session_rows import (
     ATTEMPT_COLUMNS,
     CLAIMED_COLUMNS,
@@ -133,7 +134,7 @@ _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Insert rows of NEW_COLUMNS; one that stands already, since its caller saw a time-out, is left as it is."""
-    connection.exec_driver_sql(_INSERT, _named(NEW_COLUMNS, rows))
+    run_directly(connection, _INSERT, _named(NEW_COLUMNS, rows))
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
@@ -161,13 +162,13 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
         "lease_until": claim.lease_until,
         "lease_token": lease_token,
     }
-    return _rows(connection, _CLAIM_ALONE if claim.alone else _CLAIM, parameters)
+    return rows_of(connection, _CLAIM_ALONE if claim.alone else _CLAIM, parameters)
 
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
     """Apply rows of MOVE_COLUMNS whose lease holds; return their ids."""
-    moved = connection.exec_driver_sql(_FINISH, {**_named(MOVE_COLUMNS, rows), "now": now})
-    return frozenset(moved.scalars().all())
+    moved = rows_of(connection, _FINISH, {**_named(MOVE_COLUMNS, rows), "now": now})
+    return frozenset(id_ for (id_,) in moved)
 
 
 def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
@@ -184,7 +185,7 @@ def release(connection: Connection, leases: Sequence[Row], not_before: datetime 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
     """Note reads, given as (id, moment), of those sessions that have none; return the ids of those that are locked."""
     ids, moments = zip(*reads, strict=True)
-    marked = connection.exec_driver_sql(_MARK_READ, {"ids": list(ids), "moments": list(moments)}).rowcount
+    marked = run_directly(connection, _MARK_READ, {"ids": list(ids), "moments": list(moments)}).rowcount
     if marked == len(ids):
         return frozenset()
     return frozenset(connection.exec_driver_sql(_UNREAD, {"ids": list(ids)}).scalars())
@@ -192,9 +193,4 @@ def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
     """Return the rows of STORED_COLUMNS that exist, or only those that are settled."""
-    return _rows(connection, _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)})
-
-
-def _rows(connection: Connection, statement: str, parameters: Mapping[str, object]) -> Sequence[Row]:
-    """Return plain tuples: sealed bytes are sent as they are instead of in hex, and no row is made twice."""
-    return connection.exec_driver_sql(statement, parameters, {"binary_rows": True}).cursor.fetchall()
+    return rows_of(connection, _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)})

@@ -1,0 +1,32 @@
+"""Statements of the hot path as the driver runs them, on a connection that SQLAlchemy keeps: PostgreSQL only.
+
+Spares each some 80 µs of CPU: as much as the driver itself takes, and a row a tenth of that. What fails is raised as by
+SQLAlchemy.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+
+def run_directly(
+    connection: Connection, statement: str, parameters: Mapping[str, object]
+) -> "psycopg.Cursor[tuple[Any, ...]]":
+    """Run a statement and return its cursor, whose rows come in binary: sealed bytes as they are, not in hex."""
+    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    try:
+        return driver.cursor(binary=True).execute(statement, parameters)
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.exec_driver_sql(
+                "SELECT 1"
+            )  # raises: whom SQLAlchemy finds broken leaves the pool, and its peers
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+
+def rows_of(connection: Connection, statement: str, parameters: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+    """Run a statement and return its rows."""
+    return run_directly(connection, statement, parameters).fetchall()
