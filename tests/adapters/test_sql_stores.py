@@ -183,6 +183,25 @@ def test_claim_of_a_retry_passes_over_later_ones_by_index(database: Database) ->
     assert [session.id for session in due] == [claimed[0].id]
 
 
+def test_claim_alone_does_not_wait_for_the_disk(migrated_postgres_url: str) -> None:
+    database = open_database(migrated_postgres_url, "test", pool_size=1)
+    told = """
+        CREATE TABLE told (number serial, stands text);
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO told (stands) VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+        CREATE TRIGGER tell AFTER INSERT OR UPDATE ON sessions EXECUTE FUNCTION tell()"""
+    database.write(lambda connection: connection.exec_driver_sql(told))
+    stores = sql_stores(database)
+
+    stores.intake.add([new_session()], NOW)
+    (claimed,) = stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))
+    stores.queue.finish([move(claimed, Stage.DONE)], NOW)
+
+    order = "SELECT stands FROM told ORDER BY number"
+    assert database.read(lambda connection: connection.exec_driver_sql(order).scalars().all()) == ["on", "off", "on"]
+    database.dispose()
+
+
 def test_save_of_a_keyset_writes_the_history_of_its_keys(database: Database) -> None:
     stores = sql_stores(database)
     sets = [(jwk("a"), jwk("b")), (jwk("a"),), (jwk("a", x="other"), jwk("b"))]
