@@ -20,10 +20,8 @@ def run_directly(
     try:
         return driver.cursor(binary=True).execute(statement, parameters)
     except psycopg.Error as error:
-        if driver.closed:
-            connection.exec_driver_sql(
-                "SELECT 1"
-            )  # raises: whom SQLAlchemy finds broken leaves the pool, and its peers
+        if driver.closed:  # SQLAlchemy finds that too, raises it, and empties the pool of what is as old
+            connection.exec_driver_sql("SELECT 1")
         raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
 
 
