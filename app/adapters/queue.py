@@ -83,7 +83,6 @@ class HintPublisher:
         while noted := self._take():
             hints = {work: -(-rows // self._rows_per_hint) for work, rows in noted.items()}
             began = monotonic()
-            self._sent_at |= dict.fromkeys(hints, began)
             try:
                 self.sent += line.send(hints)
             except Exception as error:  # noqa: BLE001 - whatever it is: without this thread nobody is woken any more
@@ -96,6 +95,7 @@ class HintPublisher:
                 self._pause(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
             else:
+                self._sent_at |= dict.fromkeys(hints, began)
                 backoff = FIRST_BACKOFF_SECONDS
                 self._pause(LEAST_PAUSE_SECONDS - (monotonic() - began))
         line.hang_up()
