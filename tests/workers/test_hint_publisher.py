@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import monotonic, perf_counter
@@ -23,6 +24,7 @@ from workers.beat import SparingScheduler
 DEAD = "redis://127.0.0.1:9/0"
 ROWS_PER_HINT = 256
 CALLS = 500
+NEVER_SECONDS = 3600.0
 
 
 def publisher(url: str, folder: Path) -> HintPublisher:
@@ -83,38 +85,56 @@ def test_publisher_with_a_burst_of_rings_sends_few_hints(tmp_path: Path) -> None
     assert 1 <= hints.sent <= 20
 
 
-@pytest.mark.timed
-def test_publisher_announces_little_that_is_lingered_for_seldom_and_everything_else_at_once(tmp_path: Path) -> None:
-    hints = publisher("", tmp_path)
+def after_a_hint(folder: Path) -> HintPublisher:
+    """Return a publisher that has just announced work which its worker lingers for, and nothing else."""
+    hints = publisher("", folder)
     hints.ring(Work.VERIFY)
     wait_until(lambda: hints.sent == 1, "the first hint")
-    began = monotonic()
-
-    hints.ring(Work.VERIFY)
-    hints.ring(Work.FETCH)
-    wait_until(lambda: hints.sent == 2, "the hint of the other kind")
-    assert monotonic() - began < LINGERED_PAUSE_SECONDS[Work.VERIFY]
-    assert waiting("", tmp_path, Work.FETCH) == 1
-
-    wait_until(lambda: hints.sent == 3, "the hint that was held")
-    assert monotonic() - began >= LINGERED_PAUSE_SECONDS[Work.VERIFY] * 0.7
-    hints.close(10)
-    assert waiting("", tmp_path, Work.VERIFY) == 2
+    return hints
 
 
-@pytest.mark.timed
-def test_publisher_announces_at_once_what_is_enough_for_one_more(tmp_path: Path) -> None:
-    hints = publisher("", tmp_path)
-    hints.ring(Work.VERIFY)
-    wait_until(lambda: hints.sent == 1, "the first hint")
-    began = monotonic()
+def has_sent(hints: HintPublisher, count: int) -> bool:
+    return hints.sent == count
 
-    for _ in range(ROWS_PER_HINT):
+
+def test_publisher_holds_what_is_lingered_for_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.adapters.queue.LINGERED_PAUSE_SECONDS", {Work.VERIFY: NEVER_SECONDS})
+    hints = after_a_hint(tmp_path)
+
+    for sent in (2, 3):
         hints.ring(Work.VERIFY)
+        hints.ring(Work.FETCH)
+        wait_until(partial(has_sent, hints, sent), "the hint of the other kind")
+        assert waiting("", tmp_path, Work.VERIFY) == 1
+
+    hints.close(10)
+    assert (waiting("", tmp_path, Work.FETCH), waiting("", tmp_path, Work.VERIFY)) == (2, 2)
+
+
+def test_publisher_does_not_hold_what_is_enough_for_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.adapters.queue.LINGERED_PAUSE_SECONDS", {Work.VERIFY: NEVER_SECONDS})
+    monkeypatch.setattr("app.adapters.queue.LEAST_PAUSE_SECONDS", 0.0)
+    hints = after_a_hint(tmp_path)
+    hints.ring(Work.VERIFY)
+    changed: Any = hints._changed
+    wait_until(lambda: bool(changed._waiters), "the thread to hold it")
+
+    for _ in range(ROWS_PER_HINT - 1):
+        hints.ring(Work.VERIFY)
+
     wait_until(lambda: hints.sent == 2, "the next hint")
     hints.close(10)
 
-    assert monotonic() - began < LINGERED_PAUSE_SECONDS[Work.VERIFY]
+
+def test_publisher_sends_by_itself_what_it_held(tmp_path: Path) -> None:
+    began = monotonic()
+    hints = after_a_hint(tmp_path)
+
+    hints.ring(Work.VERIFY)
+
+    wait_until(lambda: hints.sent == 2, "the hint that was held")
+    assert monotonic() - began >= LINGERED_PAUSE_SECONDS[Work.VERIFY]
+    hints.close(10)
 
 
 def test_beat_without_a_worker_never_fills_the_broker(broker_url: str, tmp_path: Path) -> None:
