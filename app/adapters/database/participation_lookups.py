@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
+from app.adapters.database.directly import rows_of
 from app.adapters.database.schema import ParticipationRow, UsedTokenRow
 
 _COUNT = """
@@ -27,7 +28,7 @@ def count_participations(connection: Connection, participants: Sequence[tuple[st
     """Return rows of (campaign id, partner id, participant digest, participations) of those that have any."""
     if connection.dialect.name == "postgresql":
         names = ("campaign_ids", "partner_ids", "digests")
-        return connection.exec_driver_sql(_COUNT, _arrays(names, participants)).all()
+        return rows_of(connection, _COUNT, _arrays(names, participants))
     whose = (ParticipationRow.campaign_id, ParticipationRow.partner_id, ParticipationRow.participant_digest)
     counted = select(*whose, func.count()).where(tuple_(*whose).in_(participants)).group_by(*whose)
     return connection.execute(counted).all()
@@ -36,7 +37,7 @@ def count_participations(connection: Connection, participants: Sequence[tuple[st
 def find_used_tokens(connection: Connection, jtis: Sequence[tuple[str, str]]) -> Sequence[Any]:
     """Return rows of (partner id, jti digest, session id) of those that were used up."""
     if connection.dialect.name == "postgresql":
-        return connection.exec_driver_sql(_FIND_USES, _arrays(("partner_ids", "jti_digests"), jtis)).all()
+        return rows_of(connection, _FIND_USES, _arrays(("partner_ids", "jti_digests"), jtis))
     which = (UsedTokenRow.partner_id, UsedTokenRow.jti_digest)
     return connection.execute(select(*which, UsedTokenRow.session_id).where(tuple_(*which).in_(jtis))).all()
 
