@@ -67,6 +67,7 @@ TAKE = f"""
     FROM due WHERE s.id = due.id
     RETURNING {", ".join(f"s.{name}" for name in CLAIMED_COLUMNS)}"""
 # Nobody waits for the disk: where a crash of the server undoes a claim, nobody can save under its lease, which is gone.
+# It holds for the whole transaction, so a claim is one of its own.
 _HURRY = "SELECT set_config('synchronous_commit', 'off', true)"
 _CLASSES = ", ".join(f"({priority.value}::smallint)" for priority in Priority)
 # One scan per priority, most urgent first: rows of it that are due later are never looked at.
