@@ -19,6 +19,7 @@ from app.domain.play import Play, Played, PlayRefusal
 from app.domain.prefill import PartnerAnswer, PrefillCall
 from app.domain.session import ClaimedSession, NewSession, SessionMove, Stage, StoredSession
 from app.reasons import PrefillReason
+from app.values import light_value
 
 
 class Work(StrEnum):
@@ -46,7 +47,7 @@ class Hints(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class TakenIn:
     """A session that stands committed: a new one, or the one that an equal request made before."""
 
@@ -99,7 +100,7 @@ class Claim:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Attempt:
     """One outside call for a session, for the history; never a body."""
 

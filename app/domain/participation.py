@@ -1,13 +1,14 @@
 """May this participant play? The truth table of `limit`, and what a campaign's mode makes of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from app.domain.campaign import Mode
 from app.reasons import ParticipationReason
+from app.values import light_value
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Limit:
     """The `limit` claim: at most `nb` participations; `can_play` False forbids whatever `nb` says."""
 
@@ -15,7 +16,7 @@ class Limit:
     can_play: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Ticket:
     """What an accepted token leaves for the moment of playing, when it is gone itself; `expires_at` is its `exp`."""
 
@@ -24,7 +25,7 @@ class Ticket:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Verdict:
     """Whether the participant may play, why not, and how many participations are left (None: not limited)."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from app.reasons import PrefillReason
+from app.values import light_value
 
 MAX_VALUE_CHARACTERS = 1024
 MAX_KEYS = 64
@@ -38,7 +39,7 @@ class PrefillSource(StrEnum):
     PARTNER = "partner"
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Prefill:
     """What the form step is given; `form` and `optin` map field names to text, `warnings` name what was left out."""
 
@@ -50,7 +51,7 @@ class Prefill:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class PrefillRequest:
     """What a prefill call needs of the accepted claims; kept sealed while the session waits for its call.
 

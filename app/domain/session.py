@@ -1,7 +1,7 @@
 """A session: one participant's visit. Its stages, what moves it, and what the public may see of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -11,6 +11,7 @@ from app.domain.participation import NO_TICKET, Ticket, Verdict, may_play
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, unavailable
 from app.domain.token import Gift
 from app.reasons import PrefillReason, TokenReason
+from app.values import light_value
 
 MAX_CRASHES_IN_COMPANY = 2
 """A row whose work has killed its process this often is worked on alone; the next time it is dead, class `poison`."""
@@ -42,7 +43,7 @@ class TokenStatus(StrEnum):
     ANONYMOUS = "anonymous"
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Outcome:
     """What judging and fetching brought; sealed at rest, since it holds the participant's data."""
 
@@ -55,7 +56,7 @@ class Outcome:
     ticket: Ticket = NO_TICKET
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class NewSession:
     """A session as it is taken in; `outcome` is set at once where there is no token to judge."""
 
@@ -71,7 +72,7 @@ class NewSession:
     repeat_digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class ClaimedSession:
     """A due session under our lease; `attempts` counts this claim, from 1, within the stage.
 
@@ -95,7 +96,7 @@ class ClaimedSession:
     is_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class SessionMove:
     """What a claim made of its session: one guarded update, which holds only while `lease_token` does.
 
@@ -118,7 +119,7 @@ class SessionMove:
     parked_on: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class StoredSession:
     """A session as it is read."""
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.participation import Limit
+from app.values import light_value
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class SignedClaims:
     """Claims whose signature holds: who signed is known, what they say is not judged yet.
 
@@ -39,7 +40,7 @@ class Gift:
     can_win: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class AcceptedClaims:
     """Claims that were judged and hold; every field has its type and bounds."""
 

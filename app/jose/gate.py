@@ -5,7 +5,7 @@ partner and no library; what it returns is read, not believed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from app.domain.shape import check_shape
@@ -13,6 +13,7 @@ from app.domain.strict_json import NotStrictJson, parse_object
 from app.errors import TokenRejected
 from app.jose.base64url import decode_checked
 from app.reasons import TokenReason
+from app.values import light_value
 
 REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "jwk", "jku", "x5u"})
 """They bring keys, addresses, compression or other rules of reading: refused whatever their value."""
@@ -27,7 +28,7 @@ _remembered: dict[str, Mapping[str, object]] = {}
 """Headers as read, by their encoded text: of the tokens that one key signed they are all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class UnverifiedToken:
     """A token that is well-formed and proves nothing yet.
 

@@ -18,6 +18,7 @@ from app.domain.shape import check_shape
 from app.errors import TokenMalformed, TokenMissing, TokenRejected, TokenTooLarge
 from app.ports import Clock, Hints, SessionIntake, TakenIn, Work
 from app.reasons import TokenReason
+from app.values import light_value
 
 ID_PREFIX: Final = "ses_"
 _RANDOM_BYTES = 10
@@ -27,7 +28,7 @@ _BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
 _ANONYMOUS: Final = Outcome(TokenStatus.ANONYMOUS, ALLOWED)
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Arrival:
     """What a participant brought, admitted: a token of the right shape, or none where the campaign allows that."""
 

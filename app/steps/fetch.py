@@ -22,11 +22,12 @@ from app.errors import OutsideError
 from app.fetch_ports import HealthStore
 from app.ports import Attempt, Clock, ConfigurationSource, PartnerApi, SessionQueue
 from app.reasons import PrefillReason
+from app.values import light_value
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class PlannedCall:
     """A claimed session with the call that it needs; None where its partner no longer has an API to call.
 
@@ -38,7 +39,7 @@ class PlannedCall:
     is_put_off: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Fetched:
     """What a call made of its session, the record of the attempt (None if none was made), and a Retry-After."""
 

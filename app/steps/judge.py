@@ -22,6 +22,7 @@ from app.jose.keys import UsableKey
 from app.jose.signature import verify
 from app.reasons import TokenReason
 from app.steps.keyring import Keyring
+from app.values import light_value
 
 _AGREED = frozenset(alg for alg in KEY_ALGORITHMS if alg.startswith(("RSA-", "ECDH-")))
 KEY_ALGORITHMS_OF: Final[Mapping[EncryptionMethod, frozenset[str]]] = {
@@ -41,7 +42,7 @@ class Waiting:
     kid: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class ChosenKeys:
     """The keys that may have signed a token, and the version of the JWK Set that they stand in."""
 

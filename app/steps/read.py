@@ -11,9 +11,10 @@ from app.domain.campaign import Campaign
 from app.domain.session import StoredSession, public_view
 from app.errors import SessionExpired
 from app.ports import ConfigurationSource, SessionReads
+from app.values import light_value
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Visit:
     """A session as it stands, with its campaign."""
 

@@ -1,6 +1,5 @@
 """Turn a judged token into what its session becomes: refused, settled, or waiting for a partner's answer."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.campaign import Campaign
@@ -13,9 +12,10 @@ from app.domain.strict_json import NotStrictJson, parse_object
 from app.domain.token import AcceptedClaims, SignedClaims
 from app.jose.base64url import decode
 from app.reasons import PrefillReason, TokenReason
+from app.values import light_value
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Accepted:
     """A session with its accepted claims, and the digests of its participant and of its token's jti."""
 

@@ -8,7 +8,6 @@ if nobody had looked at it; what it began and cannot end, too. Knows no route.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import StreamReader, web
@@ -16,13 +15,14 @@ from aiohttp.http import HttpVersion11, RawRequestMessage
 from structlog import get_logger
 
 from app.logs import fault_fields
+from app.values import light_value
 
 Answer = Callable[["asyncio.Future[Any]"], bytes | None]
 """Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
 _log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Begun:
     """A request that the lane has taken at `began_at`, as `perf_counter` tells time.
 

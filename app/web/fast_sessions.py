@@ -8,7 +8,6 @@ is answered here too, since nobody may try it again.
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from time import monotonic, perf_counter
@@ -25,6 +24,7 @@ from app.errors import Overloaded, RateLimited, SessionExpired, StoreUnavailable
 from app.ports import TakenIn
 from app.steps.accept import admit, received_at_of
 from app.steps.read import Visit
+from app.values import light_value
 from app.web.bodies import JSON, media_type
 from app.web.client_address import Networks, client_address
 from app.web.cors import any_origin, may_use
@@ -55,7 +55,7 @@ _BEARER: Final = "Bearer "
 _UNUSUAL: Final = ("Idempotency-Key", "Content-Encoding")
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class _Seen:
     """What is known of a request when it has come."""
 
