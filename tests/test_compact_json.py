@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.compact_json import decode, encode
+from app.compact_json import decode, decode_own_spelling, encode
+from app.domain.strict_json import NotStrictJson, parse
 
 _halves = st.text(["\ud800", "\udbff", "\udc00", "\udfff", "a", "é", '"'], max_size=4).filter(
     lambda text: not re.search("[\ud800-\udbff][\udc00-\udfff]", text)  # which is a pair once it is written
@@ -85,3 +86,71 @@ def test_decode_returns_what_was_encoded(value: object) -> None:
 def test_decode_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode(text.encode())
+
+
+_NESTED_TOO_DEEP_FOR_ANYBODY = b"[" * 1100 + b"]" * 1100
+
+
+@st.composite
+def _spelled(draw: st.DrawFn) -> bytes:
+    """Return a text as others may have written it: spaced, escaped, with a piece of it twice or gone."""
+    indent, is_ascii = draw(st.sampled_from([None, 1])), draw(st.booleans())
+    value = draw(_values)
+    text = json.dumps(
+        value, indent=indent, ensure_ascii=is_ascii, separators=None if draw(st.booleans()) else (",", ":")
+    )
+    first, last = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+    changed = draw(st.sampled_from([text, text[:last] + text[first:], text[:first] + text[last:]]))
+    return changed.encode("utf-8", "surrogatepass")
+
+
+@given(text=_spelled() | st.text('{}[]:,"01aeE.-+\\ud8 ', max_size=12).map(str.encode))
+@example(text=b'{"a":1,"a":1}')
+@example(text=b'{"a":1,"\\u0061":1}')
+@example(text=b"1e400")
+@example(text=b"-0")
+@example(text=b"18446744073709551616")
+@example(text=b"\xef\xbb\xbf{}")
+@example(text=b'"\\ud800"')
+@example(text=b"[1.0,1e16,1e+16,NaN]")
+def test_decode_own_spelling_reads_what_strict_json_reads_or_nothing(text: bytes) -> None:
+    value = decode_own_spelling(text)
+    if value is not None:
+        assert repr(parse(text)) == repr(value)
+
+
+@given(value=_values)
+def test_decode_own_spelling_of_what_was_encoded_leaves_out_what_the_fast_library_cannot(value: object) -> None:
+    encoded = encode(value)
+    read = decode_own_spelling(encoded)
+    assert read is None or repr(read) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"sub":"ada","exp":1795848477,"form":{"city":"Orléans"},"optin":{"news":true}}', "[]"]
+)
+def test_decode_own_spelling_reads_a_compact_text(text: str) -> None:
+    assert decode_own_spelling(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b'{"sub":"a","sub":"b"}', id="name-twice"),
+        pytest.param(b'{"sub": "a"}', id="space"),
+        pytest.param(b'{"sub":"\\u00e9"}', id="escape"),
+        pytest.param(b'{"sub":"\xff"}', id="not-utf-8"),
+        pytest.param(b'{"n":1E2}', id="number-spelled-otherwise"),
+        pytest.param(_NESTED_TOO_DEEP_FOR_ANYBODY, id="nested-too-deep-to-read"),
+        pytest.param(b"[" * 300 + b"]" * 300, id="nested-too-deep-to-write"),
+    ],
+)
+def test_decode_own_spelling_of_any_other_text_is_nothing(text: bytes) -> None:
+    assert decode_own_spelling(text) is None
+
+
+def test_decode_own_spelling_of_what_strict_json_refuses_is_nothing() -> None:
+    for text in (b'{"a":1,"a":1}', b'"\\ud800"', b"NaN", b"\xef\xbb\xbf1"):
+        with pytest.raises(NotStrictJson):
+            parse(text)
+        assert decode_own_spelling(text) is None

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from app.compact_json import decode_own_spelling
 from app.domain.claims import numeric_date
 from app.domain.keyset import Keyset, KeysetPolicy, Lookup, Park, Refuse, Serve, decide_lookup, is_served
 from app.domain.partner import EncryptionMethod, Partner, SignatureMethod
-from app.domain.strict_json import NotStrictJson, parse_object
+from app.domain.strict_json import MAX_DEPTH, NotStrictJson, parse_object
 from app.domain.token import SignedClaims
 from app.errors import TokenRejected
 from app.jose.encryption import CONTENT_ENCODINGS, KEY_ALGORITHMS, decrypt, open_nested
@@ -152,7 +153,7 @@ def check_algorithm(token: UnverifiedToken, partner: Partner) -> None:
 def signed_claims(token: UnverifiedToken, key: UsableKey, keyset_version: int | None) -> SignedClaims:
     """Return the claims of a JWS that `key` signed, strictly read; raise TokenRejected."""
     try:
-        claims = parse_object(token.payload)
+        claims = _read(token.payload)
     except NotStrictJson as refusal:
         raise TokenRejected(TokenReason.CLAIMS_MALFORMED, str(refusal)) from None
     return SignedClaims(
@@ -162,6 +163,15 @@ def signed_claims(token: UnverifiedToken, key: UsableKey, keyset_version: int | 
         signing_input=token.signing_input,
         signature=token.signature,
     )
+
+
+def _read(payload: bytes) -> Mapping[str, object]:
+    """Return the object that a payload spells; raise NotStrictJson. Nearly all are spelled as we would."""
+    if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
+        value = decode_own_spelling(payload)
+        if isinstance(value, dict):
+            return value
+    return parse_object(payload)
 
 
 def _waiting(lookup: Lookup, kid: str, source: str, keyset: Keyset | None, now: datetime) -> Waiting:
