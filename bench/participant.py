@@ -12,9 +12,10 @@ from bench.installation import Installation, Running
 from bench.load import Result, send
 from bench.scale import Scale
 
-USERS: Final = 512
-"""Participants under way in the closed loop: enough to fill the batches, and no more."""
+USERS: Final = 1_024
+"""Participants under way in the closed loop: half as many reach four fifths of its rate, twice as many hardly more."""
 _OPEN_SHARE: Final = 0.7
+_CALM_SHARE: Final = 0.5
 _OVERLOAD: Final = 10
 _OVERLOAD_GRACE_SECONDS: Final = 180.0
 """Until everybody has an answer: what is still under way then counts as lost."""
@@ -72,14 +73,14 @@ def cost_figures(saturation: Saturation, floors: Floors) -> list[Figure]:
     ]
 
 
-def open_loop(port: int, scale: Scale, job: Job, rate: float) -> Result:
-    """Let participants arrive at 70 % of `rate`, waiting for nothing."""
+def open_loop(port: int, scale: Scale, job: Job, rate: float, share: float = _OPEN_SHARE) -> Result:
+    """Let participants arrive at that share of `rate`, waiting for nothing."""
     return send(
         replace(
             job,
             port=port,
             users=_MOST_CONNECTIONS,
-            rate=rate * _OPEN_SHARE,
+            rate=rate * share,
             warm_seconds=scale.warm_seconds,
             seconds=scale.open_seconds,
         )
@@ -96,6 +97,16 @@ def latency_figures(result: Result) -> list[Figure]:
         Figure("POST → ready, p99, same load", ready.p99, "ms", 100, at_most=True),
         Figure("arrivals that the client itself began late", result.late, "participants"),
         Figure("same load: not 202, or lost", result.arrived - result.ready, "participants", 0, at_most=True),
+    ]
+
+
+def half_loaded(port: int, scale: Scale, job: Job, rate: float) -> list[Figure]:
+    """Return the latencies at half of `rate`: what an installation is sized for that nobody is to wait in."""
+    result = open_loop(port, scale, job, rate, _CALM_SHARE)
+    return [
+        Figure("POST 202, p99, at 50 % of saturation", result.accepted_ms.p99, "ms"),
+        Figure("POST → ready, p50, at 50 % of saturation", result.ready_ms.p50, "ms"),
+        Figure("POST → ready, p99, at 50 % of saturation", result.ready_ms.p99, "ms"),
     ]
 
 

@@ -15,6 +15,7 @@ from bench.participant import (
     USERS,
     Saturation,
     cost_figures,
+    half_loaded,
     latency_figures,
     open_loop,
     overload,
@@ -72,9 +73,11 @@ def measure_participant(bench: Bench) -> list[Figure]:
         running.wait_until_calm()
         traffic = Traffic.read(installation).figures_since(before)
         rate = saturation.result.ready_per_second
+        at_half = half_loaded(installation.port, bench.scale, job, rate)
         calm = open_loop(installation.port, bench.scale, job, rate)
         flooded = overload(installation, bench.scale, job, rate)
-    return [*cost_figures(saturation, bench.floors), *traffic, *latency_figures(calm), *overload_figures(flooded, calm)]
+    cost = [*cost_figures(saturation, bench.floors), *traffic]
+    return [*cost, *at_half, *latency_figures(calm), *overload_figures(flooded, calm)]
 
 
 def measure_tokens(bench: Bench) -> list[Figure]:

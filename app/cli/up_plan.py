@@ -69,6 +69,7 @@ def child_environment(settings: Settings, addresses: Addresses, environ: Mapping
         "LOG_FORMAT": "console" if sys.stdout.isatty() else "json",
         "WEB_GRACE_SECONDS": str(DRAIN_SECONDS),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
+        "VERIFY_PROCESSES": str(max(1, (os.cpu_count() or 1) // 2)),  # all others run on these cores too
     }
     decided = {
         "HOST": addresses.host,

@@ -86,6 +86,26 @@ def test_environment_of_the_processes_holds_what_was_chosen_and_keeps_what_was_s
     assert environment["PATH"].endswith(f"{os.pathsep}/bin")
 
 
+@pytest.mark.parametrize(
+    ("cores", "told", "processes"),
+    [
+        pytest.param(1, {}, 1, id="one-core"),
+        pytest.param(8, {}, 4, id="eight-cores"),
+        pytest.param(8, {"VESTIBULE_VERIFY_PROCESSES": "0"}, 0, id="told"),
+    ],
+)
+def test_up_verifies_on_half_of_the_cores_unless_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, told: dict[str, str], processes: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    environ = {"VESTIBULE_DATA_DIR": str(tmp_path), **told}
+    settings = load_settings(environ)
+
+    environment = child_environment(settings, choose_addresses(settings), environ)
+
+    assert load_settings(environment).verify_processes == processes
+
+
 def test_programs_are_those_of_the_procfile() -> None:
     programs = load_programs()
 
