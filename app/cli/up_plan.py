@@ -69,7 +69,7 @@ def child_environment(settings: Settings, addresses: Addresses, environ: Mapping
         "LOG_FORMAT": "console" if sys.stdout.isatty() else "json",
         "WEB_GRACE_SECONDS": str(DRAIN_SECONDS),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
-        "VERIFY_PROCESSES": str(max(1, (os.cpu_count() or 1) // 2)),  # all others run on these cores too
+        "VERIFY_PROCESSES": str(max(1, _cores() // 2)),  # all others run on these cores too
     }
     decided = {
         "HOST": addresses.host,
@@ -86,6 +86,13 @@ def child_environment(settings: Settings, addresses: Addresses, environ: Mapping
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", os.defpath))),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _cores() -> int:
+    """Return how many cores we may use, which a container may limit; macOS limits none."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def load_programs() -> dict[str, Program]:

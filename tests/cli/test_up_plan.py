@@ -97,7 +97,7 @@ def test_environment_of_the_processes_holds_what_was_chosen_and_keeps_what_was_s
 def test_up_verifies_on_half_of_the_cores_unless_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, told: dict[str, str], processes: int
 ) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     environ = {"VESTIBULE_DATA_DIR": str(tmp_path), **told}
     settings = load_settings(environ)
 
