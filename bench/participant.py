@@ -15,7 +15,7 @@ from bench.scale import Scale
 USERS: Final = 1_024
 """Participants under way in the closed loop: half as many reach four fifths of its rate, twice as many hardly more."""
 _OPEN_SHARE: Final = 0.7
-_CALM_SHARE: Final = 0.5
+_HALF_SHARE: Final = 0.5
 _OVERLOAD: Final = 10
 _OVERLOAD_GRACE_SECONDS: Final = 180.0
 """Until everybody has an answer: what is still under way then counts as lost."""
@@ -102,7 +102,7 @@ def latency_figures(result: Result) -> list[Figure]:
 
 def half_loaded(port: int, scale: Scale, job: Job, rate: float) -> list[Figure]:
     """Return the latencies at half of `rate`: what an installation is sized for that nobody is to wait in."""
-    result = open_loop(port, scale, job, rate, _CALM_SHARE)
+    result = open_loop(port, scale, job, rate, _HALF_SHARE)
     return [
         Figure("POST 202, p99, at 50 % of saturation", result.accepted_ms.p99, "ms"),
         Figure("POST → ready, p50, at 50 % of saturation", result.ready_ms.p50, "ms"),

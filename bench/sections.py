@@ -92,8 +92,8 @@ def measure_crypto_api(bench: Bench) -> list[Figure]:
 
 
 def measure_parts(bench: Bench) -> list[Figure]:
-    """Measure what each part does by itself, on an installation of its own."""
-    return part_figures(bench.install(), bench.scale, bench.signer, bench.posts, bench.floors)
+    """Measure what each part does by itself, with all cores to itself, on an installation of its own."""
+    return part_figures(bench.install(VERIFY_PROCESSES="0"), bench.scale, bench.signer, bench.posts, bench.floors)
 
 
 def measure_prefill(bench: Bench) -> list[Figure]:
