@@ -202,7 +202,7 @@ class PartnerApi(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class ParticipantKey:
     """Whose participations are counted; `digest` is keyed, so that a leaked table names nobody."""
 

@@ -6,7 +6,7 @@ Knows nothing of HTTP or JMESPath: a partner's answer arrives here as two plain 
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
@@ -64,7 +64,7 @@ class PrefillRequest:
     bearer_expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class PrefillCall:
     """One call to a partner's API, ready to be made; the mappings are JMESPath expressions by variable, or None."""
 
@@ -78,7 +78,7 @@ class PrefillCall:
     optin_mapping: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class PartnerAnswer:
     """A partner's answer after its mapping: raw values by variable, not yet judged; `status` is the HTTP status."""
 

@@ -5,7 +5,7 @@ Later steps take only the last, so that nobody can prefill a form from claims th
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from app.domain.participation import Limit
@@ -32,7 +32,7 @@ class SignedClaims:
         return f"{self.signing_input.decode('ascii')}.{urlsafe_b64encode(self.signature).rstrip(b'=').decode('ascii')}"
 
 
-@dataclass(frozen=True, slots=True)
+@light_value
 class Gift:
     """The `gift` claim."""
 
