@@ -1,9 +1,13 @@
-"""Configuration for the journey: versions are read for each batch, documents and key pairs only when they changed."""
+"""Configuration for the journey: read anew is what changed since it was read.
+
+Each batch reads the number of all changes. Where it grew, the versions of what the batch needs are read too, and where
+those grew, documents and key pairs.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, literal, make_url, select, union_all
@@ -34,6 +38,24 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class _Held(Generic[Parsed]):
+    """A document as it was parsed at `version`, which it had when there were so many `changes`; None: nobody counts."""
+
+    parsed: Parsed
+    version: _Version
+    changes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading: how many changes there were before it, and the versions of what is not known at that number."""
+
+    connection: Connection
+    changes: int | None
+    versions: Mapping[tuple[str, str], _Version]
+
+
+@dataclass(frozen=True, slots=True)
 class SqlConfiguration:
     """Implements `ports.ConfigurationSource`; a version is never used for two documents (see `SqlDocuments`).
 
@@ -47,57 +69,68 @@ class SqlConfiguration:
     parse_partner: Parse[Partner]
     parse_campaign: Parse[Campaign]
     passes_over: bool = False
-    _partners: Kept[tuple[_Version, Partner]] = field(default_factory=Kept, repr=False)
-    _campaigns: Kept[tuple[_Version, Campaign]] = field(default_factory=Kept, repr=False)
+    _partners: Kept[_Held[Partner]] = field(default_factory=Kept, repr=False)
+    _campaigns: Kept[_Held[Campaign]] = field(default_factory=Kept, repr=False)
     _said_at: Kept[float] = field(default_factory=Kept, repr=False)
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
-        """Return the campaigns and partners that exist, in one query when nothing changed; raise SealBroken."""
+        """Return the campaigns and partners that exist, reading one number when nothing changed; raise SealBroken."""
+        if not campaign_ids and not partner_ids:
+            return Configuration()
         wanted = {DocumentKind.CAMPAIGN: campaign_ids, DocumentKind.PARTNER: partner_ids}
         return self.database.read(lambda connection: self._load(connection, wanted))
 
     def _load(self, connection: Connection, wanted: Mapping[DocumentKind, frozenset[str]]) -> Configuration:
-        versions = _load_versions(connection, wanted)
+        changes = _count_changes(connection)
+        known_campaigns = _known_at(changes, self._campaigns, wanted[DocumentKind.CAMPAIGN])
+        known_partners = _known_at(changes, self._partners, wanted[DocumentKind.PARTNER])
+        unknown = {
+            DocumentKind.CAMPAIGN: wanted[DocumentKind.CAMPAIGN] - known_campaigns.keys(),
+            DocumentKind.PARTNER: wanted[DocumentKind.PARTNER] - known_partners.keys(),
+        }
+        if not any(unknown.values()):
+            return Configuration(known_campaigns, known_partners)
+        reading = _Reading(connection, changes, _load_versions(connection, unknown))
+        campaigns = self._read(reading, DocumentKind.CAMPAIGN, self._campaigns, self.parse_campaign)
+        partners = self._read(reading, DocumentKind.PARTNER, self._partners, self._with_key_pairs(connection))
+        return Configuration(
+            {**known_campaigns, **{id_: found for id_, found in campaigns.items() if found is not None}},
+            {**known_partners, **{id_: found for id_, found in partners.items() if found is not None}},
+            frozenset(id_ for id_, campaign in campaigns.items() if campaign is None),
+            frozenset(id_ for id_, partner in partners.items() if partner is None),
+        )
 
-        def parse_partner(id_: str, version: int, document: Mapping[str, object]) -> Partner:
+    def _read(
+        self, reading: _Reading, kind: DocumentKind, kept: Kept[_Held[Parsed]], parse: Parse[Parsed]
+    ) -> Mapping[str, Parsed | None]:
+        """Return what exists of `kind`, parsing what `kept` does not hold at its version; None cannot be read."""
+        versions = {id_: version for (of_kind, id_), version in reading.versions.items() if of_kind == kind}
+        read: dict[str, Parsed | None] = {}
+        for id_, version in versions.items():
+            held = kept.get(id_)
+            if held is not None and held.version >= version:
+                kept.put(id_, replace(held, changes=reading.changes))
+                read[id_] = held.parsed
+        changed = versions.keys() - read.keys()
+        if changed:
+            model = MODELS[kind]
+            whole = select(*columns_of(kind)).where(model.id.in_(changed), model.document.is_not(None))
+            for row in reading.connection.execute(whole).mappings().all():
+                parsed = self._parsed(kind, row, parse)
+                if parsed is not None:
+                    version = (row["version"], versions[row["id"]][1])
+                    kept.put(row["id"], _Held(parsed, version, reading.changes))
+                read[row["id"]] = parsed
+        return read
+
+    def _with_key_pairs(self, connection: Connection) -> Parse[Partner]:
+        def parse(id_: str, version: int, document: Mapping[str, object]) -> Partner:
             partner = self.parse_partner(id_, version, document)
             if partner.encryption is None or not encrypts_by_pairs(partner.encryption.method):
                 return partner
             return with_key_pairs(partner, load_generations(connection, self.sealing, id_))
 
-        campaigns = self._current(connection, DocumentKind.CAMPAIGN, versions, self._campaigns, self.parse_campaign)
-        partners = self._current(connection, DocumentKind.PARTNER, versions, self._partners, parse_partner)
-        return Configuration(
-            {id_: campaign for id_, campaign in campaigns.items() if campaign is not None},
-            {id_: partner for id_, partner in partners.items() if partner is not None},
-            frozenset(id_ for id_, campaign in campaigns.items() if campaign is None),
-            frozenset(id_ for id_, partner in partners.items() if partner is None),
-        )
-
-    def _current(
-        self,
-        connection: Connection,
-        kind: DocumentKind,
-        versions: Mapping[tuple[str, str], _Version],
-        kept: Kept[tuple[_Version, Parsed]],
-        parse: Parse[Parsed],
-    ) -> Mapping[str, Parsed | None]:
-        """Return what exists of `kind`, parsing what `kept` does not hold at its version; None cannot be read."""
-        current = {id_: version for (of_kind, id_), version in versions.items() if of_kind == kind}
-        known = {id_: found for id_ in current if (found := kept.get(id_)) is not None}
-        read: dict[str, Parsed | None] = {
-            id_: found for id_, (version, found) in known.items() if version >= current[id_]
-        }
-        changed = current.keys() - read.keys()
-        if changed:
-            model = MODELS[kind]
-            whole = select(*columns_of(kind)).where(model.id.in_(changed), model.document.is_not(None))
-            for row in connection.execute(whole).mappings().all():
-                parsed = self._parsed(kind, row, parse)
-                if parsed is not None:
-                    kept.put(row["id"], ((row["version"], current[row["id"]][1]), parsed))
-                read[row["id"]] = parsed
-        return read
+        return parse
 
     def _parsed(self, kind: DocumentKind, row: RowMapping, parse: Parse[Parsed]) -> Parsed | None:
         try:
@@ -114,6 +147,26 @@ class SqlConfiguration:
         if said_at is None or now - said_at >= _SAY_AGAIN_SECONDS:
             self._said_at.put(name, now)
             _log.error("document.unreadable", kind=kind, id=id_, error=type(error).__name__)
+
+
+_CHANGES = "SELECT number FROM configuration_changes"
+
+
+def _count_changes(connection: Connection) -> int | None:
+    """Return how many changes were committed, to be read before any document; None if nobody counts them."""
+    if connection.dialect.name == "postgresql":
+        rows = rows_of(connection, _CHANGES, {})
+    else:
+        rows = connection.exec_driver_sql(_CHANGES).all()
+    return rows[0][0] if rows else None
+
+
+def _known_at(changes: int | None, kept: Kept[_Held[Parsed]], ids: frozenset[str]) -> Mapping[str, Parsed]:
+    """Return those of `ids` that are kept and were current at that very number of changes, as they are now."""
+    if changes is None:
+        return {}
+    held = {id_: one for id_ in ids if (one := kept.get(id_)) is not None}
+    return {id_: one.parsed for id_, one in held.items() if one.changes == changes}
 
 
 def _versions_of(kind: DocumentKind, *, as_array: bool) -> Select[str, str, int]:
@@ -140,8 +193,6 @@ _AS_LISTS = _versions(as_array=False)
 def _load_versions(
     connection: Connection, wanted: Mapping[DocumentKind, frozenset[str]]
 ) -> Mapping[tuple[str, str], _Version]:
-    if not any(wanted.values()):
-        return {}
     names = {kind.value: list(ids) for kind, ids in wanted.items()}
     names[_GENERATIONS] = [name_of_pairs(partner_id) for partner_id in wanted[DocumentKind.PARTNER]]
     if connection.dialect.name == "postgresql":

@@ -7,6 +7,7 @@ from app.adapters.database.schema_base import Base
 from app.adapters.database.schema_configuration import (
     AuditRow,
     CampaignRow,
+    ConfigurationChangesRow,
     InstallationSecretRow,
     LeaseRow,
     OauthClientRow,
@@ -28,6 +29,7 @@ __all__ = [
     "AuditRow",
     "Base",
     "CampaignRow",
+    "ConfigurationChangesRow",
     "ErasureRow",
     "InstallationSecretRow",
     "KeysetEventRow",

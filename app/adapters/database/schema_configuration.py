@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.adapters.database.schema_base import Base, Document
@@ -65,6 +65,18 @@ class InstallationSecretRow(Base):
     sealed_value: Mapped[bytes]
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+
+
+class ConfigurationChangesRow(Base):
+    """One row: how often partners, campaigns and the installation's secrets were changed, as triggers count it.
+
+    A change and its count are one commit, whoever made it, so that the same number means that nothing was changed.
+    """
+
+    __tablename__ = "configuration_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)
 
 
 class LeaseRow(Base):
