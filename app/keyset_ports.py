@@ -1,4 +1,4 @@
-"""What operators of key sets need of the world, as Protocols like those of `app.ports`."""
+"""What operators of key sets, and their refresh, need of the world, as Protocols like those of `app.ports`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,16 @@ from typing import Protocol
 
 from app.domain.keyset import Keyset
 from app.domain.keyset_history import KeysetEvent
+from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.session import Outcome
+
+
+class JwksApi(Protocol):
+    """Partners' JWKS endpoints."""
+
+    async def fetch(self, url: str, etag: str | None, last_modified: str | None) -> KeysetAnswer:
+        """Return the endpoint's answer; raise OutsideError when there is none that can be used."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Protocol
 from app.domain.campaign import Campaign
 from app.domain.key_pairs import KeyGeneration
 from app.domain.keyset import Keyset
-from app.domain.keyset_refresh import KeysetAnswer
 from app.domain.partner import Partner
 from app.domain.play import Play, Played, PlayRefusal
 from app.domain.prefill import PartnerAnswer, PrefillCall
@@ -137,13 +136,15 @@ class SessionQueue(Protocol):
 class Configuration:
     """The campaigns and partners of a batch, by id; what does not exist is absent.
 
-    What exists and cannot be read just now is only named, where a worker asks: nothing is to be concluded of it.
+    What exists and cannot be read just now is only named, where a worker asks: nothing is to be concluded of it. So it
+    stood after so many `changes`, if anybody counts them.
     """
 
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
     unreadable_campaigns: frozenset[str] = frozenset()
     unreadable_partners: frozenset[str] = frozenset()
+    changes: int | None = None
 
     def cannot_read(self, campaign_id: str, partner_id: str) -> bool:
         """Tell whether what is to be known of either cannot be read just now."""
@@ -151,10 +152,18 @@ class Configuration:
 
 
 class ConfigurationSource(Protocol):
-    """Loads configuration; parsed documents are cached by version, versions are read anew."""
+    """Loads configuration; parsed documents are cached by version, and versions read anew once anything changed."""
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
         """Return the campaigns and partners that exist, in one query when nothing changed."""
+        ...
+
+
+class CountedConfiguration(ConfigurationSource, Protocol):
+    """Configuration whose changes are counted, so that who knows something need not load it again."""
+
+    def count_changes(self) -> int | None:
+        """Return how many changes there were: a `Configuration` of as many `changes` still holds."""
         ...
 
 
@@ -183,14 +192,6 @@ class KeysetQueue(Protocol):
 
     def save(self, keyset: Keyset, lease_token: str, now: datetime) -> bool:
         """Store `keyset` if the lease still holds; a good fetch then makes due what is parked on it."""
-        ...
-
-
-class JwksApi(Protocol):
-    """Partners' JWKS endpoints."""
-
-    async def fetch(self, url: str, etag: str | None, last_modified: str | None) -> KeysetAnswer:
-        """Return the endpoint's answer; raise OutsideError when there is none that can be used."""
         ...
 
 

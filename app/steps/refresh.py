@@ -13,7 +13,8 @@ from app.domain.keyset import DroppedKey, Keyset, KeysetPolicy, source_label
 from app.domain.keyset_refresh import KeysetAnswer, after_failure, after_not_modified, after_success, is_success
 from app.errors import OutsideError
 from app.jose.keys import ImportedKeys, KeyPolicy, import_keys, public_jwk
-from app.ports import Clock, Hints, JwksApi, KeysetQueue, Work
+from app.keyset_ports import JwksApi
+from app.ports import Clock, Hints, KeysetQueue, Work
 from app.reasons import PrefillReason
 
 _log = structlog.get_logger()

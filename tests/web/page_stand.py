@@ -87,6 +87,9 @@ class Stand:
             raise self.trouble
         return Configuration({id_: self.campaigns[id_] for id_ in campaign_ids if id_ in self.campaigns})
 
+    def count_changes(self) -> int | None:
+        return None
+
     def add(self, arrivals: Sequence[Arrival]) -> Sequence[TakenIn]:
         self.arrivals += arrivals
         return [TakenIn(SESSION_ID, NOW + timedelta(hours=1)) for _ in arrivals]

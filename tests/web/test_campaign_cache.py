@@ -1,8 +1,9 @@
-"""Campaigns are remembered for a second, and never longer than a change in this process."""
+"""Campaigns are remembered for a second, or while nothing changes, and never longer than a change in this process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.domain.campaign import Campaign
 from app.ports import Configuration
 from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, RENEWED_SECONDS, CampaignCache
 from tests.builders import campaign
@@ -11,7 +12,7 @@ from tests.fakes import MemoryConfiguration
 
 @dataclass(slots=True)
 class _Counted:
-    """A configuration that counts what it is asked, and may be interrupted."""
+    """A configuration that notes what it is asked, and may be interrupted."""
 
     stored: MemoryConfiguration
     asked: list[frozenset[str]] = field(default_factory=list)
@@ -23,6 +24,9 @@ class _Counted:
         self.meanwhile()
         return loaded
 
+    def count_changes(self) -> int | None:
+        return self.stored.count_changes()
+
 
 @dataclass(slots=True)
 class _Ticking:
@@ -30,6 +34,13 @@ class _Ticking:
 
     def __call__(self) -> float:
         return self.at
+
+
+def _counted(*campaigns: Campaign) -> MemoryConfiguration:
+    """Return a configuration whose changes are counted."""
+    stored = MemoryConfiguration.of(*campaigns)
+    stored.changes = 7
+    return stored
 
 
 def test_campaign_is_asked_for_once_while_it_is_fresh() -> None:
@@ -120,3 +131,97 @@ def test_campaign_that_can_no_longer_be_read_is_renewed_no_more_once_it_is_forgo
     cache.renew()
 
     assert source.asked[-1] == frozenset({"sound"})
+
+
+def test_campaigns_are_kept_by_a_number_alone_while_nothing_changes() -> None:
+    source, tick = _Counted(_counted(campaign())), _Ticking()
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645", "unknown"])
+    cache.renew()
+    asked = list(source.asked)
+
+    for tenth in range(1, 100):
+        tick.at = tenth / 10
+        known = cache.recall("945645")
+        assert known is not None
+        if cache.is_due(known):
+            cache.renew()
+
+    assert source.asked == asked
+    assert (cache.load_each(["945645", "unknown"]), source.asked) == ([campaign(), None], asked)
+
+
+def test_campaign_that_was_changed_elsewhere_is_seen_within_a_second() -> None:
+    stored, tick = _counted(campaign()), _Ticking()
+    cache = CampaignCache(stored, tick)
+    cache.load_each(["945645"])
+    cache.renew()
+    stored.campaigns["945645"], stored.changes = campaign(name="renamed"), 8
+
+    tick.at = FRESH_SECONDS - 0.01
+    before = cache.recall("945645")
+    cache.renew()
+    after = cache.recall("945645")
+
+    assert before is not None
+    assert after is not None
+    assert (before.campaign, after.campaign) == (campaign(), campaign(name="renamed"))
+
+
+def test_change_that_nobody_asks_about_is_seen_when_it_is_loaded_again() -> None:
+    stored, tick = _counted(campaign()), _Ticking()
+    cache = CampaignCache(stored, tick)
+    cache.load_each(["945645"])
+    cache.renew()
+    stored.campaigns["945645"], stored.changes = campaign(name="renamed"), 8
+
+    tick.at = FRESH_SECONDS
+
+    assert cache.recall("945645") is None
+    assert cache.load_each(["945645"]) == [campaign(name="renamed")]
+
+
+def test_campaign_that_was_made_elsewhere_is_seen_though_it_was_known_not_to_exist() -> None:
+    stored, tick = _counted(campaign(id="other")), _Ticking()
+    cache = CampaignCache(stored, tick)
+    cache.load_each(["945645", "other"])
+    cache.renew()
+    cache.recall("other")
+    stored.campaigns["945645"], stored.changes = campaign(), 8
+
+    tick.at = FRESH_SECONDS - 0.01
+    cache.renew()
+    tick.at = FRESH_SECONDS
+
+    assert cache.recall("other") is not None
+    assert cache.recall("945645") is None
+
+
+def test_change_while_it_is_asked_for_is_not_taken_for_none() -> None:
+    stored, tick = _counted(campaign()), _Ticking()
+    source = _Counted(stored)
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645"])
+    cache.recall("945645")
+    source.meanwhile = cache.invalidate
+
+    cache.renew()
+
+    assert cache.recall("945645") is None
+
+
+def test_campaigns_nobody_asks_for_are_not_loaded_again_after_a_change() -> None:
+    stored, tick = _counted(campaign(), campaign(id="idle")), _Ticking()
+    source = _Counted(stored)
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645", "idle"])
+    cache.renew()
+    cache.recall("945645")
+    stored.changes = 8
+
+    tick.at = FRESH_SECONDS - 0.01
+    cache.renew()
+
+    assert source.asked[1:] == [frozenset({"945645"})]
+    tick.at = FRESH_SECONDS
+    assert cache.recall("idle") is None

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from aiohttp import ClientSession
 
 from app.adapters.database.engine import open_database
 from app.adapters.database.migrate import migrate
+from app.ports import Configuration
 from app.settings import Settings
 from app.web.server import build
 from app.web.shedding import Shedding
@@ -33,7 +35,9 @@ def settings(tmp_path: Path) -> Settings:
 @asynccontextmanager
 async def _served(settings: Settings, **changes: object) -> AsyncIterator["Public"]:
     process = build(settings.model_copy(update=changes))
-    process.ingress.campaigns._remember({"945645": campaign()}, process.ingress.campaigns._generation)
+    campaigns = process.ingress.campaigns
+    known = Configuration({"945645": campaign()})
+    campaigns._remember(frozenset({"945645"}), known, monotonic() + 60, campaigns._generation)
     _, (host, port) = await process.sites.start()
     try:
         async with ClientSession(f"http://{host}:{port}") as client:

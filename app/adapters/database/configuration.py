@@ -57,7 +57,7 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class SqlConfiguration:
-    """Implements `ports.ConfigurationSource`; a version is never used for two documents (see `SqlDocuments`).
+    """Implements `ports.CountedConfiguration`; a version is never used for two documents (see `SqlDocuments`).
 
     What exists and cannot be read is an error, or where `passes_over` is said is left out and named in the answer: a
     worker goes on with everybody else's sessions.
@@ -80,6 +80,10 @@ class SqlConfiguration:
         wanted = {DocumentKind.CAMPAIGN: campaign_ids, DocumentKind.PARTNER: partner_ids}
         return self.database.read(lambda connection: self._load(connection, wanted))
 
+    def count_changes(self) -> int | None:
+        """Return the number of all changes, or None if nobody counts them."""
+        return self.database.read(_count_changes)
+
     def _load(self, connection: Connection, wanted: Mapping[DocumentKind, frozenset[str]]) -> Configuration:
         changes = _count_changes(connection)
         known_campaigns = _known_at(changes, self._campaigns, wanted[DocumentKind.CAMPAIGN])
@@ -89,7 +93,7 @@ class SqlConfiguration:
             DocumentKind.PARTNER: wanted[DocumentKind.PARTNER] - known_partners.keys(),
         }
         if not any(unknown.values()):
-            return Configuration(known_campaigns, known_partners)
+            return Configuration(known_campaigns, known_partners, changes=changes)
         reading = _Reading(connection, changes, _load_versions(connection, unknown))
         campaigns = self._read(reading, DocumentKind.CAMPAIGN, self._campaigns, self.parse_campaign)
         partners = self._read(reading, DocumentKind.PARTNER, self._partners, self._with_key_pairs(connection))
@@ -98,6 +102,7 @@ class SqlConfiguration:
             {**known_partners, **{id_: found for id_, found in partners.items() if found is not None}},
             frozenset(id_ for id_, campaign in campaigns.items() if campaign is None),
             frozenset(id_ for id_, partner in partners.items() if partner is None),
+            changes,
         )
 
     def _read(
