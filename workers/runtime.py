@@ -31,6 +31,7 @@ from app.adapters.master_keys import load_master_keys
 from app.adapters.memory import collect_seldom
 from app.adapters.open_files import allow_many
 from app.adapters.partner_http import HttpPartnerApi
+from app.adapters.processor import interrupt_nobody
 from app.adapters.queue import HintPublisher
 from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing, KeyRing
@@ -103,6 +104,7 @@ def yield_to_others(roles: frozenset[Work]) -> None:
     """Let the web process and the database go first, unless outside calls are made here, which have a deadline."""
     if roles <= {Work.VERIFY, Work.UPKEEP}:
         os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+        interrupt_nobody()
 
 
 def current() -> WorkerProcess:

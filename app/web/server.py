@@ -25,6 +25,7 @@ from app.adapters.master_keys import load_master_keys
 from app.adapters.memory import collect_seldom
 from app.adapters.open_files import allow_many
 from app.adapters.private_file import make_data_folder
+from app.adapters.processor import interrupt_nobody
 from app.adapters.queue import HintPublisher
 from app.adapters.safe_http import SafeHttp
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
@@ -87,6 +88,7 @@ def serve(settings: Settings, *, reuse_port: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; raise ConfigurationError where the process cannot start."""
     configure(settings.log_level, settings.log_format)
     allow_many()
+    interrupt_nobody()
     uvloop.run(_serve(settings, reuse_port=reuse_port))
 
 

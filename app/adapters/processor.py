@@ -1,0 +1,18 @@
+"""How a process shares the cores with the others, where there are fewer cores than work."""
+
+import os
+import sys
+
+
+def interrupt_nobody() -> None:
+    """Let whoever runs finish its turn when this process wakes (Linux's `SCHED_BATCH`), as do threads made later.
+
+    On a full machine whose turn is cut short finds its caches cold; where a core is idle this changes nothing. A
+    process that may not, or that somebody gave a policy of its own, stays as it is.
+    """
+    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except PermissionError:
+        return  # a container may forbid it; nothing else depends on it
