@@ -137,14 +137,14 @@ class Configuration:
     """The campaigns and partners of a batch, by id; what does not exist is absent.
 
     What exists and cannot be read just now is only named, where a worker asks: nothing is to be concluded of it. So it
-    stood after so many `changes`, if anybody counts them.
+    stood at `mark`, if changes are marked.
     """
 
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     partners: Mapping[str, Partner] = field(default_factory=dict)
     unreadable_campaigns: frozenset[str] = frozenset()
     unreadable_partners: frozenset[str] = frozenset()
-    changes: int | None = None
+    mark: str | None = None
 
     def cannot_read(self, campaign_id: str, partner_id: str) -> bool:
         """Tell whether what is to be known of either cannot be read just now."""
@@ -159,11 +159,11 @@ class ConfigurationSource(Protocol):
         ...
 
 
-class CountedConfiguration(ConfigurationSource, Protocol):
-    """Configuration whose changes are counted, so that who knows something need not load it again."""
+class MarkedConfiguration(ConfigurationSource, Protocol):
+    """Configuration whose changes are marked, so that who knows something need not load it again."""
 
-    def count_changes(self) -> int | None:
-        """Return how many changes there were: a `Configuration` of as many `changes` still holds."""
+    def read_mark(self) -> str | None:
+        """Return the mark of the last change: a `Configuration` of the same `mark` still holds. None: nobody marks."""
         ...
 
 

@@ -10,9 +10,10 @@ def interrupt_nobody() -> None:
     On a full machine whose turn is cut short finds its caches cold; where a core is idle this changes nothing. A
     process that may not, or that somebody gave a policy of its own, stays as it is.
     """
-    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if sys.platform != "linux":
         return
     try:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    except PermissionError:
-        return  # a container may forbid it; nothing else depends on it
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError:
+        return  # forbidden (EPERM), or unknown to the kernel or the C library (EINVAL, ENOSYS): nothing depends on it

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.ports import Clock, CountedConfiguration, Hints, ParticipationLedger, ReadRecord, SessionIntake, SessionReads
+from app.ports import Clock, Hints, MarkedConfiguration, ParticipationLedger, ReadRecord, SessionIntake, SessionReads
 from app.steps.accept import AcceptTokens
 from app.steps.participate import RecordParticipation
 from app.steps.read import ReadSessions, Visit
@@ -32,7 +32,7 @@ class IngressStores:
     reads: SessionReads
     read_record: ReadRecord
     ledger: ParticipationLedger
-    configuration: CountedConfiguration
+    configuration: MarkedConfiguration
     hints: Hints
     clock: Clock
     keys: SessionKeys

@@ -36,14 +36,19 @@ def test_process_that_was_given_a_policy_keeps_it() -> None:
     )
 
 
-def test_process_that_may_not_stays_as_it_is() -> None:
-    forbidden = (
-        "def forbid(*_): raise PermissionError",
-        "os.sched_setscheduler = forbid",
+@pytest.mark.parametrize("function", ["sched_setscheduler", "sched_getscheduler"])
+@pytest.mark.parametrize("refusal", ["EPERM", "EINVAL", "ENOSYS"])
+def test_process_that_may_not_or_cannot_stays_as_it_is(function: str, refusal: str) -> None:
+    refused = (
+        "import errno",
+        f"original = os.{function}",
+        f"def refuse(*_): raise OSError(errno.{refusal}, '')",
+        f"os.{function} = refuse",
         "interrupt_nobody()",
+        f"os.{function} = original",
     )
 
-    assert policy_after(*forbidden) == "SCHED_OTHER"
+    assert policy_after(*refused) == "SCHED_OTHER"
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from app.ports import Configuration, KeyPairStore
 
 @dataclass(slots=True)
 class MemoryConfiguration:
-    """The twin of CountedConfiguration; what is in `unreadable` exists and cannot be read."""
+    """The twin of MarkedConfiguration; what is in `unreadable` exists and cannot be read."""
 
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     partners: dict[str, Partner] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
-    changes: int | None = None
-    """Nobody counts them, unless a test does."""
+    mark: str | None = None
+    """Nobody marks changes, unless a test does."""
 
     @classmethod
     def of(cls, *entries: Campaign | Partner) -> "MemoryConfiguration":
@@ -38,11 +38,11 @@ class MemoryConfiguration:
             {id_: self.partners[id_] for id_ in partner_ids - self.unreadable if id_ in self.partners},
             campaign_ids & self.unreadable,
             partner_ids & self.unreadable,
-            self.changes,
+            self.mark,
         )
 
-    def count_changes(self) -> int | None:
-        return self.changes
+    def read_mark(self) -> str | None:
+        return self.mark
 
 
 @dataclass(slots=True)

@@ -87,7 +87,7 @@ class Stand:
             raise self.trouble
         return Configuration({id_: self.campaigns[id_] for id_ in campaign_ids if id_ in self.campaigns})
 
-    def count_changes(self) -> int | None:
+    def read_mark(self) -> str | None:
         return None
 
     def add(self, arrivals: Sequence[Arrival]) -> Sequence[TakenIn]:

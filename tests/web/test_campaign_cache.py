@@ -3,9 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 from app.domain.campaign import Campaign
 from app.ports import Configuration
-from app.web.campaign_cache import FRESH_SECONDS, MAX_KNOWN, RENEWED_SECONDS, CampaignCache
+from app.web.campaign_cache import (
+    FRESH_SECONDS,
+    IN_USE_SECONDS,
+    LOADED_TOGETHER,
+    MAX_KNOWN,
+    RENEWAL_PAUSE_SECONDS,
+    RENEWED_SECONDS,
+    CampaignCache,
+)
 from tests.builders import campaign
 from tests.fakes import MemoryConfiguration
 
@@ -24,8 +34,8 @@ class _Counted:
         self.meanwhile()
         return loaded
 
-    def count_changes(self) -> int | None:
-        return self.stored.count_changes()
+    def read_mark(self) -> str | None:
+        return self.stored.read_mark()
 
 
 @dataclass(slots=True)
@@ -36,10 +46,10 @@ class _Ticking:
         return self.at
 
 
-def _counted(*campaigns: Campaign) -> MemoryConfiguration:
-    """Return a configuration whose changes are counted."""
+def _marked(*campaigns: Campaign) -> MemoryConfiguration:
+    """Return a configuration whose changes are marked."""
     stored = MemoryConfiguration.of(*campaigns)
-    stored.changes = 7
+    stored.mark = "first"
     return stored
 
 
@@ -133,8 +143,8 @@ def test_campaign_that_can_no_longer_be_read_is_renewed_no_more_once_it_is_forgo
     assert source.asked[-1] == frozenset({"sound"})
 
 
-def test_campaigns_are_kept_by_a_number_alone_while_nothing_changes() -> None:
-    source, tick = _Counted(_counted(campaign())), _Ticking()
+def test_campaigns_are_kept_by_the_mark_alone_while_nothing_changes() -> None:
+    source, tick = _Counted(_marked(campaign())), _Ticking()
     cache = CampaignCache(source, tick)
     cache.load_each(["945645", "unknown"])
     cache.renew()
@@ -152,11 +162,11 @@ def test_campaigns_are_kept_by_a_number_alone_while_nothing_changes() -> None:
 
 
 def test_campaign_that_was_changed_elsewhere_is_seen_within_a_second() -> None:
-    stored, tick = _counted(campaign()), _Ticking()
+    stored, tick = _marked(campaign()), _Ticking()
     cache = CampaignCache(stored, tick)
     cache.load_each(["945645"])
     cache.renew()
-    stored.campaigns["945645"], stored.changes = campaign(name="renamed"), 8
+    stored.campaigns["945645"], stored.mark = campaign(name="renamed"), "second"
 
     tick.at = FRESH_SECONDS - 0.01
     before = cache.recall("945645")
@@ -169,11 +179,11 @@ def test_campaign_that_was_changed_elsewhere_is_seen_within_a_second() -> None:
 
 
 def test_change_that_nobody_asks_about_is_seen_when_it_is_loaded_again() -> None:
-    stored, tick = _counted(campaign()), _Ticking()
+    stored, tick = _marked(campaign()), _Ticking()
     cache = CampaignCache(stored, tick)
     cache.load_each(["945645"])
     cache.renew()
-    stored.campaigns["945645"], stored.changes = campaign(name="renamed"), 8
+    stored.campaigns["945645"], stored.mark = campaign(name="renamed"), "second"
 
     tick.at = FRESH_SECONDS
 
@@ -182,12 +192,12 @@ def test_change_that_nobody_asks_about_is_seen_when_it_is_loaded_again() -> None
 
 
 def test_campaign_that_was_made_elsewhere_is_seen_though_it_was_known_not_to_exist() -> None:
-    stored, tick = _counted(campaign(id="other")), _Ticking()
+    stored, tick = _marked(campaign(id="other")), _Ticking()
     cache = CampaignCache(stored, tick)
     cache.load_each(["945645", "other"])
     cache.renew()
     cache.recall("other")
-    stored.campaigns["945645"], stored.changes = campaign(), 8
+    stored.campaigns["945645"], stored.mark = campaign(), "second"
 
     tick.at = FRESH_SECONDS - 0.01
     cache.renew()
@@ -197,27 +207,118 @@ def test_campaign_that_was_made_elsewhere_is_seen_though_it_was_known_not_to_exi
     assert cache.recall("945645") is None
 
 
-def test_change_while_it_is_asked_for_is_not_taken_for_none() -> None:
-    stored, tick = _counted(campaign()), _Ticking()
+def test_what_is_renewed_or_loaded_is_as_old_as_the_question() -> None:
+    stored, tick = _marked(campaign()), _Ticking()
     source = _Counted(stored)
     cache = CampaignCache(source, tick)
-    cache.load_each(["945645"])
-    cache.recall("945645")
-    source.meanwhile = cache.invalidate
+    source.meanwhile = lambda: setattr(tick, "at", tick.at + 0.3)
 
+    cache.load_each(["945645"])
+    tick.at = FRESH_SECONDS
+    loaded = cache.recall("945645")
+    tick.at = 0.5
+    cache.recall("945645")
     cache.renew()
+    tick.at = 0.5 + FRESH_SECONDS
+    renewed = cache.recall("945645")
+
+    assert (loaded, renewed) == (None, None)
+
+
+def test_mark_that_returns_is_no_reason_to_keep_what_was_known_at_another() -> None:
+    stored, tick = _marked(campaign()), _Ticking()
+    cache = CampaignCache(stored, tick)
+    stored.mark = "lost"
+    cache.load_each(["945645"])
+    stored.mark = "first"
+    cache.renew()
+
+    tick.at = FRESH_SECONDS
 
     assert cache.recall("945645") is None
 
 
+def test_more_campaigns_than_are_loaded_together_are_all_loaded_again_after_a_change() -> None:
+    names = [f"c{number}" for number in range(LOADED_TOGETHER * 2 + 1)]
+    stored, tick = _marked(*(campaign(id=name) for name in names)), _Ticking()
+    source = _Counted(stored)
+    cache = CampaignCache(source, tick)
+    cache.load_each(names)
+    for name in names:
+        cache.recall(name)
+    stored.mark = "second"
+
+    tick.at = FRESH_SECONDS - 0.01
+    cache.renew()
+    tick.at = FRESH_SECONDS
+
+    assert all(cache.recall(name) for name in names)
+    assert [len(asked) for asked in source.asked[1:]] == [LOADED_TOGETHER, LOADED_TOGETHER, 1]
+
+
+def test_campaign_in_use_outlives_changes_that_follow_each_other() -> None:
+    stored, tick = _marked(campaign()), _Ticking()
+    cache = CampaignCache(stored, tick)
+    cache.load_each(["945645"])
+    cache.recall("945645")
+
+    for number in range(10):
+        tick.at = (number + 1) * 0.9
+        stored.mark = str(number)
+        cache.renew()
+
+    assert cache.recall("945645") is not None
+
+
+def test_campaign_that_nobody_asked_for_lately_is_not_loaded_again() -> None:
+    stored, tick = _marked(campaign(), campaign(id="busy")), _Ticking()
+    source = _Counted(stored)
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645", "busy"])
+    cache.recall("945645")
+    for half in range(int(2 * IN_USE_SECONDS) + 1):
+        tick.at = half / 2
+        cache.recall("busy")
+        cache.renew()
+    stored.mark = "second"
+
+    source.asked.clear()
+    cache.renew()
+
+    assert source.asked == [frozenset({"busy"})]
+
+
+def test_renewal_that_fails_is_not_begun_again_at_once() -> None:
+    stored, tick = _marked(campaign()), _Ticking()
+    source = _Counted(stored)
+    cache = CampaignCache(source, tick)
+    cache.load_each(["945645"])
+    tick.at = FRESH_SECONDS - RENEWED_SECONDS
+    known = cache.recall("945645")
+
+    def fail() -> None:
+        raise LookupError("unreadable")
+
+    assert known is not None
+    was_due = cache.is_due(known)
+    source.meanwhile = fail
+    with pytest.raises(LookupError):
+        cache.renew()
+
+    is_due = [cache.is_due(known)]
+    tick.at += RENEWAL_PAUSE_SECONDS
+    is_due.append(cache.is_due(known))
+    assert (was_due, is_due) == (True, [False, True])
+
+
 def test_campaigns_nobody_asks_for_are_not_loaded_again_after_a_change() -> None:
-    stored, tick = _counted(campaign(), campaign(id="idle")), _Ticking()
+    stored, tick = _marked(campaign(), campaign(id="idle")), _Ticking()
     source = _Counted(stored)
     cache = CampaignCache(source, tick)
     cache.load_each(["945645", "idle"])
     cache.renew()
     cache.recall("945645")
-    stored.changes = 8
+    stored.mark = "second"
 
     tick.at = FRESH_SECONDS - 0.01
     cache.renew()

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
 @pytest.fixture(autouse=True)
 def _campaigns_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.web.campaign_cache.RENEWED_SECONDS", 60.0)
+    monkeypatch.setattr("app.web.campaign_cache.RENEWAL_PAUSE_SECONDS", 0.0)
 
 
 async def test_campaign_is_renewed_beside_the_request_that_finds_it_due(lane_takes: list[bool]) -> None:

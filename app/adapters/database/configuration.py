@@ -1,7 +1,7 @@
 """Configuration for the journey: read anew is what changed since it was read.
 
-Each batch reads the number of all changes. Where it grew, the versions of what the batch needs are read too, and where
-those grew, documents and key pairs.
+Each batch reads the mark that every change makes anew. What is known at another mark, or not at all, has its version
+read too, and where that grew, its document and key pairs.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,25 +39,25 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Held(Generic[Parsed]):
-    """A document as it was parsed at `version`, which it had when there were so many `changes`; None: nobody counts."""
+    """A document as it was parsed at `version`, which it had at this mark; None: nobody marks changes."""
 
     parsed: Parsed
     version: _Version
-    changes: int | None
+    mark: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One reading: how many changes there were before it, and the versions of what is not known at that number."""
+    """One reading: the mark before it, and the versions of what is not known at that mark."""
 
     connection: Connection
-    changes: int | None
+    mark: str | None
     versions: Mapping[tuple[str, str], _Version]
 
 
 @dataclass(frozen=True, slots=True)
 class SqlConfiguration:
-    """Implements `ports.CountedConfiguration`; a version is never used for two documents (see `SqlDocuments`).
+    """Implements `ports.MarkedConfiguration`; a version is never used for two documents (see `SqlDocuments`).
 
     What exists and cannot be read is an error, or where `passes_over` is said is left out and named in the answer: a
     worker goes on with everybody else's sessions.
@@ -74,27 +74,30 @@ class SqlConfiguration:
     _said_at: Kept[float] = field(default_factory=Kept, repr=False)
 
     def load(self, campaign_ids: frozenset[str], partner_ids: frozenset[str]) -> Configuration:
-        """Return the campaigns and partners that exist, reading one number when nothing changed; raise SealBroken."""
+        """Return the campaigns and partners that exist; where all are known and nothing changed, only the mark is read.
+
+        Raises SealBroken.
+        """
         if not campaign_ids and not partner_ids:
             return Configuration()
         wanted = {DocumentKind.CAMPAIGN: campaign_ids, DocumentKind.PARTNER: partner_ids}
         return self.database.read(lambda connection: self._load(connection, wanted))
 
-    def count_changes(self) -> int | None:
-        """Return the number of all changes, or None if nobody counts them."""
-        return self.database.read(_count_changes)
+    def read_mark(self) -> str | None:
+        """Return the mark of the last change, or None if nobody marks changes."""
+        return self.database.read(_read_mark)
 
     def _load(self, connection: Connection, wanted: Mapping[DocumentKind, frozenset[str]]) -> Configuration:
-        changes = _count_changes(connection)
-        known_campaigns = _known_at(changes, self._campaigns, wanted[DocumentKind.CAMPAIGN])
-        known_partners = _known_at(changes, self._partners, wanted[DocumentKind.PARTNER])
+        mark = _read_mark(connection)
+        known_campaigns = _known_at(mark, self._campaigns, wanted[DocumentKind.CAMPAIGN])
+        known_partners = _known_at(mark, self._partners, wanted[DocumentKind.PARTNER])
         unknown = {
             DocumentKind.CAMPAIGN: wanted[DocumentKind.CAMPAIGN] - known_campaigns.keys(),
             DocumentKind.PARTNER: wanted[DocumentKind.PARTNER] - known_partners.keys(),
         }
         if not any(unknown.values()):
-            return Configuration(known_campaigns, known_partners, changes=changes)
-        reading = _Reading(connection, changes, _load_versions(connection, unknown))
+            return Configuration(known_campaigns, known_partners, mark=mark)
+        reading = _Reading(connection, mark, _load_versions(connection, unknown))
         campaigns = self._read(reading, DocumentKind.CAMPAIGN, self._campaigns, self.parse_campaign)
         partners = self._read(reading, DocumentKind.PARTNER, self._partners, self._with_key_pairs(connection))
         return Configuration(
@@ -102,7 +105,7 @@ class SqlConfiguration:
             {**known_partners, **{id_: found for id_, found in partners.items() if found is not None}},
             frozenset(id_ for id_, campaign in campaigns.items() if campaign is None),
             frozenset(id_ for id_, partner in partners.items() if partner is None),
-            changes,
+            mark,
         )
 
     def _read(
@@ -114,7 +117,7 @@ class SqlConfiguration:
         for id_, version in versions.items():
             held = kept.get(id_)
             if held is not None and held.version >= version:
-                kept.put(id_, replace(held, changes=reading.changes))
+                kept.put(id_, replace(held, mark=reading.mark))
                 read[id_] = held.parsed
         changed = versions.keys() - read.keys()
         if changed:
@@ -124,7 +127,7 @@ class SqlConfiguration:
                 parsed = self._parsed(kind, row, parse)
                 if parsed is not None:
                     version = (row["version"], versions[row["id"]][1])
-                    kept.put(row["id"], _Held(parsed, version, reading.changes))
+                    kept.put(row["id"], _Held(parsed, version, reading.mark))
                 read[row["id"]] = parsed
         return read
 
@@ -154,24 +157,24 @@ class SqlConfiguration:
             _log.error("document.unreadable", kind=kind, id=id_, error=type(error).__name__)
 
 
-_CHANGES = "SELECT number FROM configuration_changes"
+_MARK = "SELECT mark FROM configuration_mark"
 
 
-def _count_changes(connection: Connection) -> int | None:
-    """Return how many changes were committed, to be read before any document; None if nobody counts them."""
+def _read_mark(connection: Connection) -> str | None:
+    """Return the mark of the last change, to be read before any document; None if nobody marks changes."""
     if connection.dialect.name == "postgresql":
-        rows = rows_of(connection, _CHANGES, {})
+        rows = rows_of(connection, _MARK, {})
     else:
-        rows = connection.exec_driver_sql(_CHANGES).all()
+        rows = connection.exec_driver_sql(_MARK).all()
     return rows[0][0] if rows else None
 
 
-def _known_at(changes: int | None, kept: Kept[_Held[Parsed]], ids: frozenset[str]) -> Mapping[str, Parsed]:
-    """Return those of `ids` that are kept and were current at that very number of changes, as they are now."""
-    if changes is None:
+def _known_at(mark: str | None, kept: Kept[_Held[Parsed]], ids: frozenset[str]) -> Mapping[str, Parsed]:
+    """Return those of `ids` that are kept and were current at that very mark, as they still are."""
+    if mark is None:
         return {}
     held = {id_: one for id_ in ids if (one := kept.get(id_)) is not None}
-    return {id_: one.parsed for id_, one in held.items() if one.changes == changes}
+    return {id_: one.parsed for id_, one in held.items() if one.mark == mark}
 
 
 def _versions_of(kind: DocumentKind, *, as_array: bool) -> Select[str, str, int]:

@@ -7,7 +7,7 @@ from app.adapters.database.schema_base import Base
 from app.adapters.database.schema_configuration import (
     AuditRow,
     CampaignRow,
-    ConfigurationChangesRow,
+    ConfigurationMarkRow,
     InstallationSecretRow,
     LeaseRow,
     OauthClientRow,
@@ -29,7 +29,7 @@ __all__ = [
     "AuditRow",
     "Base",
     "CampaignRow",
-    "ConfigurationChangesRow",
+    "ConfigurationMarkRow",
     "ErasureRow",
     "InstallationSecretRow",
     "KeysetEventRow",

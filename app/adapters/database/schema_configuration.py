@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.adapters.database.schema_base import Base, Document
@@ -67,16 +67,18 @@ class InstallationSecretRow(Base):
     retired_at: Mapped[datetime | None]
 
 
-class ConfigurationChangesRow(Base):
-    """One row: how often partners, campaigns and the installation's secrets were changed, as triggers count it.
+class ConfigurationMarkRow(Base):
+    """One row, whose mark triggers make anew whenever partners, campaigns or the installation's secrets are changed.
 
-    A change and its count are one commit, whoever made it, so that the same number means that nothing was changed.
+    A change and its mark are one commit, whoever made it, and no mark ever returns: the same mark says that nothing was
+    changed, also across the loss of commits.
     """
 
-    __tablename__ = "configuration_changes"
+    __tablename__ = "configuration_mark"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    number: Mapped[int] = mapped_column(BigInteger)
+    mark: Mapped[str]
 
 
 class LeaseRow(Base):
