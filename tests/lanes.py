@@ -22,7 +22,8 @@ LANES = {
     "visits": ("tests/browser", "tests/cli/test_up.py", "tests/docs"),
     "journey": ("tests/journey",),
     "faults": ("tests/faults",),
-    "workers": ("tests/servers", "tests/workers"),
+    "workers": ("tests/workers",),
+    "servers": ("tests/servers",),
 }
 LANES_AT_ONCE = 2
 """All four at once on two cores save a minute of fourteen, and each time a test or two fails for want of a core."""
