@@ -22,7 +22,7 @@ READY_WITHIN_SECONDS = 90.0  # RabbitMQ takes 7 s on an idle machine of two core
 POLL_SECONDS = 0.05
 LOG_TAIL_CHARACTERS = 2_000
 # Below every system's ephemeral range: no client is handed the port of a server that is just being restarted.
-PORTS = range(20_000, 32_000)
+PORTS = range(17_000, 32_000)
 PORTS_VARIABLE = "TEST_PORTS"
 """Names the ports of this run alone, `20000-24000`, where several run side by side."""
 
