@@ -26,7 +26,7 @@ LANES = {
     "servers": ("tests/servers",),
 }
 LANES_AT_ONCE = 2
-"""All four at once on two cores save a minute of fourteen, and each time a test or two fails for want of a core."""
+"""More at once on two cores save a minute of fourteen, and each time a test or two fails for want of a core."""
 _NOTHING_COLLECTED = 5
 _CLOSING = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*$", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")

@@ -37,7 +37,7 @@ async def _served(settings: Settings, **changes: object) -> AsyncIterator["Publi
     process = build(settings.model_copy(update=changes))
     campaigns = process.ingress.campaigns
     known = Configuration({"945645": campaign()})
-    campaigns._remember(frozenset({"945645"}), known, monotonic() + 60, campaigns._generation)
+    campaigns._remember(frozenset({"945645"}), known, monotonic(), campaigns._generation)
     _, (host, port) = await process.sites.start()
     try:
         async with ClientSession(f"http://{host}:{port}") as client:
