@@ -101,7 +101,10 @@ def start(roles: frozenset[Work], is_told_to_stop: Callable[[], bool]) -> None:
 
 
 def yield_to_others(roles: frozenset[Work]) -> None:
-    """Let the web process and the database go first, and interrupt nobody, unless calls with a deadline are made here."""
+    """Let the web process and the database go first, and interrupt nobody, unless outside calls are made here.
+
+    These have a deadline.
+    """
     if roles <= {Work.VERIFY, Work.UPKEEP}:
         os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
         interrupt_nobody()

@@ -7,8 +7,8 @@ import sys
 def interrupt_nobody() -> None:
     """Let whoever runs finish its turn when this process wakes (Linux's `SCHED_BATCH`), as do threads made later.
 
-    On a full machine a process whose turn is cut short finds its caches cold; where a core is idle this changes nothing.
-    One that may not, or that somebody gave a policy of its own, stays as it is.
+    On a full machine a process whose turn is cut short finds its caches cold; where a core is idle nothing changes. One
+    that may not, or that somebody gave a policy of its own, stays as it is.
     """
     if sys.platform != "linux":
         return

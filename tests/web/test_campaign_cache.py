@@ -161,22 +161,34 @@ def test_campaigns_are_kept_by_the_mark_alone_while_nothing_changes() -> None:
     assert (cache.load_each(["945645", "unknown"]), source.asked) == ([campaign(), None], asked)
 
 
-def test_campaign_that_was_changed_elsewhere_is_seen_by_the_next_renewal_or_a_second_later() -> None:
+def _renamed_elsewhere() -> tuple[CampaignCache, _Ticking]:
+    """Return a cache that knows a campaign by its name before, at the end of the second for which it may."""
     stored, tick = _marked(campaign()), _Ticking()
     cache = CampaignCache(stored, tick)
     cache.load_each(["945645"])
     cache.renew()
     stored.campaigns["945645"], stored.mark = campaign(name="renamed"), "second"
+    tick.at = FRESH_SECONDS - 0.01
+    return cache, tick
 
-    tick.at = FRESH_SECONDS - 0.01
+
+def test_campaign_that_was_changed_elsewhere_is_seen_by_the_next_renewal() -> None:
+    cache, _ = _renamed_elsewhere()
+
     seen = [cache.recall("945645")]
-    tick.at = FRESH_SECONDS
-    seen.append(cache.recall("945645"))
-    tick.at = FRESH_SECONDS - 0.01
     cache.renew()
     seen.append(cache.recall("945645"))
 
-    assert [known and known.campaign for known in seen] == [campaign(), None, campaign(name="renamed")]
+    assert [known and known.campaign for known in seen] == [campaign(), campaign(name="renamed")]
+
+
+def test_campaign_that_was_changed_elsewhere_and_not_renewed_is_forgotten_after_a_second() -> None:
+    cache, tick = _renamed_elsewhere()
+
+    tick.at = FRESH_SECONDS
+
+    assert cache.recall("945645") is None
+    assert cache.load_each(["945645"]) == [campaign(name="renamed")]
 
 
 def test_campaign_that_was_made_elsewhere_is_seen_though_it_was_known_not_to_exist() -> None:
