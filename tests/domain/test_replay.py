@@ -4,7 +4,7 @@ from datetime import timedelta
 from math import floor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.dead_letter import LetterGroup, Obstacles, SkipReason
@@ -80,6 +80,8 @@ def test_pace_after_an_hour_behind_begins_anew() -> None:
     rate=st.floats(0.1, 1000),
     steps=st.lists(st.floats(0.05, 1.9), min_size=1, max_size=60),
 )
+@example(rate=1.875, steps=[1.0, 1.75, 1.875, 1.875])
+@example(rate=1.25, steps=[1.0, 1.2] * 30)
 def test_pace_over_many_rounds_is_the_rate_within_a_row(rate: float, steps: list[float]) -> None:
     now, running, released = NOW, replay(rate_per_second=rate), 0
 
@@ -90,8 +92,10 @@ def test_pace_over_many_rounds_is_the_rate_within_a_row(rate: float, steps: list
         released += allowed.rows
 
     earned = (now - NOW).total_seconds() * rate
+    # What is left of a row is owed beside the longest round: beyond the bound it is not made up for.
+    is_kept_up_with = max(steps) + 1 / rate <= MAX_CATCH_UP.total_seconds()
     assert released <= earned + 0.01
-    assert rate < 1 or released >= floor(earned * 0.999) - 1
+    assert not is_kept_up_with or released >= floor(earned * 0.999) - 1
 
 
 @given(rate=st.floats(0.1, 1000), elapsed=st.floats(0, 1e6))
