@@ -1,6 +1,8 @@
 """How often Python looks through the objects of a process for garbage."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 COLLECT_AFTER: Final = (20_000, 20, 20)
@@ -11,3 +13,13 @@ def collect_seldom() -> None:
     """Set that for the process; what it has imported lives for ever, and is looked at no more."""
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for none in the block: what it imports lives for ever, and would be looked through again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from app.adapters.memory import uncollected
 from app.cli.exits import exit_code
 from app.cli.output import show_error
 from app.errors import VestibuleError
@@ -44,7 +45,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"app.cli.{name}"), name)
+        with uncollected():
+            command: click.Command = getattr(import_module(f"app.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

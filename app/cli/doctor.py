@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from app.adapters.broker import broker_configuration
-from app.adapters.database.migrate import current_revision, is_current, newest_revision
+from app.adapters.database.revision import current_revision, is_current, newest_revision
 from app.adapters.private_file import make_data_folder
 from app.cli.exits import Exit
 from app.cli.output import examples, json_option, show_json, wants_json

@@ -69,7 +69,6 @@ class Document(BaseModel):
         strict=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
         json_schema_serialization_defaults_required=True,  # what is stored has every member
     )

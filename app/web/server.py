@@ -17,8 +17,8 @@ from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.keyset_desk import SqlKeysetDesk
-from app.adapters.database.migrate import current_revision, is_current
 from app.adapters.database.participations import SqlParticipationLedger
+from app.adapters.database.revision import current_revision, is_current
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.master_keys import load_master_keys

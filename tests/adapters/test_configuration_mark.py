@@ -13,7 +13,8 @@ from sqlalchemy import Connection, delete, insert, update
 
 from app.adapters.database import configuration as reading
 from app.adapters.database.engine import Database, open_database
-from app.adapters.database.migrate import is_current, migrate
+from app.adapters.database.migrate import migrate
+from app.adapters.database.revision import is_current
 from app.adapters.database.schema import CampaignRow, ConfigurationMarkRow, InstallationSecretRow, PartnerRow
 from app.domain.key_pairs import KeyGeneration
 from app.domain.partner import Partner

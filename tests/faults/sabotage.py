@@ -25,7 +25,7 @@ from app.adapters.partner_http import HttpPartnerApi
 from app.domain.prefill import PrefillCall
 from app.jose.base64url import decode
 from app.steps.judge import JudgeToken
-from workers import runtime
+from workers import composition
 
 MARK = "poison"
 """What begins the name of a marked person."""
@@ -65,7 +65,7 @@ def _hang(note: Callable[[str], None]) -> None:
         return judge(self, token, *rest, **named)
 
     _replace(JudgeToken, "__call__", judge_or_hang)
-    _replace(runtime, "VERIFY_SECONDS", HANG_SECONDS)
+    _replace(composition, "VERIFY_SECONDS", HANG_SECONDS)
 
 
 def _linger(note: Callable[[str], None]) -> None:

@@ -87,6 +87,14 @@ def test_models_are_called_by_one_word(documented: Documented) -> None:
     assert [name for name in documented.document["components"]["schemas"] if "__" in name] == []
 
 
+def test_members_are_described_by_what_is_written_beneath_them(documented: Documented) -> None:
+    schemas = documented.document["components"]["schemas"]
+
+    for name in ("CampaignDocument-Input", "CampaignDocument-Output", "ListedCampaign"):
+        told = schemas[name]["properties"]["single_use"]["description"]
+        assert told == "Whether a token counts once, by its `jti`.", name
+
+
 def test_each_scope_opens_some_operation(documented: Documented) -> None:
     asked = {
         scope

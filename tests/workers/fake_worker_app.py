@@ -110,7 +110,7 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
     )
 
 
-runtime.compose = compose
+runtime.composition = lambda: compose
 
 from workers.celery_app import app  # noqa: E402 the composition is replaced first
 

@@ -7,7 +7,7 @@ import pytest
 from app.adapters.safe_http import SafeHttp
 from app.ports import Work
 from app.settings import load_settings
-from workers.runtime import _Parts
+from workers.composition import _Parts
 
 
 @pytest.mark.parametrize(("of_one", "calls"), [(1, 2), (9, 12), (6000, 8000)])

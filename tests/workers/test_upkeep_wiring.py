@@ -16,7 +16,7 @@ from app.domain.erasure import Erasure
 from app.management_ports import AuditEntry
 from app.ports import Work
 from app.settings import load_settings
-from workers.runtime import _Parts
+from workers.composition import _Parts
 
 DAY = timedelta(days=1)
 

@@ -17,7 +17,7 @@ from app.settings import load_settings
 from app.steps.claim import ClaimSessions
 from tests.builders import new_session
 from tests.workers.fake_rows import FakeRows, TestClock
-from workers import runtime
+from workers import composition
 from workers.batches import VerifyBatch
 from workers.leases import HeldLeases
 from workers.sweeper import Found
@@ -100,11 +100,11 @@ def test_session_to_be_verified_alone_comes_after_a_batch_and_again_at_once(rows
 
 def test_lease_of_a_verification_that_takes_long_is_renewed(tmp_path: Path) -> None:
     settings = load_settings({"VESTIBULE_DATA_DIR": str(tmp_path), "VESTIBULE_LEASE_SECONDS": "0.4"})
-    parts = runtime._Parts(settings, frozenset({Work.VERIFY}))
+    parts = composition._Parts(settings, frozenset({Work.VERIFY}))
     migrate(parts.database)
     now = datetime.now(UTC)
     SqlSessionIntake(parts.database, parts.sealing).add([new_session(received_at=now)], now)
-    process = runtime.compose(settings, frozenset({Work.VERIFY}), lambda: True)
+    process = composition.compose(settings, frozenset({Work.VERIFY}), lambda: True)
     assert process.held is not None
     lease = timedelta(seconds=settings.lease_seconds)
     process.held.hold(parts.queue.claim(Claim(Stage.VERIFY, 1, now, now + lease)))

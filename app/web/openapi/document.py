@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from app.domain.scopes import Scope
 from app.web.openapi import parameters
 from app.web.openapi.failures import failures, problem_examples
+from app.web.openapi.member_texts import member_texts
 from app.web.openapi.operation import (
     Answer,
     Content,
@@ -85,6 +86,13 @@ class PlainSchemas(GenerateJsonSchema):
     def normalize_name(self, name: str) -> str:
         """Call a model what it is of."""
         return super().normalize_name(name).removesuffix("Shape")
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        """Describe members by what is written beneath them."""
+        shown = super().model_schema(schema)
+        for name, text in member_texts(schema["cls"]).items():
+            shown["properties"][name]["description"] = text
+        return shown
 
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
         """Allow no names but those that the pattern allows."""
