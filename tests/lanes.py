@@ -1,4 +1,4 @@
-"""Every test, as `make test` runs them: what computes, then in lanes side by side what waits, then alone what is timed.
+"""Every test, as `make test` runs them: what computes beside what waits, then lanes side by side, then what is timed.
 
 A lane is a pytest of its own, with servers, ports and a cache of its own; its output is shown when it ends. At the end
 stand all closing lines and their sum. Knows which suites start real processes; refuses to know what they check.
@@ -25,6 +25,8 @@ LANES = {
     "workers": ("tests/workers",),
     "servers": ("tests/servers",),
 }
+BESIDE_UNITS = frozenset({"workers"})
+"""It waits for most of its time: beside tests that compute it costs them little."""
 LANES_AT_ONCE = 2
 """More at once on two cores save a minute of fourteen, and each time a test or two fails for want of a core."""
 _NOTHING_COLLECTED = 5
@@ -35,23 +37,25 @@ _ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "warni
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One run of pytest; `ports` are those that its servers may take."""
+    """One run of pytest; `ports` are those that its servers may take. What it says is shown at once or at its end."""
 
     name: str
     arguments: tuple[str, ...]
     ports: range = PORTS
+    is_shown_at_once: bool = False
 
-    def run(self, *, is_alone: bool) -> "Ended":
-        """Run it to its end; show what it says as it says it where it is alone, else at the end."""
+    def run(self) -> "Ended":
+        """Run it to its end."""
         output: list[str] = []
         command = [sys.executable, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{self.name}", *self.arguments]
         environment = {**os.environ, PORTS_VARIABLE: f"{self.ports.start}-{self.ports.stop}"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each pytest and each process would compile everything anew
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace") as process:
             for line in process.stdout or ():
                 output.append(line)
-                if is_alone:
+                if self.is_shown_at_once:
                     _say(line)
-        return Ended(self.name, process.returncode, "".join(output))
+        return Ended(self.name, process.returncode, "".join(output), self.is_shown_at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Ended:
     name: str
     status: int
     output: str
+    is_shown: bool = False
 
     @property
     def closing(self) -> str:
@@ -80,10 +85,14 @@ def main(processes: str, *arguments: str) -> int:
     began_at = time.monotonic()
     paths = [path for lane in LANES.values() for path in lane]
     computing = ("--numprocesses", processes, "--dist", "loadfile", *arguments, "tests", *_left_out(paths))
+    units = Lane("units", computing, _share(len(LANES)), is_shown_at_once=True)
+    timed = Lane("timed", ("--timed=only", *arguments, *paths), is_shown_at_once=True)
+    lanes = _lanes(arguments)
+    beside_units = [lane for lane in lanes if lane.name in BESIDE_UNITS]
     ended = [
-        *_side_by_side([Lane("units", computing)], at_once=1),
-        *_side_by_side(_lanes(arguments), at_once=LANES_AT_ONCE),
-        *_side_by_side([Lane("timed", ("--timed=only", *arguments, *paths))], at_once=1),
+        *_side_by_side([units, *beside_units], at_once=1 + len(beside_units)),
+        *_side_by_side([lane for lane in lanes if lane not in beside_units], LANES_AT_ONCE),
+        *_side_by_side([timed], at_once=1),
     ]
     _say("\nClosing lines:\n", *(f"{one.name}: {one.closing}\n" for one in ended))
     total = sum((one.counts for one in ended), Counter[str]())
@@ -96,11 +105,16 @@ def _left_out(paths: Iterable[str]) -> list[str]:
 
 
 def _lanes(arguments: Sequence[str]) -> list[Lane]:
-    share = len(PORTS) // len(LANES)
     return [
-        Lane(name, ("--timed=without", *arguments, *paths), PORTS[number * share : (number + 1) * share])
+        Lane(name, ("--timed=without", *arguments, *paths), _share(number))
         for number, (name, paths) in enumerate(LANES.items())
     ]
+
+
+def _share(number: int) -> range:
+    """Return the ports of the lane of that number; the last number is that of the units."""
+    share = len(PORTS) // (len(LANES) + 1)
+    return PORTS[number * share : (number + 1) * share]
 
 
 def _side_by_side(lanes: Sequence[Lane], at_once: int) -> list[Ended]:
@@ -109,12 +123,11 @@ def _side_by_side(lanes: Sequence[Lane], at_once: int) -> list[Ended]:
     Ctrl-C reaches each pytest by itself, and is over when those that ran have ended their servers; no other begins.
     """
     ended: list[Ended] = []
-    is_alone = len(lanes) == 1
     with ThreadPoolExecutor(at_once) as threads:
         try:
-            for running in as_completed([threads.submit(lane.run, is_alone=is_alone) for lane in lanes]):
+            for running in as_completed([threads.submit(lane.run) for lane in lanes]):
                 ended.append(running.result())
-                if not is_alone:
+                if not ended[-1].is_shown:
                     _say(f"\nLane {ended[-1].name}:\n", ended[-1].output)
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)

@@ -25,10 +25,14 @@ def test_lanes_name_what_exists_and_hold_no_test_twice() -> None:
     assert [(one, other) for one in paths for other in paths if one != other and one.is_relative_to(other)] == []
 
 
-def test_lanes_share_no_port() -> None:
-    slices = [lane.ports for lane in lanes._lanes(())]
+def test_lanes_beside_the_units_are_lanes() -> None:
+    assert LANES.keys() > lanes.BESIDE_UNITS
 
-    assert sum(map(len, slices)) == len(set().union(*slices)) >= 3000 * len(slices)
+
+def test_lanes_share_no_port() -> None:
+    slices = [*(lane.ports for lane in lanes._lanes(())), lanes._share(len(LANES))]
+
+    assert sum(map(len, slices)) == len(set().union(*slices)) >= 2500 * len(slices)
     assert set().union(*slices) <= set(process.PORTS)
 
 
@@ -87,11 +91,10 @@ def test_sum_line_reads_like_one_of_pytest() -> None:
 def test_lane_that_waits_for_its_turn_does_not_begin_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    def run(lane: Lane, *, is_alone: bool) -> Ended:
+    def run(lane: Lane) -> Ended:
         begun.append(lane.name)
         if lane.name == "first":
             raise KeyboardInterrupt
-        assert not is_alone
         time.sleep(0.5)  # the others wait for this one meanwhile
         return PASSED
 
