@@ -10,18 +10,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.servers.process import PORTS, PORTS_VARIABLE
 
-# Chosen by their durations, as like each other as can be. Each `vestibule up` looks for a port near the same one for
-# its demo partner, so that all of them stand in one lane.
-LANES = {
+_INTERFACE = "tests/journey/test_interface_conforms.py"
+_JOURNEY = sorted(f"tests/journey/{path.name}" for path in Path(__file__).parent.glob("journey/test_*.py"))
+# Chosen by their durations, so that two that run at once end together. Each `vestibule up` looks for a port near the
+# same one for its demo partner, so that all of them stand in one lane.
+LANES: Mapping[str, Sequence[str]] = {
     "visits": ("tests/browser", "tests/cli/test_up.py", "tests/docs"),
-    "journey": ("tests/journey",),
+    "journey": [path for path in _JOURNEY if path != _INTERFACE],
     "faults": ("tests/faults",),
+    "interface": (_INTERFACE,),
     "workers": ("tests/workers",),
     "servers": ("tests/servers",),
 }
