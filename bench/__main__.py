@@ -32,10 +32,11 @@ from bench.servers import servers
 
 RESULTS: Final = Path("bench/results/latest.json")
 SECTIONS: Final[Mapping[str, Callable[[Bench], list[Figure]]]] = {
-    "tokens": measure_tokens,
-    "parts": measure_parts,
+    # What is compared with the floors and with the peers comes next to them: machines change their speed within a run.
     "participant": measure_participant,
     "peers": measure_peers,
+    "tokens": measure_tokens,
+    "parts": measure_parts,
     "crypto-api": measure_crypto_api,
     "prefill": measure_prefill,
     "flatness": measure_flatness,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.jose.base64url import decode
 from bench.crowd import Job
+from bench.figures import Figure
 from bench.installation import Running
 from bench.load import send
 from bench.participant import Saturation, saturate
@@ -36,10 +38,14 @@ _CORES: Final = os.cpu_count() or 1
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A peer: its commands by role (`{port}` is replaced), and whether it answers `ready` at the first read."""
+    """A peer: its commands by role (`{port}` is replaced), and whether it answers `ready` at the first read.
+
+    `goal` is how many times as many participants per second the service is to serve.
+    """
 
     name: str
     commands: Mapping[str, Sequence[str | Path]]
+    goal: float | None = None
     is_inline: bool = False
     folder: Path | None = None
 
@@ -65,6 +71,7 @@ INLINE: Final = Peer(
             "warning",
         ]
     },
+    goal=4.0,
     is_inline=True,
 )
 QUEUE: Final = Peer(
@@ -90,6 +97,7 @@ QUEUE: Final = Peer(
             "--without-heartbeat",
         ],
     },
+    goal=10.0,
 )
 NODE: Final = Peer(
     "(c) Node",
@@ -121,6 +129,29 @@ def measure_peer(servers: Servers, peer: Peer, public: Mapping[str, str], job: J
         saturation = saturate(running, poll, 1.0)
     servers.postgres.drop_database(url)
     return saturation
+
+
+def peer_figures(peer: Peer, theirs: Saturation) -> list[Figure]:
+    """Return what was found of a peer."""
+    return [
+        Figure(f"peer {peer.name}: participants per second", theirs.result.ready_per_second, "1/s"),
+        Figure(f"peer {peer.name}: CPU per participant", theirs.cpu_micros, "µs CPU"),
+        *(
+            Figure(f"peer {peer.name}: CPU per participant: {role}", micros, "µs CPU")
+            for role, micros in theirs.micros_by_role().items()
+        ),
+        Figure(f"peer {peer.name}: reads per participant", theirs.result.reads / theirs.result.ready, "GETs"),
+    ]
+
+
+def rival_figures(peer: Peer, theirs: Saturation, ours: Sequence[Saturation]) -> list[Figure]:
+    """Return how the service, as it was before and after, stands to a peer."""
+    rate = fmean(one.result.ready_per_second for one in ours) / theirs.result.ready_per_second
+    cost = theirs.cpu_micros / fmean(one.cpu_micros for one in ours)
+    return [
+        Figure(f"participants per second ÷ peer {peer.name}", rate, "ratio", peer.goal),
+        Figure(f"CPU per participant of peer {peer.name} ÷ ours", cost, "ratio"),
+    ]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from bench.participant import (
 )
 from bench.parts import part_figures
 from bench.prefill import CONCURRENCY, double, in_flight_figures, slow_partner_figures
-from bench.rivals import INLINE, QUEUE, measure_peer, peers
+from bench.rivals import Peer, measure_peer, peer_figures, peers, rival_figures
 from bench.scale import Scale
 from bench.servers import Servers
 from bench.stored import Flatness
@@ -128,27 +128,20 @@ def measure_first_session(bench: Bench) -> list[Figure]:
 
 
 def measure_peers(bench: Bench) -> list[Figure]:
-    """Measure the peers, each beside the service."""
-    ours = bench.saturation
-    figures: list[Figure] = []
-    goals = {QUEUE.name: 10.0, INLINE.name: 4.0}
+    """Measure the peers, between two measurements of the service: machines change their speed within a run."""
+    measured: list[tuple[Peer, Saturation]] = []
     for peer in peers():
         job = replace(bench.job(0), seconds=bench.scale.peer_seconds)
-        theirs = measure_peer(bench.servers, peer, bench.signer.public, job, bench.numbers.pop(0))
-        rate = theirs.result.ready_per_second
-        figures += [
-            Figure(f"peer {peer.name}: participants per second", rate, "1/s"),
-            Figure(f"peer {peer.name}: CPU per participant", theirs.cpu_micros, "µs CPU"),
-            *(
-                Figure(f"peer {peer.name}: CPU per participant: {role}", micros, "µs CPU")
-                for role, micros in theirs.micros_by_role().items()
-            ),
-            Figure(f"peer {peer.name}: reads per participant", theirs.result.reads / theirs.result.ready, "GETs"),
-        ]
-        if ours is not None:
-            per_second = ours.result.ready_per_second / rate
-            figures += [
-                Figure(f"participants per second ÷ peer {peer.name}", per_second, "ratio", goals.get(peer.name)),
-                Figure(f"CPU per participant of peer {peer.name} ÷ ours", theirs.cpu_micros / ours.cpu_micros, "ratio"),
-            ]
-    return figures
+        measured.append((peer, measure_peer(bench.servers, peer, bench.signer.public, job, bench.numbers.pop(0))))
+    figures = [figure for peer, theirs in measured for figure in peer_figures(peer, theirs)]
+    if bench.saturation is None:
+        return figures
+    ours = [bench.saturation, _saturate_once_more(bench)]
+    again = Figure("participants per second, once more after the peers", ours[1].result.ready_per_second, "1/s")
+    return [*figures, again, *(figure for peer, theirs in measured for figure in rival_figures(peer, theirs, ours))]
+
+
+def _saturate_once_more(bench: Bench) -> Saturation:
+    installation = bench.install()
+    with installation.running() as running:
+        return saturate(running, bench.job(installation.port), bench.scale.warm_seconds)
