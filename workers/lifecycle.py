@@ -34,6 +34,11 @@ class RuntimeStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Pool",)
 
+    def create(self, parent: Any) -> None:
+        """Load what the children of the pool run before it forks them, so that they need not, and share it."""
+        del parent
+        runtime.composition()
+
     def start(self, parent: Any) -> None:
         """Start, unless the pool's children do."""
         # Celery ends with status 1 after the first SIGINT and drops its work after the second.
@@ -52,15 +57,9 @@ def install(app: Celery) -> None:
     app.steps["worker"].add(RuntimeStep)
     signals.setup_logging.connect(_configure_logs)
     signals.worker_shutting_down.connect(_begin_to_stop)
-    signals.worker_init.connect(_load)
     signals.worker_process_init.connect(partial(_start_child, app), weak=False)
     signals.worker_process_shutdown.connect(_drain_child)
     signals.beat_init.connect(_let_beat_end)
-
-
-def _load(**_: Any) -> None:
-    """Load what the children of the pool run before they are forked, so that they need not and share it."""
-    runtime.composition()
 
 
 def _begin_to_stop(**_: Any) -> None:

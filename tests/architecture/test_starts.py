@@ -7,7 +7,7 @@ import sys
 import pytest
 
 _TELL = "\nimport json, sys; print(json.dumps([name for name in sys.modules if '.' not in name or 'workers' in name]))"
-_LOAD = "import workers.celery_app\nfrom celery import signals\nsignals.worker_init.send(None)"
+_WORKER = "from workers.celery_app import app\napp.WorkController(pool='prefork')  # has forked nothing yet"
 
 
 def _imported(program: str) -> set[str]:
@@ -21,7 +21,7 @@ def _imported(program: str) -> set[str]:
         ("import app.cli", {"aiohttp", "alembic", "celery", "jinja2", "pydantic", "sqlalchemy"}),
         ("import app.web.server", {"alembic", "workers"}),
         ("import workers.celery_app", {"aiohttp", "alembic", "jwcrypto", "sqlalchemy", "workers.composition"}),
-        (_LOAD, {"alembic", "jinja2"}),
+        (_WORKER, {"alembic", "jinja2"}),
     ],
     ids=["command", "web", "beat", "worker"],
 )
@@ -30,4 +30,13 @@ def test_process_imports_nothing_that_it_never_needs(program: str, unneeded: set
 
 
 def test_worker_imports_what_its_children_run_before_they_are_forked() -> None:
-    assert _imported(_LOAD) >= {"workers.composition", "sqlalchemy", "jwcrypto"}
+    assert _imported(_WORKER) >= {"workers.composition", "sqlalchemy", "jwcrypto"}
+
+
+def test_worker_that_cannot_be_composed_ends_instead_of_losing_child_after_child() -> None:
+    harm = "import sys\nsys.modules['workers.composition'] = None\n"
+
+    finished = subprocess.run([sys.executable, "-c", harm + _WORKER], capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 1
+    assert "workers.composition" in finished.stderr.splitlines()[-1]
