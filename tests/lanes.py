@@ -1,7 +1,7 @@
 """Every test, as `make test` runs them: what computes beside what waits, then lanes side by side, then what is timed.
 
-A lane is a pytest of its own, with servers, ports and a cache of its own; its output is shown when it ends. At the end
-stand all closing lines and their sum. Knows which suites start real processes; refuses to know what they check.
+A lane is a pytest of its own, with servers, ports and a cache of its own; beside another, what it says is shown when it
+ends. Last come all closing lines and their sum. Knows which suites start processes; refuses to know what they check.
 """
 
 import os
