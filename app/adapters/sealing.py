@@ -27,6 +27,10 @@ MASTER_KEY_BYTES = 32
 _VERSION = b"\x01"
 _ID_BYTES = 4
 _NONCE_BYTES = 12
+_NONCES_AT_ONCE = 512
+_NONCES: list[bytes] = []
+"""Drawn and not yet used; no thread takes what another took. A child of a fork would take what its parent takes."""
+os.register_at_fork(after_in_child=_NONCES.clear)
 _TAG_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _BODY_AT = _HEAD_BYTES + _NONCE_BYTES
@@ -69,7 +73,7 @@ class AesSealing:
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Return `plaintext` sealed for `place`, e.g. `sessions.token:ses_…`."""
         key, where = self.ring.first, place.encode()
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = _nonce()
         sealed = AESGCM(_mac(key.seal, where)).encrypt(nonce, plaintext, where)
         return b"".join((_VERSION, key.id, nonce, sealed))
 
@@ -154,6 +158,20 @@ def _derive_all(master_key: bytes) -> _Derived:
 def _derive(master_key: bytes, purpose: bytes, length: int) -> bytes:
     """Derive a key for one purpose (HKDF, RFC 5869); the master key is random, so no salt is needed."""
     return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(master_key)
+
+
+def _nonce() -> bytes:
+    """Return random bytes that were never used.
+
+    They are drawn many at a time: a system call lets go of the interpreter's lock, and beside a busy event loop a batch
+    waited tens of milliseconds to have it back.
+    """
+    try:
+        return _NONCES.pop()
+    except IndexError:
+        drawn = os.urandom(_NONCE_BYTES * _NONCES_AT_ONCE)
+        _NONCES.extend(drawn[at : at + _NONCE_BYTES] for at in range(_NONCE_BYTES, len(drawn), _NONCE_BYTES))
+        return drawn[:_NONCE_BYTES]
 
 
 def _mac(keyed: HMAC, message: bytes) -> bytes:

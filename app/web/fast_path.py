@@ -8,7 +8,7 @@ if nobody had looked at it; what it began and cannot end, too. Knows no route.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpVersion11, RawRequestMessage
@@ -19,6 +19,7 @@ from app.values import light_value
 
 Answer = Callable[["asyncio.Future[Any]"], bytes | None]
 """Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
+_HEAD_END: Final = b"\r\n\r\n"
 _log = get_logger()
 
 
@@ -38,6 +39,10 @@ class Begun:
 class FastLane(Protocol):
     """Serves those requests that it knows well, without a task of their own."""
 
+    def refuse(self, data: bytes) -> bytes | None:
+        """Return the answer to what came, if that is one whole request that is refused unparsed; None for any other."""
+        ...
+
     def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
         """Begin to serve a request whose body is there, or answer it; None for one that is to go aiohttp's way."""
         ...
@@ -46,7 +51,7 @@ class FastLane(Protocol):
 class FastProtocol(web.RequestHandler):
     """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unparsed."""
 
-    __slots__ = ("_begun", "_held_back", "_lane", "_sent_back_of")
+    __slots__ = ("_begun", "_held_back", "_is_at_start", "_lane", "_sent_back_of")
 
     def __init__(self, server: web.Server, lane: FastLane | None, **options: Any) -> None:
         super().__init__(server, **options)
@@ -54,6 +59,8 @@ class FastProtocol(web.RequestHandler):
         self._begun: Begun | None = None
         self._sent_back_of: float | None = None
         self._held_back = b""
+        self._is_at_start = True
+        """Whether the parser has nothing in hand, so that what comes next is the start of a request."""
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; where nothing is under way and it is one ordinary request, offer it to the lane."""
@@ -67,15 +74,27 @@ class FastProtocol(web.RequestHandler):
             self._take(data)
 
     def _take(self, data: bytes) -> None:
-        waiter = self._waiter
-        if self._lane is None or waiter is None or waiter.done():
+        waiter, lane = self._waiter, self._lane
+        if lane is None or waiter is None or waiter.done():
+            self._is_at_start = False
             super().data_received(data)
+            return
+        if self._is_at_start and not self.writing_paused and (refusal := lane.refuse(data)) is not None:
+            self._write(refusal)
             return
         self._waiter = None  # so that nobody is woken for a request before it is known which way it goes
         super().data_received(data)
         self._waiter = waiter
-        if self._messages and not self._begin(self._lane):
+        self._is_at_start = self._is_at_start and self._has_taken_one_of(data)
+        if self._messages and not self._begin(lane):
             waiter.set_result(None)
+
+    def _has_taken_one_of(self, data: bytes) -> bool:
+        """Tell whether `data`, which is the start of a request, was that request and nothing more."""
+        if len(self._messages) != 1:
+            return False
+        _, payload = self._messages[0]
+        return payload.is_eof() and data.find(_HEAD_END) + len(_HEAD_END) + payload.total_bytes == len(data)
 
     def take_began_at(self) -> float | None:
         """Return when the lane began the request that now goes aiohttp's way; None for one that it never took."""
@@ -150,8 +169,12 @@ class FastProtocol(web.RequestHandler):
 
     def _send(self, answer: bytes) -> None:
         self._messages.clear()
-        if self._parser is not None and self.transport is not None:
+        if self._parser is not None:
             self._parser.message_consumed()
+        self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if self.transport is not None:
             self.transport.write(answer)
         self._stay_open()
 

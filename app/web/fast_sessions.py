@@ -7,14 +7,12 @@ is answered here too, since nobody may try it again.
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any, Final
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader
-from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage
 
 from app.compact_json import encode
@@ -25,24 +23,18 @@ from app.ports import TakenIn
 from app.steps.accept import admit, received_at_of
 from app.steps.read import Visit
 from app.values import light_value
+from app.web.answer_bytes import AnswerBytes
 from app.web.bodies import JSON, media_type
 from app.web.client_address import Networks, client_address
 from app.web.cors import any_origin, may_use
+from app.web.early_arrivals import arrival_in
 from app.web.fast_path import Begun
 from app.web.languages import preferred_languages
 from app.web.limits import SessionLimits
-from app.web.middleware import (
-    CLIENT_GONE,
-    PARTICIPANT_POLICY,
-    SERVER,
-    Observe,
-    cors_headers,
-    record,
-    request_id_of,
-)
+from app.web.middleware import CLIENT_GONE, Observe, new_request_id, record, request_id_of
 from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
-from app.web.problems import Problem, problem_parts
+from app.web.problems import problem_parts
 from app.web.sessions import USUAL_BODY, opened_view
 from app.web.shedding import Shedding
 
@@ -87,13 +79,19 @@ class FastSessions:
         self._observe = observe
         self._has_time = False
         """Whether the store has answered, and so told this process the time."""
-        self._fixed = _lines((*PARTICIPANT_POLICY.headers, *always, ("Server", SERVER)))
+        self._answers = AnswerBytes(always)
+
+    def refuse(self, data: bytes) -> bytes | None:
+        """Return the answer to one whole arrival that is sent away, unparsed; None for anything else."""
+        if self._shedding.has_room or (arrival := arrival_in(data)) is None:
+            return None
+        return self._send_away(arrival.path, arrival.request_id or new_request_id(), arrival.origin)
 
     def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
         """Begin to serve a request, or send it away; None for one that `sessions.py` is to serve."""
         if message.method == "POST" and (match := _OPEN.fullmatch(message.path)):
             if not self._shedding.has_room:
-                return self._send_away(message)
+                return self._send_away(message.path, request_id_of(message), message.headers.get("Origin"))
             return self._begin_to_open(match[1], message, payload, remote)
         if message.method == "GET" and (match := _READ.fullmatch(message.path)):
             return self._begin_to_read(match[1], int(match[2] or 0), message)
@@ -183,33 +181,19 @@ class FastSessions:
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
         return origin is None or may_use(origin, campaign, self._own_origin)
 
-    def _send_away(self, message: RawRequestMessage) -> bytes:
-        request_id = request_id_of(message)
-        made = problem_parts(self._shedding.send_away(), message.path, request_id)
-        return self._problem(made, request_id, any_origin(message.headers.get("Origin")))
+    def _send_away(self, path: str, request_id: str, origin: str | None) -> bytes:
+        return self._answers.refusal(self._shedding.send_away(), path, request_id, any_origin(origin))
 
     def _failed(self, seen: _Seen, error: Exception) -> bytes:
         """Answer one whose session may have been committed: what it failed of is told here, and not tried again."""
         shown = error if isinstance(error, VestibuleError) else VestibuleError()
         made = problem_parts(shown, seen.message.path, seen.request_id)
         self._told(seen, made.status, error)
-        return self._problem(made, seen.request_id, seen.origin)
-
-    def _problem(self, made: Problem, request_id: str, origin: str | None) -> bytes:
-        status = f"{made.status} {HTTPStatus(made.status).phrase}"
-        return self._spelled(status, _lines(made.headers.items()), request_id, origin, made.body)
+        return self._answers.problem(made, seen.request_id, seen.origin)
 
     def _answer(self, seen: _Seen, status: str, own: str, body: bytes) -> bytes:
         self._told(seen, int(status[:3]))
-        return self._spelled(status, own, seen.request_id, seen.origin, body)
-
-    def _spelled(self, status: str, own: str, request_id: str, origin: str | None, body: bytes) -> bytes:
-        cors = "" if origin is None else _lines(cors_headers(origin))
-        head = (
-            f"HTTP/1.1 {status}\r\n{own}{self._fixed}X-Request-ID: {request_id}\r\n{cors}"
-            f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-        )
-        return head.encode("ascii") + body
+        return self._answers.spell(status, own, seen.request_id, seen.origin, body)
 
     def _leave(self, seen: _Seen, awaited: asyncio.Future[Any]) -> None:
         awaited.cancel()
@@ -232,7 +216,3 @@ def _usual_token(message: RawRequestMessage, payload: StreamReader) -> str | Non
     if kind == JSON and (usual := USUAL_BODY.fullmatch(chunks[0])):
         return usual[1].decode("ascii")
     return chunks[0].decode("ascii", "replace") if kind == JWT else None
-
-
-def _lines(headers: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers)

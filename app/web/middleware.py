@@ -37,7 +37,7 @@ ErrorPage = Callable[[errors.VestibuleError, web.Request], web.Response]
 Observe = Callable[[str, str, int, float], None]
 """Records method, route, status and duration in seconds of one request."""
 
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PEOPLE: Final = "/participants"
 """What comes behind it in a path is a person's name: as a partner calls it, or misspelt into another address."""
 _BAD_REQUEST: Final = 400
@@ -109,8 +109,11 @@ class Headed(Protocol):
 def request_id_of(request: Headed) -> str:
     """Return the id that the request brought, if it is sane, else a new one."""
     brought = request.headers.get("X-Request-ID")
-    if brought is not None and _SANE_REQUEST_ID.fullmatch(brought):
-        return brought
+    return brought if brought is not None and SANE_REQUEST_ID.fullmatch(brought) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id for a request that brought none."""
     return f"{getrandbits(128):032x}"  # it only has to differ, and a system call costs the interpreter's lock
 
 

@@ -1,5 +1,12 @@
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from textwrap import dedent
+from typing import Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -10,6 +17,8 @@ from tests.builders import NOW
 from tests.fakes import MemorySecrets
 
 OLD, NEW = b"o" * 32, b"n" * 32
+NONCE: Final = slice(5, 17)
+"""Behind the version and the key's id."""
 PLACE = "sessions.token:ses_1"
 SEALING = AesSealing(KeyRing.of((OLD,)))
 
@@ -21,6 +30,33 @@ def test_sealing_opens_what_it_sealed() -> None:
     assert SEALING.open(SEALING.seal(b"", PLACE), PLACE) == b""
     assert b"token" not in sealed
     assert sealed != SEALING.seal(b"token", PLACE)
+
+
+def test_sealing_draws_its_nonces_many_at_a_time_and_uses_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    urandom = Mock(wraps=os.urandom)
+    monkeypatch.setattr(os, "urandom", urandom)
+    with ThreadPoolExecutor(4) as threads:
+        sealed = list(threads.map(lambda _: SEALING.seal(b"", PLACE), range(2_000)))
+
+    assert len({value[NONCE] for value in sealed}) == 2_000
+    assert urandom.call_count < 10
+
+
+def test_sealing_in_a_child_of_a_fork_uses_no_nonce_of_its_parent() -> None:
+    script = """
+        import os
+        from app.adapters.sealing import AesSealing, KeyRing
+        sealing = AesSealing(KeyRing.of((bytes(32),)))
+        sealing.seal(b"", "a.b:c")
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            os.write(writing, sealing.seal(b"", "a.b:c"))
+            os._exit(0)
+        os.wait()
+        print(os.read(reading, 99) != sealing.seal(b"", "a.b:c"))"""
+    done = subprocess.run([sys.executable, "-c", dedent(script)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize("position", [pytest.param(n, id=f"byte {n}") for n in (0, 1, 4, 5, 16, 17, -1)])
