@@ -13,7 +13,6 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from bench.cores import SERVICE
 from bench.cpu import cpu_seconds
 from bench.servers import Servers, process, wait_until_it_answers
 from tests.servers.process import free_port
@@ -22,8 +21,6 @@ CAMPAIGN_ID: Final = "945645"
 PARTNER_ID: Final = "acme"
 WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", os.cpu_count() or 1))
 """As many as there are cores, as of the peers: each is one interpreter, and keeps half a core of two busy."""
-WEB_PROCESSES_APART: Final = int(os.environ.get("WEB_PROCESSES", len(SERVICE)))
-"""Where the load client has a core to itself, as many as the others."""
 VERIFY_PROCESSES: Final = max(1, (os.cpu_count() or 1) // 2)
 """Half as many, since verifying costs half as much: fewer claims of more rows."""
 _LOOK_SECONDS: Final = 0.25

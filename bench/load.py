@@ -1,11 +1,10 @@
 """The load client: a process of its own, so that its cost can be told from the servers'.
 
-`send` starts one (`python -m bench.load JOB RESULT CORES`) and returns what came of it.
+`send` starts one (`python -m bench.load JOB RESULT`) and returns what came of it.
 """
 
 import gc
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,6 @@ from typing import Any
 
 import uvloop
 
-from bench.cores import client_cores
 from bench.crowd import Crowd, Job, Record
 
 
@@ -68,8 +66,7 @@ def send(job: Job) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         job_path, result_path = Path(folder) / "job", Path(folder) / "result"
         job_path.write_text(json.dumps(asdict(job)))
-        cores = ",".join(map(str, client_cores()))
-        subprocess.run([sys.executable, "-m", "bench.load", str(job_path), str(result_path), cores], check=True)
+        subprocess.run([sys.executable, "-m", "bench.load", str(job_path), str(result_path)], check=True)
         told: dict[str, Any] = json.loads(result_path.read_text())
     for name in ("accepted_ms", "refused_ms", "ready_ms"):
         told[name] = Percentiles(**told[name])
@@ -106,6 +103,5 @@ async def _play(job: Job) -> Record:
 
 if __name__ == "__main__":
     gc.disable()  # a collection in the client would be counted as the servers' latency
-    job_file, result_file = (Path(name) for name in sys.argv[1:3])
-    os.sched_setaffinity(0, map(int, sys.argv[3].split(",")))
+    job_file, result_file = (Path(name) for name in sys.argv[1:])
     result_file.write_text(json.dumps(asdict(_result(uvloop.run(_play(Job(**json.loads(job_file.read_text()))))))))

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.jose.base64url import decode
-from bench.cores import SERVICE
 from bench.crowd import Job
 from bench.figures import Figure
 from bench.installation import Running
@@ -34,8 +33,7 @@ _FIRST_LOOK_SECONDS: Final = 2.0
 _FIRST_LOOK_USERS: Final = 256
 _LEAST_USERS: Final = 128
 _SPARE: Final = 2.0
-_CORES: Final = len(SERVICE)
-"""The load client has one to itself."""
+_CORES: Final = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from bench.cores import client_apart
 from bench.crowd import Job
 from bench.crypto_api import crypto_api_figures
 from bench.figures import Figure
 from bench.first_session import first_session_figures
 from bench.floors import Floors, measure_floors
 from bench.growth import growth_figures
-from bench.installation import CAMPAIGN_ID, WEB_PROCESSES_APART, Installation, install
+from bench.installation import CAMPAIGN_ID, Installation, install
 from bench.one_token import one_token_figures
 from bench.participant import (
     USERS,
@@ -50,8 +49,7 @@ class Bench:
         """Make the tokens and measure the floors."""
         signer = Signer.make()
         posts = post_requests(signer.tokens(CAMPAIGN_ID), CAMPAIGN_ID)
-        with client_apart(servers.pids().values()):
-            return cls(servers, scale, signer, posts, measure_floors(servers, scale, signer, posts))
+        return cls(servers, scale, signer, posts, measure_floors(servers, scale, signer, posts))
 
     def install(self, encryption: str | None = None, **settings: str) -> Installation:
         """Return a new installation whose partner signs with our key, and encrypts by that method."""
@@ -69,7 +67,7 @@ def measure_participant(bench: Bench) -> list[Figure]:
     """Measure cost, throughput, latency and overload of one installation."""
     installation = bench.install()
     job = bench.job(installation.port)
-    with client_apart(bench.servers.pids().values()), installation.running(web=WEB_PROCESSES_APART) as running:
+    with installation.running() as running:
         before = Traffic.read(installation)
         saturation = bench.saturation = saturate(running, job, bench.scale.warm_seconds)
         running.wait_until_calm()
@@ -131,11 +129,6 @@ def measure_first_session(bench: Bench) -> list[Figure]:
 
 def measure_peers(bench: Bench) -> list[Figure]:
     """Measure the peers, between two measurements of the service: machines change their speed within a run."""
-    with client_apart(bench.servers.pids().values()):
-        return _measure_peers(bench)
-
-
-def _measure_peers(bench: Bench) -> list[Figure]:
     measured: list[tuple[Peer, Saturation]] = []
     for peer in peers():
         job = replace(bench.job(0), seconds=bench.scale.peer_seconds)
@@ -150,5 +143,5 @@ def _measure_peers(bench: Bench) -> list[Figure]:
 
 def _saturate_once_more(bench: Bench) -> Saturation:
     installation = bench.install()
-    with installation.running(web=WEB_PROCESSES_APART) as running:
+    with installation.running() as running:
         return saturate(running, bench.job(installation.port), bench.scale.warm_seconds)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from app.web.early_arrivals import EarlyArrival, arrival_in
 from app.web.shedding import Shedding
 from tests.web.alike import SETTLED
-from tests.web.lane import prepared
-from tests.web.stage import ORIGIN
+from tests.web.lane import connection, connections, prepared
+from tests.web.stage import ORIGIN, eventually
 from tests.web.test_shedding import Line
-from tests.web.wire import JSON_TYPE, OPEN, USUAL, Wire, get, post, request, wired
+from tests.web.wire import JSON_TYPE, OPEN, USUAL, get, post, request, wired
 
 _LENGTH = f"Content-Length: {len(USUAL)}"
 _PARTS = (
@@ -106,20 +106,23 @@ def test_parser_reads_what_is_believed_as_one_whole_request_too(data: bytes) -> 
     assert (message.should_close, message.chunked, is_upgraded, tail) == (False, False, False, b"")
 
 
-async def test_arrival_within_the_body_of_another_is_part_of_it() -> None:
+@pytest.mark.parametrize(
+    ("in_front", "statuses"),
+    [pytest.param(b"", [429], id="first"), pytest.param(get(SETTLED), [200, 429], id="second")],
+)
+async def test_arrival_within_the_body_of_another_is_part_of_it(in_front: bytes, statuses: list[int]) -> None:
     line = Line()
+    inner = post()
     async with prepared(shedding=Shedding(line, lambda *_: None)) as stage, wired(stage) as wire:
         line.has_room = False
-        outer = request("POST", OPEN, JSON_TYPE, body=post())
-
-        await _send_apart(wire, outer[: -len(post())], post())
-        first = (await wire.answer()).status
-        await _send_apart(wire, get(SETTLED) + outer[: -len(post())], post())
-        others = [(await wire.answer()).status for _ in range(2)]
+        wire.send(in_front + request("POST", OPEN, JSON_TYPE, body=inner)[: -len(inner)])
+        await eventually(lambda: bool(connections(stage)) and not connection(stage)._is_at_start)
+        wire.send(inner)
+        answered = [(await wire.answer()).status for _ in statuses]
         wire.send(get(SETTLED, "Connection: close"))
         rest = await wire.rest()
 
-    assert (first, others) == (429, [200, 429])
+    assert answered == statuses
     assert rest.count(b"HTTP/1.1 ") == 1
     assert rest.startswith(b"HTTP/1.1 200 ")
 
@@ -141,13 +144,6 @@ async def test_connection_that_was_read_from_its_start_is_refused_early_again_an
 
     assert statuses == [202, 200, 429, 200, 429, 200, 202, 200, 429, 200]
     assert [arrival_in(call.args[0]) is not None for call in parsed.call_args_list] == [True, False] * 3
-
-
-async def _send_apart(wire: Wire, *parts: bytes) -> None:
-    """Send so that the server reads each part by itself."""
-    for part in parts:
-        wire.send(part)
-        await asyncio.sleep(0.05)
 
 
 def _parse(loop: asyncio.AbstractEventLoop, data: bytes) -> tuple[Any, bool, bytes]:
