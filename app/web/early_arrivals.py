@@ -18,6 +18,19 @@ _HEAD: Final = re.compile(
 )
 _ASKS_MORE: Final = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection:(?! ?keep-alive(?:\r|\Z)))")
 _ONCE: Final = (b"\r\nhost:", b"\r\ncontent-length:")
+_NEVER_TWICE: Final = tuple(
+    b"\r\n" + name + b":"
+    for name in (
+        b"content-type",
+        b"user-agent",
+        b"server",
+        b"etag",
+        b"content-location",
+        b"content-range",
+        b"max-forwards",
+    )
+)
+"""Whose repetition the parser refuses, since proxies differ in which they believe (RFC 9110 section 5.3)."""
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[\t ]*([0-9]{1,6})[\t ]*(?=\r|\Z)")
 _ID: Final = re.compile(
     rb"\r\n(?i:x-request-id):[\t ]*(" + SANE_REQUEST_ID.pattern.encode("ascii") + rb")[\t ]*(?=\r|\Z)"
@@ -40,10 +53,10 @@ def arrival_in(data: bytes) -> EarlyArrival | None:
     if head is None:
         return None
     lines = head[2].lower()
-    lengths = _LENGTH.findall(lines)
-    if len(lengths) != 1 or any(lines.count(name) != 1 for name in _ONCE) or _ASKS_MORE.search(lines):
+    if any(lines.count(name) != 1 for name in _ONCE) or any(lines.count(name) > 1 for name in _NEVER_TWICE):
         return None
-    if head.end() + int(lengths[0]) != len(data):
+    length = _LENGTH.search(lines)
+    if length is None or _ASKS_MORE.search(lines) or head.end() + int(length[1]) != len(data):
         return None
     return EarlyArrival(head[1].decode("ascii"), _text(_ID.search(head[2])), _text(_ORIGIN.search(head[2])))
 

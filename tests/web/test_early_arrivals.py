@@ -19,10 +19,31 @@ from tests.web.test_shedding import Line
 from tests.web.wire import JSON_TYPE, OPEN, USUAL, get, post, request, wired
 
 _LENGTH = f"Content-Length: {len(USUAL)}"
-_PARTS = (
-    *(line.encode() for line in (f"POST {OPEN} HTTP/1.1", "Host: x", _LENGTH, "content-length: 2", "Origin: http://x")),
-    *(b"Transfer-Encoding: chunked", b"Connection: close", b"Connection: keep-alive", b"X-Request-ID: mine", b"A : b"),
-    *(b" folded", b"GET / HTTP/1.1", b"0", b"\r\n", b"\n", b"\r", b"\x00", b"{}", USUAL, b":", b"Content-Length:\t2"),
+_HARMLESS = st.sampled_from(
+    ["Origin: http://x", "X-Request-ID: mine", "Connection: keep-alive", "Accept:", JSON_TYPE, "X-A:\t\xff", "Etag: a"]
+) | st.from_regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,8}:[\t\x20-\x7e\x80-\xff]{0,8}", fullmatch=True)
+_ODD = st.sampled_from(
+    [
+        *(
+            "Connection: close",
+            "Transfer-Encoding: chunked",
+            "Expect: 100-continue",
+            "Content-Length: 2",
+            "Host: y",
+            "",
+        ),
+        *(
+            "A : b",
+            " folded",
+            "GET / HTTP/1.1",
+            "A: b\nC: d",
+            "A: b\rC: d",
+            "A: \0",
+            ":",
+            "Content-Length:\t65",
+            _LENGTH,
+        ),
+    ]
 )
 
 
@@ -66,6 +87,7 @@ def test_whole_arrival_is_told_by_its_bytes(data: bytes, arrival: EarlyArrival) 
         pytest.param(_with_head(body=b""), id="no-length"),
         pytest.param(post().replace(b"Host: x\r\n", b""), id="no-host"),
         pytest.param(post("host: y"), id="two-hosts"),
+        pytest.param(post(JSON_TYPE), id="two-types"),
         pytest.param(_with_head(_LENGTH, _LENGTH), id="two-lengths"),
         pytest.param(_with_head(_LENGTH, "Content-Length: 0x2"), id="another-length"),
         pytest.param(_with_head(f"Content-Length : {len(USUAL)}"), id="space-before-colon"),
@@ -85,13 +107,16 @@ def test_anything_else_is_left_to_the_parser(data: bytes) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(_PARTS), max_size=9).map(b"\r\n".join) | st.lists(st.sampled_from(_PARTS)).map(b"".join)
+    st.lists(_HARMLESS, max_size=4), st.just([]) | st.lists(_HARMLESS | _ODD, max_size=2), st.just(USUAL) | st.binary()
 )
-@example(post(f"Origin: {ORIGIN}"))
-@example(_with_head(_LENGTH, JSON_TYPE))
-def test_parser_reads_what_is_believed_as_one_whole_request_too(data: bytes) -> None:
+@example([], [], USUAL)
+@example([f"Origin: {ORIGIN}", "Connection: keep-alive"], [JSON_TYPE], USUAL)
+def test_parser_reads_what_is_believed_as_one_whole_request_too(
+    before: list[str], after: list[str], body: bytes
+) -> None:
+    data = _with_head(*before, _LENGTH, *after, body=body)
     arrival = arrival_in(data)
-    if arrival is None:
+    if arrival is None:  # as of most that is odd, or repeated; the examples are believed
         return
 
     loop = asyncio.new_event_loop()
@@ -127,10 +152,10 @@ async def test_arrival_within_the_body_of_another_is_part_of_it(in_front: bytes,
     assert rest.startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.usefixtures("campaigns_are_remembered")
 async def test_connection_that_was_read_from_its_start_is_refused_early_again_and_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.web.campaign_cache.FRESH_SECONDS", 60.0)
     line = Line()
     async with prepared(shedding=Shedding(line, lambda *_: None)) as stage, wired(stage) as wire:
         parsed = Mock(wraps=arrival_in)
