@@ -27,15 +27,16 @@ MASTER_KEY_BYTES = 32
 _VERSION = b"\x01"
 _ID_BYTES = 4
 _NONCE_BYTES = 12
-_NONCES_AT_ONCE = 512
-_NONCES: list[bytes] = []
-"""Drawn and not yet used; no thread takes what another took. A child of a fork would take what its parent takes."""
-os.register_at_fork(after_in_child=_NONCES.clear)
 _TAG_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _BODY_AT = _HEAD_BYTES + _NONCE_BYTES
 _HEX = re.compile(r"[0-9A-Fa-f]{64}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}=?")
+_NONCES_AT_ONCE = 512
+"""Enough for two batches, and six kilobytes."""
+_NONCES: list[bytes] = []
+"""Drawn and not yet used; no thread takes what another took."""
+os.register_at_fork(after_in_child=_NONCES.clear)  # or a child would use what its parent uses
 
 
 @dataclass(frozen=True, slots=True)
