@@ -65,7 +65,7 @@ def parse_json(body: bytes) -> dict[str, object]:
 
 def media_type(request: Headed) -> str:
     """Return the media type that the request names, in lower case and without its parameters; may be empty."""
-    return _without_parameters(request.headers.get("Content-Type", ""))
+    return _without_parameters(request.headers.get("content-type", ""))
 
 
 def single_query(request: web.Request) -> Mapping[str, str]:

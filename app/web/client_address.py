@@ -8,7 +8,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -18,15 +17,16 @@ TRUSTED_PROXIES: Final = web.AppKey("trusted_proxies", Networks)
 
 def client_address_of(request: web.Request) -> str | None:
     """Return the address that counts as the caller's, or None if it is not known."""
-    return client_address(request.remote, request.headers, request.app.get(TRUSTED_PROXIES, ()))
+    forwarded_for = ",".join(request.headers.getall("X-Forwarded-For", ()))
+    return client_address(request.remote, forwarded_for, request.app.get(TRUSTED_PROXIES, ()))
 
 
-def client_address(remote: str | None, headers: CIMultiDictProxy[str], trusted: Networks) -> str | None:
+def client_address(remote: str | None, forwarded_for: str, trusted: Networks) -> str | None:
     """Return the address that counts as the caller's, where `remote` is the one that it comes from."""
     client = remote
     if not trusted:
         return client
-    named = [name.strip() for value in headers.getall("X-Forwarded-For", ()) for name in value.split(",")]
+    named = [name.strip() for name in forwarded_for.split(",")]
     while named and client is not None and _is_within(_address(client), trusted):
         before = _address(named.pop())
         if before is None:

@@ -1,25 +1,25 @@
 """The short way of an ordinary request from its connection to its answer.
 
-aiohttp serves a request in a loop of two tasks, looks its route up, puts the middlewares around it, and prepares an
-answer that may turn out to be anything: that is most of what a participant costs. So a request that is all there, on a
-connection that has nothing else to do, is offered to a `FastLane` first. What that does not take goes aiohttp's way, as
-if nobody had looked at it; what it began and cannot end, too. Knows no route.
+aiohttp parses a request, serves it in a loop of two tasks, looks its route up, puts the middlewares around it, and
+prepares an answer that may turn out to be anything: that is most of what a participant costs. So an ordinary request,
+on a connection that has nothing else to do, is offered to a `FastLane` first. What that does not take goes aiohttp's
+way, as if nobody had looked at it; what it began and cannot end, too. Knows no route.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from aiohttp import StreamReader, web
-from aiohttp.http import HttpVersion11, RawRequestMessage
+from aiohttp import web
 from structlog import get_logger
 
 from app.logs import fault_fields
 from app.values import light_value
+from app.web.ordinary_requests import OrdinaryRequest, request_in
+from app.web.parser_feed import ParserFeed
 
 Answer = Callable[["asyncio.Future[Any]"], bytes | None]
 """Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
-_HEAD_END: Final = b"\r\n\r\n"
 _log = get_logger()
 
 
@@ -39,34 +39,30 @@ class Begun:
 class FastLane(Protocol):
     """Serves those requests that it knows well, without a task of their own."""
 
-    def refuse(self, data: bytes) -> bytes | None:
-        """Return the answer to what came, if that is one whole request that is refused unparsed; None for any other."""
-        ...
-
-    def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
-        """Begin to serve a request whose body is there, or answer it; None for one that is to go aiohttp's way."""
+    def begin(self, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
+        """Begin to serve a request, or answer it; None for one that is to go aiohttp's way."""
         ...
 
 
 class FastProtocol(web.RequestHandler):
-    """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unparsed."""
+    """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unread."""
 
-    __slots__ = ("_begun", "_held_back", "_is_at_start", "_lane", "_sent_back_of")
+    __slots__ = ("_begun", "_feed", "_held_back", "_lane", "_request", "_sent_back_of")
 
     def __init__(self, server: web.Server, lane: FastLane | None, **options: Any) -> None:
         super().__init__(server, **options)
         self._lane = lane
         self._begun: Begun | None = None
+        self._request = b""
+        """The one that is begun, for aiohttp, if it goes its way in the end."""
         self._sent_back_of: float | None = None
         self._held_back = b""
-        self._is_at_start = True
-        """Whether the parser has nothing in hand, so that what comes next is the start of a request."""
+        self._feed = ParserFeed()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; where nothing is under way and it is one ordinary request, offer it to the lane."""
+        """Offer what came to the lane, where nothing is under way; what it does not take is aiohttp's."""
         if self._begun is not None or self._held_back:
-            self._held_back += data
-            self._pause_transport_reading()
+            self._hold_back(data)
         elif data and self._lane is not None and self._waiter is None and not self._request_in_progress:
             self._held_back = data  # aiohttp has sent its answer, and in a moment waits for the next request
             self._loop.call_soon(self._go_on)
@@ -74,27 +70,50 @@ class FastProtocol(web.RequestHandler):
             self._take(data)
 
     def _take(self, data: bytes) -> None:
-        waiter, lane = self._waiter, self._lane
-        if lane is None or waiter is None or waiter.done():
-            self._is_at_start = False
-            super().data_received(data)
-            return
-        if self._is_at_start and not self.writing_paused and (refusal := lane.refuse(data)) is not None:
-            self._write(refusal)
-            return
-        self._waiter = None  # so that nobody is woken for a request before it is known which way it goes
-        super().data_received(data)
-        self._waiter = waiter
-        self._is_at_start = self._is_at_start and self._has_taken_one_of(data)
-        if self._messages and not self._begin(lane):
-            waiter.set_result(None)
+        taken = self._offer(data)
+        while taken and self._begun is None and len(data) > taken:  # it was answered at once
+            data = data[taken:]
+            taken = self._offer(data)
+        if not taken:
+            self._parse(data)
+        elif len(data) > taken:
+            self._hold_back(data[taken:])
 
-    def _has_taken_one_of(self, data: bytes) -> bool:
-        """Tell whether `data`, which is the start of a request, was that request and nothing more."""
-        if len(self._messages) != 1:
-            return False
-        _, payload = self._messages[0]
-        return payload.is_eof() and data.find(_HEAD_END) + len(_HEAD_END) + payload.total_bytes == len(data)
+    def _offer(self, data: bytes) -> int:
+        """Offer the lane the request that `data` begins with, and return how many bytes it took."""
+        lane = self._lane
+        if lane is None or not self._is_free or (request := request_in(data)) is None:
+            return 0
+        try:
+            begun = lane.begin(request, self.peername[0] if isinstance(self.peername, tuple) else None)
+        except Exception as error:  # noqa: BLE001 - told; the long way may still know what to do
+            _log.error("fast_path.failed", **fault_fields(error))
+            return 0
+        if isinstance(begun, bytes):
+            self._write(begun)
+        elif begun is not None:
+            self._begun, self._request = begun, data[: request.size]
+            self._stay_open()
+            begun.awaited.add_done_callback(self._end)
+        return 0 if begun is None else request.size
+
+    @property
+    def _is_free(self) -> bool:
+        """Tell whether aiohttp waits for a request, has no part of one, and the client reads its answers."""
+        waiter = self._waiter
+        is_open = not (self._close or self._force_close or self._upgraded or self.writing_paused)
+        return is_open and waiter is not None and not waiter.done() and self._feed.is_used_up
+
+    def _parse(self, data: bytes) -> None:
+        self._feed.give(data)
+        known = self._request_count
+        super().data_received(data)
+        if self._request_count > known:
+            self._feed.note(self._request_count - known, self._messages[-1][1])
+
+    def _hold_back(self, data: bytes) -> None:
+        self._held_back += data
+        self._pause_transport_reading()
 
     def take_began_at(self) -> float | None:
         """Return when the lane began the request that now goes aiohttp's way; None for one that it never took."""
@@ -120,32 +139,11 @@ class FastProtocol(web.RequestHandler):
             await asyncio.wait((self._begun.awaited,), timeout=timeout)
         await super().shutdown(timeout)
 
-    def _begin(self, lane: FastLane) -> bool:
-        """Offer the one request that is parsed to the lane, and tell whether it was taken."""
-        message, payload = self._messages[0]
-        if len(self._messages) > 1 or not isinstance(message, RawRequestMessage) or not _is_ordinary(message, payload):
-            return False
-        if self.writing_paused:  # by a client that asks and does not read: aiohttp waits for it
-            return False
-        try:
-            begun = lane.begin(message, payload, self.peername[0] if isinstance(self.peername, tuple) else None)
-        except Exception as error:  # noqa: BLE001 - told; the long way may still know what to do
-            _log.error("fast_path.failed", **fault_fields(error))
-            return False
-        if begun is None:
-            return False
-        if isinstance(begun, bytes):
-            self._send(begun)
-            return True
-        self._begun = begun
-        self._stay_open()
-        begun.awaited.add_done_callback(self._end)
-        return True
-
     def _end(self, awaited: "asyncio.Future[Any]") -> None:
         begun, self._begun = self._begun, None
         if begun is None:
             return  # the client has gone, and `leave` was called
+        request, self._request = self._request, b""
         try:
             answer = begun.answer(awaited)
         except Exception as error:  # noqa: BLE001 - told, and shown as a connection that ends
@@ -153,10 +151,9 @@ class FastProtocol(web.RequestHandler):
             self.force_close()
             return
         if answer is not None:
-            self._send(answer)
-        elif self._waiter is not None and not self._waiter.done():
-            self._sent_back_of = begun.began_at
-            self._waiter.set_result(None)
+            self._write(answer)
+        else:
+            self._send_back(request, begun.began_at)
         if self._close:
             super().close()
         self._go_on()
@@ -167,11 +164,11 @@ class FastProtocol(web.RequestHandler):
             self._resume_transport_reading()
             self._take(held_back)
 
-    def _send(self, answer: bytes) -> None:
-        self._messages.clear()
-        if self._parser is not None:
-            self._parser.message_consumed()
-        self._write(answer)
+    def _send_back(self, request: bytes, began_at: float) -> None:
+        is_closing, self._close = self._close, False  # or aiohttp would not look at what it is to answer
+        self._sent_back_of = began_at
+        self._parse(request)
+        self._close = is_closing
 
     def _write(self, answer: bytes) -> None:
         if self.transport is not None:
@@ -180,15 +177,3 @@ class FastProtocol(web.RequestHandler):
 
     def _stay_open(self) -> None:
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-
-
-def _is_ordinary(message: RawRequestMessage, payload: StreamReader) -> bool:
-    """Tell whether a request is all there, and neither it nor its answer asks anything of the connection."""
-    return (
-        payload.is_eof()
-        and not message.should_close
-        and not message.upgrade
-        and not message.chunked
-        and message.version == HttpVersion11
-        and "Expect" not in message.headers
-    )

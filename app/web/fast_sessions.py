@@ -12,9 +12,6 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Final
 
-from aiohttp import EMPTY_PAYLOAD, StreamReader
-from aiohttp.http import RawRequestMessage
-
 from app.compact_json import encode
 from app.domain.campaign import Campaign
 from app.domain.session import StoredSession, is_settled
@@ -27,12 +24,12 @@ from app.web.answer_bytes import AnswerBytes
 from app.web.bodies import JSON, media_type
 from app.web.client_address import Networks, client_address
 from app.web.cors import any_origin, may_use
-from app.web.early_arrivals import arrival_in
 from app.web.fast_path import Begun
-from app.web.languages import preferred_languages
+from app.web.languages import languages_in
 from app.web.limits import SessionLimits
-from app.web.middleware import CLIENT_GONE, Observe, new_request_id, record, request_id_of
+from app.web.middleware import CLIENT_GONE, Observe, record, request_id_of
 from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
+from app.web.ordinary_requests import OrdinaryRequest
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
 from app.web.problems import problem_parts
 from app.web.sessions import USUAL_BODY, opened_view
@@ -44,17 +41,19 @@ BRIEF_SECONDS: Final = 1.0
 _OPEN = re.compile(OPEN_SESSION.path.replace("{campaign_id}", f"({CAMPAIGN_ID.pattern})"))
 _READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.pattern})") + r"(?:\?wait=([0-9]{1,2}))?")
 _BEARER: Final = "Bearer "
-_UNUSUAL: Final = ("Idempotency-Key", "Content-Encoding")
+_UNUSUAL: Final = ("idempotency-key", "content-encoding")
 
 
 @light_value
 class _Seen:
-    """What is known of a request when it has come."""
+    """What is kept of a request until it is answered: little, since thousands are under way."""
 
-    message: RawRequestMessage
+    method: str
+    path: str
     route: str
     request_id: str
     origin: str | None
+    accept_language: str
     began_at: float
 
 
@@ -81,37 +80,30 @@ class FastSessions:
         """Whether the store has answered, and so told this process the time."""
         self._answers = AnswerBytes(always)
 
-    def refuse(self, data: bytes) -> bytes | None:
-        """Return the answer to one whole arrival that is sent away, unparsed; None for anything else."""
-        if self._shedding.has_room or (arrival := arrival_in(data)) is None:
-            return None
-        return self._send_away(arrival.path, arrival.request_id or new_request_id(), arrival.origin)
-
-    def begin(self, message: RawRequestMessage, payload: StreamReader, remote: str | None) -> Begun | bytes | None:
+    def begin(self, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
         """Begin to serve a request, or send it away; None for one that `sessions.py` is to serve."""
-        if message.method == "POST" and (match := _OPEN.fullmatch(message.path)):
+        if request.method == "POST" and (match := _OPEN.fullmatch(request.path)):
             if not self._shedding.has_room:
-                return self._send_away(message.path, request_id_of(message), message.headers.get("Origin"))
-            return self._begin_to_open(match[1], message, payload, remote)
-        if message.method == "GET" and (match := _READ.fullmatch(message.path)):
-            return self._begin_to_read(match[1], int(match[2] or 0), message)
+                return self._send_away(request)
+            return self._begin_to_open(match[1], request, remote)
+        if request.method == "GET" and (match := _READ.fullmatch(request.path)):
+            return self._begin_to_read(match[1], int(match[2] or 0), request)
         return None
 
-    def _begin_to_open(
-        self, campaign_id: str, message: RawRequestMessage, payload: StreamReader, remote: str | None
-    ) -> Begun | bytes | None:
-        participants, headers = self._participants, message.headers
+    def _begin_to_open(self, campaign_id: str, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
+        participants, headers = self._participants, request.headers
         known = participants.recall_campaign(campaign_id)
         campaign = None if known is None else known.campaign
         if campaign is None or participants.threads.is_down or any(name in headers for name in _UNUSUAL):
             return None
-        seen = _Seen(message, OPEN_SESSION.path, request_id_of(message), headers.get("Origin"), perf_counter())
-        token = _usual_token(message, payload)
+        seen = _see(request, OPEN_SESSION.path)
+        token = _usual_token(request)
         if token is None or not self._may_read(seen.origin, campaign):
             return None
         try:
             arrival = admit(campaign, token)
-            self._limits.count(client_address(remote, headers, self._trusted), campaign.id, monotonic())
+            address = client_address(remote, headers.get("x-forwarded-for", ""), self._trusted)
+            self._limits.count(address, campaign.id, monotonic())
             awaited = participants.intake.begin(arrival)
         except TokenNotTaken:
             return None
@@ -129,14 +121,14 @@ class FastSessions:
         own = f"Content-Type: {JSON}\r\nLocation: /v1/sessions/{taken.id}\r\n"
         return self._answer(seen, "202 Accepted", own, encode(content))
 
-    def _begin_to_read(self, session_id: str, seconds: int, message: RawRequestMessage) -> Begun | None:
-        participants, headers = self._participants, message.headers
-        authorization = headers.get("Authorization", "")
+    def _begin_to_read(self, session_id: str, seconds: int, request: OrdinaryRequest) -> Begun | None:
+        participants = self._participants
+        authorization = request.headers.get("authorization", "")
         if seconds > MAX_WAIT_SECONDS or not authorization.startswith(_BEARER):
             return None
         if not participants.keys.holds(session_id, authorization[len(_BEARER) :]):
             return None
-        seen = _Seen(message, READ_SESSION.path, request_id_of(message), headers.get("Origin"), perf_counter())
+        seen = _see(request, READ_SESSION.path)
         awaited: asyncio.Future[Any]
         age = self._age_of(session_id) if seconds and participants.polls.is_open else BRIEF_SECONDS
         if age < BRIEF_SECONDS:
@@ -173,7 +165,7 @@ class FastSessions:
         if not self._may_read(seen.origin, visit.campaign):
             return None
         try:
-            content = self._participants.show(visit, preferred_languages(seen.message))
+            content = self._participants.show(visit, languages_in(seen.accept_language))
         except SessionExpired:
             return None
         return self._answer(seen, "200 OK", f"Content-Type: {JSON}\r\n", encode(content))
@@ -181,13 +173,14 @@ class FastSessions:
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
         return origin is None or may_use(origin, campaign, self._own_origin)
 
-    def _send_away(self, path: str, request_id: str, origin: str | None) -> bytes:
-        return self._answers.refusal(self._shedding.send_away(), path, request_id, any_origin(origin))
+    def _send_away(self, request: OrdinaryRequest) -> bytes:
+        origin = any_origin(request.headers.get("origin"))
+        return self._answers.refusal(self._shedding.send_away(), request.path, request_id_of(request), origin)
 
     def _failed(self, seen: _Seen, error: Exception) -> bytes:
         """Answer one whose session may have been committed: what it failed of is told here, and not tried again."""
         shown = error if isinstance(error, VestibuleError) else VestibuleError()
-        made = problem_parts(shown, seen.message.path, seen.request_id)
+        made = problem_parts(shown, seen.path, seen.request_id)
         self._told(seen, made.status, error)
         return self._answers.problem(made, seen.request_id, seen.origin)
 
@@ -201,18 +194,26 @@ class FastSessions:
 
     def _told(self, seen: _Seen, status: int, error: Exception | None = None) -> None:
         seconds = perf_counter() - seen.began_at
-        self._observe(seen.message.method, seen.route, status, seconds)
-        record(seen.request_id, seen.message.method, seen.route, status, seconds, error)
+        self._observe(seen.method, seen.route, status, seconds)
+        record(seen.request_id, seen.method, seen.route, status, seconds, error)
 
 
-def _usual_token(message: RawRequestMessage, payload: StreamReader) -> str | None:
-    """Return the token of a body as nearly everybody sends it, which stays where it is; None for any other."""
-    if payload is EMPTY_PAYLOAD:  # which has no buffer at all
-        return None
-    chunks = payload._buffer  # noqa: SLF001 - to read is to take, and whoever is asked next needs it
-    if len(chunks) != 1:
-        return None
-    kind = media_type(message)
-    if kind == JSON and (usual := USUAL_BODY.fullmatch(chunks[0])):
+def _see(request: OrdinaryRequest, route: str) -> _Seen:
+    headers = request.headers
+    return _Seen(
+        request.method,
+        request.path,
+        route,
+        request_id_of(request),
+        headers.get("origin"),
+        headers.get("accept-language", ""),
+        perf_counter(),
+    )
+
+
+def _usual_token(request: OrdinaryRequest) -> str | None:
+    """Return the token of a body as nearly everybody sends it; None for any other."""
+    kind = media_type(request)
+    if kind == JSON and (usual := USUAL_BODY.fullmatch(request.body)):
         return usual[1].decode("ascii")
-    return chunks[0].decode("ascii", "replace") if kind == JWT else None
+    return request.body.decode("ascii", "replace") if kind == JWT else None

@@ -14,11 +14,12 @@ _RANGE: Final = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:[ \t]*;[ \t
 
 def preferred_languages(request: Headed) -> tuple[str, ...]:
     """Return the language tags that the browser names, the most wanted first; malformed ones are left out."""
-    return _parse(request.headers.get("Accept-Language", ""))
+    return languages_in(request.headers.get("accept-language", ""))
 
 
 @lru_cache(maxsize=1024)
-def _parse(accept_language: str) -> tuple[str, ...]:
+def languages_in(accept_language: str) -> tuple[str, ...]:
+    """Return the language tags of an Accept-Language, likewise."""
     weighted: list[tuple[float, str]] = []
     for text in accept_language[:_MAX_CHARACTERS].split(","):
         match = _RANGE.fullmatch(text.strip())

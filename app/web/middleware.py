@@ -13,7 +13,6 @@ from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from multidict import CIMultiDictProxy
 from structlog import get_logger
 from structlog.contextvars import bind_contextvars
 
@@ -37,7 +36,7 @@ ErrorPage = Callable[[errors.VestibuleError, web.Request], web.Response]
 Observe = Callable[[str, str, int, float], None]
 """Records method, route, status and duration in seconds of one request."""
 
-SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PEOPLE: Final = "/participants"
 """What comes behind it in a path is a person's name: as a partner calls it, or misspelt into another address."""
 _BAD_REQUEST: Final = 400
@@ -101,19 +100,16 @@ class Headed(Protocol):
     """A request, as far as its headers go."""
 
     @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """Return the headers."""
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers, which are asked for by their names in lower case."""
         ...
 
 
 def request_id_of(request: Headed) -> str:
     """Return the id that the request brought, if it is sane, else a new one."""
-    brought = request.headers.get("X-Request-ID")
-    return brought if brought is not None and SANE_REQUEST_ID.fullmatch(brought) else new_request_id()
-
-
-def new_request_id() -> str:
-    """Return an id for a request that brought none."""
+    brought = request.headers.get("x-request-id")
+    if brought is not None and _SANE_REQUEST_ID.fullmatch(brought):
+        return brought
     return f"{getrandbits(128):032x}"  # it only has to differ, and a system call costs the interpreter's lock
 
 

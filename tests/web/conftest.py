@@ -29,21 +29,14 @@ def campaigns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lane_takes(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Note of each request that the fast lane is offered whether it takes it, parsed or not."""
+    """Note of each request that the fast lane is offered whether it takes it."""
     taken: list[bool] = []
-    begin, refuse = FastSessions.begin, FastSessions.refuse
+    begin = FastSessions.begin
 
     def noted(lane: FastSessions, *offered: Any) -> Any:
         begun = begin(lane, *offered)
         taken.append(begun is not None)
         return begun
 
-    def noted_early(lane: FastSessions, data: bytes) -> bytes | None:
-        refused = refuse(lane, data)
-        if refused is not None:
-            taken.append(True)
-        return refused
-
     monkeypatch.setattr(FastSessions, "begin", noted)
-    monkeypatch.setattr(FastSessions, "refuse", noted_early)
     return taken

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.builders import JWS
 from tests.web.alike import OLD, PENDING, SETTLED
 from tests.web.lane import connection, connections, held_back, prepared
-from tests.web.stage import eventually
+from tests.web.stage import Stage, eventually
 from tests.web.wire import JSON_TYPE, USUAL, Wire, get, post, request, wired
 
 pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
@@ -151,6 +152,9 @@ async def test_request_that_began_with_the_one_before_is_served_when_its_rest_co
         wire.send(second[30:])
 
         assert (await wire.answer()).status == 200
+        assert lane_takes == [True]
+        wire.send(post())
+        assert (await wire.answer()).status == 202
         assert lane_takes == [True, True]
 
 
@@ -211,6 +215,39 @@ async def test_half_of_a_request_sent_while_another_waits_is_completed_after_it(
         assert await _statuses(wire, 2) == [202, 200]
 
 
+def _has_parsed(stage: Stage, count: int) -> bool:
+    return connection(stage)._feed._given == count
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([post()[:-4], post()[-4:]], id="body"),
+        pytest.param([post()[:30], post()[30:]], id="head"),
+        pytest.param([post()[:30], post()[30:-4], post()[-4:]], id="both"),
+    ],
+)
+async def test_connection_whose_request_came_in_pieces_is_offered_the_lane_again(
+    pieces: list[bytes], lane_takes: list[bool]
+) -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        wire.send(get(SETTLED))
+        await wire.answer()
+        lane_takes.clear()
+        *firsts, last = pieces
+        for number, piece in enumerate(firsts, start=1):
+            wire.send(piece)
+            await eventually(partial(_has_parsed, stage, len(b"".join(pieces[:number]))))
+        wire.send(last)
+        assert (await wire.answer()).status == 202
+        assert lane_takes == []
+
+        wire.send(get(SETTLED))
+
+        assert (await wire.answer()).status == 200
+        assert lane_takes == [True]
+
+
 async def test_what_is_not_http_while_another_waits_is_answered_after_it_and_closes() -> None:
     async with prepared() as stage, wired(stage) as wire:
         stage.store.gate.clear()
@@ -225,11 +262,12 @@ async def test_what_is_not_http_while_another_waits_is_answered_after_it_and_clo
         assert await wire.rest() == b""
 
 
-async def test_what_is_not_http_behind_an_ordinary_request_is_answered_after_it_and_closes() -> None:
+@pytest.mark.parametrize("at_once", [pytest.param(True, id="in-one-segment"), pytest.param(False, id="later")])
+async def test_what_is_not_http_behind_an_ordinary_request_is_answered_after_it_and_closes(at_once: bool) -> None:
     async with prepared() as stage, wired(stage) as wire:
-        wire.send(post())
-        await wire.answer()
-        wire.send(MALFORMED)
+        wire.send(post(), MALFORMED if at_once else b"")
+        assert (await wire.answer()).status == 202
+        wire.send(b"" if at_once else MALFORMED)
 
         assert (await wire.answer()).status == 400
         assert await wire.rest() == b""

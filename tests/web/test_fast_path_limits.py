@@ -81,7 +81,7 @@ async def test_arrivals_without_room_are_sent_away_alike(
     assert [line.split()[1] for line, _, _ in fast.answers] == ["429"] * 10 + ["200"]
     assert fast == slow
     assert seen == [("POST", "/v1/campaigns/{campaign_id}/sessions", 429, 0.0)] * 20
-    assert lane_takes[USED_UP:] == [True] * 8 + [False, True]
+    assert lane_takes[USED_UP:] == [True] * 7 + [False, True]
 
 
 async def test_arrival_that_the_queue_has_no_room_for_is_told_alike(

@@ -150,7 +150,7 @@ async def test_client_that_asks_and_does_not_read_is_answered_in_order_when_it_d
 
         assert [answer.header("X-Request-ID") for answer in answers] == [str(number) for number in range(READS)]
         assert {answer.status for answer in answers} == {200}
-        assert any(lane_takes) is not at_once
+        assert any(lane_takes)
 
 
 async def _send_each(stage: Stage, wire: Wire, requests: Sequence[bytes]) -> None:
