@@ -25,7 +25,10 @@ _FAST_MS: Final = 50
 _SLOW_MS: Final = 100 * _FAST_MS
 _FILL_USERS: Final = 128
 _FAST_USERS: Final = 64
-_SLOW_BACKLOG: Final = 1_000
+_CALLS_OF_ONE: Final = 200
+"""At once, to a partner; those of the slow one end 40 times a second."""
+_LAST_SECONDS: Final = 5.0
+"""Beyond the measurement that the slow partner's calls last: what it takes to warm up and to begin."""
 _SETTLE_SECONDS: Final = 2.0
 _WAIT_SECONDS: Final = 120.0
 _SAMPLE_SECONDS: Final = 0.1
@@ -51,7 +54,7 @@ def partner_with_api(signer: Signer, double_port: int, milliseconds: int) -> dic
         "url": f"http://127.0.0.1:{double_port}/{milliseconds}/{{sub}}",
         "authorization": {"from": "none"},
         "timeout_seconds": 30,
-        "max_concurrency": 10_000 if milliseconds == _LATENCY_MS else 200,
+        "max_concurrency": 10_000 if milliseconds == _LATENCY_MS else _CALLS_OF_ONE,
     }
     signature = {"method": "public_key", "keys": [{"jwk": signer.public}], "algorithms": ["RS256"]}
     return {"name": "Partner", "signature": signature, "prefill": prefill}
@@ -96,16 +99,22 @@ def in_flight_figures(installation: Installation, scale: Scale, signer: Signer, 
 
 
 def slow_partner_figures(installation: Installation, scale: Scale, signer: Signer, partner: Double) -> list[Figure]:
-    """Measure one partner's participants alone, and again beside a partner that is a hundred times slower."""
+    """Measure one partner's participants beside one that is a hundred times slower, and alone before and after."""
     configure(installation, "swift", partner_with_api(signer, partner.port, _FAST_MS))
     configure(installation, "slow", partner_with_api(signer, partner.port, _SLOW_MS))
     posts = post_requests(signer.tokens("swift", with_form=False), "swift")
     job = Job(installation.port, posts, _FAST_USERS, scale.fetch_seconds)
     with installation.running("verify", "fetch") as running:
         running.wait_until_calm()
-        calm = _throughput(job)
-        fill(installation, signer, "slow", _SLOW_BACKLOG)
+        before = _throughput(job)
+        fill(installation, signer, "slow", _backlog(scale.fetch_seconds))
         beside = _throughput(job)
+        left = _left(installation, "slow")
+        _wait_until(lambda: not _left(installation, "slow"))
+        running.wait_until_calm()
+        calm = (before + _throughput(job)) / 2
+    if not left:
+        raise RuntimeError("the slow partner was not called to the end of the measurement")
     return [
         Figure("a partner 100 x slower: throughput of the others ÷ calm", beside / calm, "ratio", 0.9),
         Figure("participants with a call, calm", calm, "1/s"),
@@ -126,6 +135,17 @@ def fill(installation: Installation, signer: Signer, name: str, count: int) -> N
     if made.accepted < count:
         raise RuntimeError(f"{made.accepted} of {count} tokens were taken in: {made.statuses}")
     _wait_until(lambda: not installation.query("SELECT count(*) FROM sessions WHERE stage = 'verify'"))
+
+
+def _backlog(seconds: float) -> int:
+    """Return how many of the slow partner's participants keep it busy for so long, and the calls at once beside."""
+    return round(_CALLS_OF_ONE * (1 + (seconds + _LAST_SECONDS) * 1000 / _SLOW_MS))
+
+
+def _left(installation: Installation, partner_id: str) -> int:
+    """Return how many of a partner's participants wait for a call or its end."""
+    waiting = "SELECT count(*) FROM sessions WHERE partner_id = %s AND stage = 'fetch'"
+    return int(installation.query(waiting, partner_id))
 
 
 def _throughput(job: Job) -> float:
