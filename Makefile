@@ -39,7 +39,7 @@ format: .venv/installed-dev  ## rewrite the files in the project's style
 faults: .venv/installed-dev test-needs  ## kill, freeze and starve the processes, and count what was lost
 	$(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 
-bench: .venv/installed-dev test-needs bench-peers  ## measure against floors and peers; QUICK=1 in three minutes
+bench: .venv/installed-dev test-needs bench-peers  ## measure against floors and peers; QUICK=1 measures less of each
 	$(BIN)/python -m bench $(ARGS)
 
 docs: .venv/installed-dev  ## check the guides: links, length, what they must name

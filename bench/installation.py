@@ -77,6 +77,12 @@ class Installation:
             raise RuntimeError(f"{' '.join(arguments)} failed: {done.stderr[-2000:]}")
         return done.stdout
 
+    def set_up(self, partner: Mapping[str, object]) -> None:
+        """Migrate, and store `partner` and a campaign of it."""
+        self.command("migrate")
+        self.put("partner", PARTNER_ID, partner)
+        self.put("campaign", CAMPAIGN_ID, {"partner_id": PARTNER_ID, "name": "Benchmark"})
+
     def put(self, kind: str, id_: str, document: Mapping[str, object]) -> None:
         """Store the document of a partner or a campaign."""
         self.command(kind, "put", id_, "-", standard_input=json.dumps(document))
@@ -95,11 +101,12 @@ class Installation:
             pids = {role: [pid] for role, pid in self.servers.pids().items()}
             for role in workers or WORKERS:
                 pids[role] = [self._start(stack, role, [sys.executable, "-m", *_procfile(role)])]
-            for number in range(web):
-                admin_port = free_port()
+            admin_ports = [free_port() for _ in range(web)]
+            for number, admin_port in enumerate(admin_ports):
                 options = ["--admin-port", str(admin_port), "--reuse-port"]
                 pid = self._start(stack, f"web-{number}", [sys.executable, "-m", "app", "web", *options])
                 pids.setdefault("web", []).append(pid)
+            for admin_port in admin_ports:
                 wait_until_it_answers(f"http://127.0.0.1:{admin_port}/health/live")
             yield Running(pids)
 
@@ -107,11 +114,11 @@ class Installation:
         return stack.enter_context(process(command, self.environment, self.servers.folder / f"{name}.log"))
 
 
-def install(servers: Servers, partner: Mapping[str, object], number: int, **settings: str) -> Installation:
-    """Return a migrated installation with `partner` and a campaign of it; `number` is its database of Redis."""
+def install(servers: Servers, database_url: str, number: int, **settings: str) -> Installation:
+    """Return an installation on that database, whatever it holds; `number` is its database of Redis."""
     port = free_port()
     ours = {
-        "DATABASE_URL": servers.postgres.create_database(),
+        "DATABASE_URL": database_url,
         "BROKER_URL": servers.redis_url(number),
         "DATA_DIR": str(servers.folder / f"data-{number}"),
         "MASTER_KEYS": "0" * 64,
@@ -120,11 +127,7 @@ def install(servers: Servers, partner: Mapping[str, object], number: int, **sett
         "VERIFY_PROCESSES": str(VERIFY_PROCESSES),
         **settings,
     }
-    installation = Installation(servers, {f"VESTIBULE_{name}": value for name, value in ours.items()}, port)
-    installation.command("migrate")
-    installation.put("partner", PARTNER_ID, partner)
-    installation.put("campaign", CAMPAIGN_ID, {"partner_id": PARTNER_ID, "name": "Benchmark"})
-    return installation
+    return Installation(servers, {f"VESTIBULE_{name}": value for name, value in ours.items()}, port)
 
 
 def _procfile(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""How much is measured: a quick look that fits in three minutes, or the whole."""
+"""How much is measured: a quick look of a few minutes, or the whole."""
 
 import os
 from dataclasses import dataclass

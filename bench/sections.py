@@ -1,5 +1,6 @@
 """The sections of a run: each starts what it measures, and returns its figures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -34,13 +35,17 @@ from bench.traffic import Traffic
 
 @dataclass(slots=True)
 class Bench:
-    """What the sections share; `saturation` is set by the first of them."""
+    """What the sections share; `saturation` is set by the first of them.
+
+    `template` is a database whose partner does not encrypt: copies of it need no setting up, and start alike.
+    """
 
     servers: Servers
     scale: Scale
     signer: Signer
     posts: list[str]
     floors: Floors
+    template: str | None = None
     saturation: Saturation | None = None
     numbers: list[int] = field(default_factory=lambda: list(range(1, 16)))
 
@@ -53,10 +58,19 @@ class Bench:
 
     def install(self, encryption: str | None = None, **settings: str) -> Installation:
         """Return a new installation whose partner signs with our key, and encrypts by that method."""
+        postgres = self.servers.postgres
+        if encryption is not None:
+            installation = install(self.servers, postgres.create_database(), self.numbers.pop(0), **settings)
+            installation.set_up(self._partner({"method": encryption}))
+            return installation
+        if self.template is None:
+            self.template = postgres.create_database()
+            install(self.servers, self.template, self.numbers[0]).set_up(self._partner(None))
+        return install(self.servers, postgres.create_database(self.template), self.numbers.pop(0), **settings)
+
+    def _partner(self, encryption: Mapping[str, str] | None) -> Mapping[str, object]:
         signature = {"method": "public_key", "keys": [{"jwk": self.signer.public}], "algorithms": ["RS256"]}
-        encrypting = None if encryption is None else {"method": encryption}
-        partner = {"name": "ACME", "signature": signature, "encryption": encrypting}
-        return install(self.servers, partner, self.numbers.pop(0), **settings)
+        return {"name": "ACME", "signature": signature, "encryption": encryption}
 
     def job(self, port: int) -> Job:
         """Return the closed loop of participants at `port`."""
