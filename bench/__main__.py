@@ -55,11 +55,11 @@ def main() -> None:
         Path(folder).chmod(0o755)  # PostgreSQL runs under an account of its own
         with servers(Path(folder)) as started:
             bench = Bench.prepare(started, scale)
-            figures += bench.floors.figures()
             for name in names:
                 began = monotonic()
                 figures += SECTIONS[name](bench)
                 print(f"{name}: {monotonic() - began:.0f} s", file=sys.stderr)
+        figures = [*bench.floors.figures(), *figures]
     run = Run.of(scale.name, figures)
     show(figures)
     save(run, RESULTS)

@@ -6,9 +6,10 @@ does at least for the row: COPY in, one UPDATE, one SELECT, in batches of 256. O
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from statistics import fmean
 from time import process_time
-from typing import Final
+from typing import Final, Self
 
 import psycopg
 from cryptography.hazmat.primitives import hashes
@@ -52,6 +53,10 @@ class Floors:
     rows: float
     posts_per_second: float
     gets_per_second: float
+
+    def halfway_to(self, later: Self) -> Self:
+        """Return the mean of these and of those that were measured later, for what was measured between them."""
+        return type(self)(*(fmean(pair) for pair in zip(astuple(self), astuple(later), strict=True)))
 
     @property
     def participant(self) -> float:

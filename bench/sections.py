@@ -56,6 +56,10 @@ class Bench:
         posts = post_requests(signer.tokens(CAMPAIGN_ID), CAMPAIGN_ID)
         return cls(servers, scale, signer, posts, measure_floors(servers, scale, signer, posts))
 
+    def measure_floors(self) -> Floors:
+        """Measure them once more."""
+        return measure_floors(self.servers, self.scale, self.signer, self.posts)
+
     def install(self, encryption: str | None = None, **settings: str) -> Installation:
         """Return a new installation whose partner signs with our key, and encrypts by that method."""
         postgres = self.servers.postgres
@@ -85,6 +89,7 @@ def measure_participant(bench: Bench) -> list[Figure]:
         before = Traffic.read(installation)
         saturation = bench.saturation = saturate(running, job, bench.scale.warm_seconds)
         running.wait_until_calm()
+        bench.floors = bench.floors.halfway_to(bench.measure_floors())
         traffic = Traffic.read(installation).figures_since(before)
         rate = saturation.result.ready_per_second
         at_half = half_loaded(installation.port, bench.scale, job, rate)
