@@ -89,8 +89,8 @@ def measure_participant(bench: Bench) -> list[Figure]:
         before = Traffic.read(installation)
         saturation = bench.saturation = saturate(running, job, bench.scale.warm_seconds)
         running.wait_until_calm()
-        bench.floors = bench.floors.halfway_to(bench.measure_floors())
         traffic = Traffic.read(installation).figures_since(before)
+        bench.floors = bench.floors.halfway_to(bench.measure_floors())
         rate = saturation.result.ready_per_second
         at_half = half_loaded(installation.port, bench.scale, job, rate)
         calm = open_loop(installation.port, bench.scale, job, rate)
