@@ -14,6 +14,7 @@ from app.values import light_value
 MOST_HEAD_BYTES: Final = 8192
 """Of a request that is ordinary; the parser takes more."""
 MOST_HEADERS: Final = 64
+"""Likewise."""
 _HEAD: Final = re.compile(
     rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
 )

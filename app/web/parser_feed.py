@@ -8,8 +8,8 @@ from typing import Final
 
 from aiohttp import StreamReader
 
-MOST_HEAD_BYTES: Final = 8192
-"""Of a head that comes in pieces, whose end is looked for with each."""
+from app.web.ordinary_requests import MOST_HEAD_BYTES
+
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -42,7 +42,7 @@ class ParserFeed:
         if self.is_used_up:
             self._given, self._begins, self._head, self._requests, self._payload = 0, b"", 0, 0, None
         self._given += len(data)
-        if not self._head and len(self._begins) <= MOST_HEAD_BYTES:
+        if not self._head and len(self._begins) <= MOST_HEAD_BYTES:  # with each piece its end is looked for anew
             begins = self._begins + data
             found = begins.find(_HEAD_END)
             self._begins, self._head = (begins, 0) if found < 0 else (b"", found + len(_HEAD_END))

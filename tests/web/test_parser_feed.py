@@ -10,7 +10,8 @@ from aiohttp.http_parser import HttpRequestParser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.web.parser_feed import MOST_HEAD_BYTES, ParserFeed
+from app.web.ordinary_requests import MOST_HEAD_BYTES
+from app.web.parser_feed import ParserFeed
 from tests.web.alike import SETTLED
 from tests.web.wire import OPEN, get, post, request
 
