@@ -113,7 +113,8 @@ class FastProtocol(web.RequestHandler):
 
     def _hold_back(self, data: bytes) -> None:
         self._held_back += data
-        self._pause_transport_reading()
+        if self._held_back:  # aiohttp may hand on nothing, for its parser to look again: who would resume after that?
+            self._pause_transport_reading()
 
     def take_began_at(self) -> float | None:
         """Return when the lane began the request that now goes aiohttp's way; None for one that it never took."""

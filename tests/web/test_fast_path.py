@@ -215,6 +215,20 @@ async def test_half_of_a_request_sent_while_another_waits_is_completed_after_it(
         assert await _statuses(wire, 2) == [202, 200]
 
 
+async def test_nothing_that_is_handed_on_while_a_request_waits_holds_nothing_up() -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        stage.store.gate.clear()
+        wire.send(post())
+        await eventually(lambda: connection(stage)._begun is not None)
+        connection(stage).data_received(b"")
+        stage.store.gate.set()
+        assert (await wire.answer()).status == 202
+
+        wire.send(get(SETTLED))
+
+        assert (await wire.answer()).status == 200
+
+
 def _has_parsed(stage: Stage, count: int) -> bool:
     return connection(stage)._feed._given == count
 
