@@ -1,6 +1,7 @@
 """`make bench`: every figure of a run, against floors and peers measured in the same run.
 
-`python -m bench [SECTION ...]` measures some sections only; `QUICK=1` measures less of each.
+`python -m bench [SECTION ...]` measures some sections only; `QUICK=1` measures less of each, and leaves out what it
+names.
 """
 
 import os
@@ -48,8 +49,10 @@ SECTIONS: Final[Mapping[str, Callable[[Bench], list[Figure]]]] = {
 def main() -> None:
     """Measure, print the table, write the results."""
     _allow_many_connections()
-    names = sys.argv[1:] or list(SECTIONS)
     scale = QUICK if os.environ.get("QUICK") else FULL
+    names = sys.argv[1:] or [name for name in SECTIONS if name not in scale.left_out]
+    if scale.left_out:
+        print(f"left out of a {scale.name} run: {', '.join(scale.left_out)}", file=sys.stderr)
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="vestibule-bench-") as folder:
         Path(folder).chmod(0o755)  # PostgreSQL runs under an account of its own

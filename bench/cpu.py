@@ -1,10 +1,10 @@
 """CPU seconds and memory of processes, read from /proc: each with everything below it, dead children included."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.servers.tree import members_of
+from tests.servers.tree import list_everyone, members_of
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB_PER_MIB = 1024
@@ -12,7 +12,16 @@ _KIB_PER_MIB = 1024
 
 def cpu_seconds(pid: int) -> float:
     """Return what a process, everything below it, and their children that ended have used so far, user and system."""
-    return sum(_own_seconds(member.pid) for member in members_of(pid))
+    return cpu_seconds_by_role({"": [pid]})[""]
+
+
+def cpu_seconds_by_role(pids: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Return the same for the processes of each role, all of them read at once."""
+    everyone = list_everyone()
+    return {
+        role: sum(_own_seconds(member.pid) for pid in of_role for member in members_of(pid, everyone))
+        for role, of_role in pids.items()
+    }
 
 
 def busy_seconds() -> float:

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 from bench.crowd import Job
 from bench.figures import Figure
-from bench.installation import Installation
+from bench.installation import Installation, Running
 from bench.load import send
 from bench.scale import Scale
 from bench.servers import Servers, process, wait_until_it_answers
@@ -43,9 +43,17 @@ class Double:
 
     def figures(self) -> Mapping[str, int]:
         """Return its counts."""
-        with urlopen(f"http://127.0.0.1:{self.port}/figures", timeout=5) as answer:
-            told: dict[str, int] = json.loads(answer.read())
-            return told
+        told: dict[str, int] = json.loads(self._get("figures"))
+        return told
+
+    def hurry(self, milliseconds: int) -> None:
+        """Let calls that take so long be answered at once from now on."""
+        self._get(f"hurry/{milliseconds}")
+
+    def _get(self, path: str) -> bytes:
+        with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+            read: bytes = answer.read()
+            return read
 
 
 def partner_with_api(signer: Signer, double_port: int, milliseconds: int) -> dict[str, object]:
@@ -69,20 +77,27 @@ def double(servers: Servers) -> Iterator[Double]:
         yield Double(port, pid)
 
 
-def in_flight_figures(installation: Installation, scale: Scale, signer: Signer, partner: Double) -> list[Figure]:
-    """Fill the queue, start one fetch process, and look at what is in flight at the partner."""
-    configure(installation, "patient", partner_with_api(signer, partner.port, _LATENCY_MS))
-    waiting = round(CONCURRENCY * (scale.fetch_seconds + _SETTLE_SECONDS + 2))
+def prefill_figures(installation: Installation, scale: Scale, signer: Signer, partner: Double) -> list[Figure]:
+    """Fill the queue, start one fetch process, and measure what it does."""
+    for name, milliseconds in (("patient", _LATENCY_MS), ("swift", _FAST_MS), ("slow", _SLOW_MS)):
+        configure(installation, name, partner_with_api(signer, partner.port, milliseconds))
     with installation.running("verify"):
-        fill(installation, signer, "patient", waiting)
-    with installation.running("fetch", web=0) as running:
-        _wait_until(lambda: partner.figures()["in_flight"] > CONCURRENCY // 2)
-        time.sleep(_SETTLE_SECONDS)
-        before, began = partner.figures(), time.monotonic()
-        cpu = running.cpu()
-        samples = [_in_flight(partner) for _ in range(round(scale.fetch_seconds / _SAMPLE_SECONDS))]
-        after, seconds = partner.figures(), time.monotonic() - began
-        spent = running.cpu()["fetch"] - cpu["fetch"]
+        fill(installation, signer, "patient", round(CONCURRENCY * (scale.fetch_seconds + _SETTLE_SECONDS + 2)))
+        with installation.running("fetch", web=0) as running:
+            in_flight = _in_flight_figures(running, scale, partner)
+            _wait_until(lambda: not _left(installation, "patient"))
+            return [*in_flight, *_slow_partner_figures(installation, running, scale, signer, partner)]
+
+
+def _in_flight_figures(running: Running, scale: Scale, partner: Double) -> list[Figure]:
+    """Look at what is in flight at the partner."""
+    _wait_until(lambda: partner.figures()["in_flight"] > CONCURRENCY // 2)
+    time.sleep(_SETTLE_SECONDS)
+    before, began = partner.figures(), time.monotonic()
+    cpu = running.cpu()
+    samples = [_in_flight(partner) for _ in range(round(scale.fetch_seconds / _SAMPLE_SECONDS))]
+    after, seconds = partner.figures(), time.monotonic() - began
+    spent = running.cpu()["fetch"] - cpu["fetch"]
     calls = after["answered"] - before["answered"]
     per_second = calls / seconds
     return [
@@ -98,21 +113,21 @@ def in_flight_figures(installation: Installation, scale: Scale, signer: Signer, 
     ]
 
 
-def slow_partner_figures(installation: Installation, scale: Scale, signer: Signer, partner: Double) -> list[Figure]:
+def _slow_partner_figures(
+    installation: Installation, running: Running, scale: Scale, signer: Signer, partner: Double
+) -> list[Figure]:
     """Measure one partner's participants beside one that is a hundred times slower, and alone before and after."""
-    configure(installation, "swift", partner_with_api(signer, partner.port, _FAST_MS))
-    configure(installation, "slow", partner_with_api(signer, partner.port, _SLOW_MS))
     posts = post_requests(signer.tokens("swift", with_form=False), "swift")
     job = Job(installation.port, posts, _FAST_USERS, scale.fetch_seconds)
-    with installation.running("verify", "fetch") as running:
-        running.wait_until_calm()
-        before = _throughput(job)
-        fill(installation, signer, "slow", _backlog(scale.fetch_seconds))
-        beside = _throughput(job)
-        left = _left(installation, "slow")
-        _wait_until(lambda: not _left(installation, "slow"))
-        running.wait_until_calm()
-        calm = (before + _throughput(job)) / 2
+    running.wait_until_calm()
+    before = _throughput(job)
+    fill(installation, signer, "slow", _backlog(scale.fetch_seconds))
+    beside = _throughput(job)
+    left = _left(installation, "slow")
+    partner.hurry(_SLOW_MS)  # so that the second calm need not wait for what is left
+    _wait_until(lambda: not _left(installation, "slow"))
+    running.wait_until_calm()
+    calm = (before + _throughput(job)) / 2
     if not left:
         raise RuntimeError("the slow partner was not called to the end of the measurement")
     return [
@@ -123,9 +138,7 @@ def slow_partner_figures(installation: Installation, scale: Scale, signer: Signe
 
 def configure(installation: Installation, name: str, partner: Mapping[str, object]) -> None:
     """Store a partner and its campaign, both of that name."""
-    installation.put("partner", name, partner)
-    campaign = {"partner_id": name, "name": name, "prefill_deadline_seconds": 300}
-    installation.put("campaign", name, campaign)
+    installation.put(name, partner, name, {"name": name, "prefill_deadline_seconds": 300})
 
 
 def fill(installation: Installation, signer: Signer, name: str, count: int) -> None:

@@ -23,6 +23,7 @@ from bench.figures import Figure
 from bench.installation import Running
 from bench.load import send
 from bench.participant import Saturation, saturate
+from bench.scale import NODE_PEER, Scale
 from bench.servers import Servers, process, wait_until_it_answers
 from tests.servers.process import free_port
 
@@ -106,9 +107,10 @@ NODE: Final = Peer(
 )
 
 
-def peers() -> list[Peer]:
-    """Return those that can run here: Node's needs npm's packages."""
-    return [INLINE, QUEUE, *([NODE] if shutil.which("node") and (NODE_FOLDER / "node_modules").is_dir() else [])]
+def peers(scale: Scale) -> list[Peer]:
+    """Return those that are measured and can run here: Node's needs npm's packages."""
+    has_node = shutil.which("node") and (NODE_FOLDER / "node_modules").is_dir()
+    return [INLINE, QUEUE, *([NODE] if has_node and NODE_PEER not in scale.left_out else [])]
 
 
 def measure_peer(servers: Servers, peer: Peer, public: Mapping[str, str], job: Job, number: int) -> Saturation:

@@ -24,9 +24,9 @@ from bench.participant import (
     saturate,
 )
 from bench.parts import part_figures
-from bench.prefill import CONCURRENCY, double, in_flight_figures, slow_partner_figures
+from bench.prefill import CONCURRENCY, double, prefill_figures
 from bench.rivals import Peer, measure_peer, peer_figures, peers, rival_figures
-from bench.scale import Scale
+from bench.scale import HALF_LOAD, Scale
 from bench.servers import Servers
 from bench.stored import Flatness
 from bench.tokens import Signer, post_requests
@@ -92,7 +92,7 @@ def measure_participant(bench: Bench) -> list[Figure]:
         traffic = Traffic.read(installation).figures_since(before)
         bench.floors = bench.floors.halfway_to(bench.measure_floors())
         rate = saturation.result.ready_per_second
-        at_half = half_loaded(installation.port, bench.scale, job, rate)
+        at_half = [] if HALF_LOAD in bench.scale.left_out else half_loaded(installation.port, bench.scale, job, rate)
         calm = open_loop(installation.port, bench.scale, job, rate)
         flooded = overload(installation, bench.scale, job, rate)
     cost = [*cost_figures(saturation, bench.floors), *traffic]
@@ -119,10 +119,7 @@ def measure_prefill(bench: Bench) -> list[Figure]:
     """Measure the calls to partners, on an installation of its own."""
     installation = bench.install(FETCH_CONCURRENCY=str(CONCURRENCY), DRAIN_SECONDS="1")
     with double(bench.servers) as partner:
-        return [
-            *in_flight_figures(installation, bench.scale, bench.signer, partner),
-            *slow_partner_figures(installation, bench.scale, bench.signer, partner),
-        ]
+        return prefill_figures(installation, bench.scale, bench.signer, partner)
 
 
 def measure_flatness(bench: Bench) -> list[Figure]:
@@ -130,8 +127,7 @@ def measure_flatness(bench: Bench) -> list[Figure]:
     installation = bench.install(DRAIN_SECONDS="1")
     job = replace(bench.job(installation.port), seconds=bench.scale.flat_seconds)
     with installation.running("verify", "upkeep", "beat") as running:
-        first = saturate(running, job, bench.scale.warm_seconds)
-        return Flatness(installation, running, bench.scale, bench.signer, job, first).figures()
+        return Flatness(installation, running, bench.scale, bench.signer, job).figures()
 
 
 def measure_growth(bench: Bench) -> list[Figure]:
@@ -149,7 +145,7 @@ def measure_first_session(bench: Bench) -> list[Figure]:
 def measure_peers(bench: Bench) -> list[Figure]:
     """Measure the peers, between two measurements of the service: machines change their speed within a run."""
     measured: list[tuple[Peer, Saturation]] = []
-    for peer in peers():
+    for peer in peers(bench.scale):
         job = replace(bench.job(0), seconds=bench.scale.peer_seconds)
         measured.append((peer, measure_peer(bench.servers, peer, bench.signer.public, job, bench.numbers.pop(0))))
     figures = [figure for peer, theirs in measured for figure in peer_figures(peer, theirs)]

@@ -12,7 +12,7 @@ from bench.installation import CAMPAIGN_ID, PARTNER_ID, Installation, Running
 from bench.load import Result, send
 from bench.participant import Saturation, open_loop, saturate
 from bench.prefill import configure, partner_with_api
-from bench.scale import Scale
+from bench.scale import CROWDS, Scale
 from bench.tokens import Signer, post_requests
 
 _FLAT: Final = 1.15
@@ -49,32 +49,38 @@ _SIZE: Final[LiteralString] = "SELECT pg_total_relation_size('sessions')::float8
 
 @dataclass(frozen=True, slots=True)
 class Flatness:
-    """One installation, the closed loop that is played on it again and again, and the cost of the first time."""
+    """One installation, and the closed loop that is played on it again and again."""
 
     installation: Installation
     running: Running
     scale: Scale
     signer: Signer
     job: Job
-    first: Saturation
 
     def figures(self) -> list[Figure]:
         """Measure each between two of the plain kind; sessions that pile up meanwhile are a few thousand."""
         scale = self.scale
-        partners = self._with_partners()
-        between = self._again()
-        polls = self._beside_long_polls()
+        crowded = [] if CROWDS in scale.left_out else self._crowded()
         few, many = self._at(scale.stored_few), self._at(scale.stored_many)
         return [
-            _flat(f"cost with {scale.partners:,} partners ÷ cost with 1", partners, self.first, between),
-            _flat(f"cost beside {scale.long_polls:,} long polls that wait ÷ cost beside none", polls, between, few),
+            *crowded,
             _flat(f"cost at {scale.stored_many:,} stored sessions ÷ cost at {scale.stored_few:,}", many, few),
             Figure("bytes on disk for one stored session, indexes included", self.installation.query(_SIZE), "bytes"),
-            *self._purge(),
+            *self._purge(few.result.ready_per_second),
+        ]
+
+    def _crowded(self) -> list[Figure]:
+        before, partners, between = self._again(), self._with_partners(), self._again()
+        polls, after = self._beside_long_polls(), self._again()
+        return [
+            _flat(f"cost with {self.scale.partners:,} partners ÷ cost with 1", partners, before, between),
+            _flat(
+                f"cost beside {self.scale.long_polls:,} long polls that wait ÷ cost beside none", polls, between, after
+            ),
         ]
 
     def _again(self) -> Saturation:
-        return saturate(self.running, self.job, self.scale.warm_seconds / 2)
+        return saturate(self.running, self.job, self.scale.warm_seconds)
 
     def _with_partners(self) -> Saturation:
         count = self.scale.partners
@@ -98,11 +104,10 @@ class Flatness:
         self.installation.query("VACUUM (ANALYZE) sessions")
         self.installation.query("CHECKPOINT")
 
-    def _purge(self) -> list[Figure]:
-        """Let everything be deleted that was filled in, while participants arrive."""
+    def _purge(self, rate: float) -> list[Figure]:
+        """Let everything be deleted that was filled in, while participants arrive at 70 % of `rate`."""
         count, first = self.scale.purged, self.scale.stored_many + 1
         self._fill(first, first + count - 1, "-9 days")
-        rate = self.first.result.ready_per_second
         with ThreadPoolExecutor(1) as threads:
             purged = threads.submit(self.installation.command, "purge")
             result = open_loop(self.installation.port, self.scale, self.job, rate)
@@ -121,7 +126,7 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
     configure(installation, _HELD, partner_with_api(signer, _NOBODY, 50))
     posts = post_requests(signer.tokens(_HELD, with_form=False), _HELD)
     seconds, count = 3.0, scale.long_polls
-    lasting = scale.warm_seconds + scale.flat_seconds + 2
+    lasting = scale.warm_seconds + scale.flat_seconds + 5
     job = Job(installation.port, posts, count * 2, seconds, rate=count / seconds, most=count, grace_seconds=lasting)
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(send, job)

@@ -6,6 +6,7 @@ A process is known by its id and its start time together: an id that was given t
 
 import os
 import signal
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,18 +32,23 @@ def find_member(pid: int) -> Member | None:
     return None if state in "ZX" else Member(pid, int(parent), int(rest[17]))
 
 
-def members_of(pid: int) -> list[Member]:
-    """List the process and everything below it, parents first."""
-    everyone = [
-        member
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdecimal()
-        if (member := find_member(int(entry.name)))
-    ]
-    tree = [member for member in everyone if member.pid == pid]
+def members_of(pid: int, everyone: Iterable[Member] | None = None) -> list[Member]:
+    """List the process and everything below it, parents first, among `everyone` (by default who runs now)."""
+    below = defaultdict(list)
+    tree = []
+    for member in list_everyone() if everyone is None else everyone:
+        below[member.parent_pid].append(member)
+        if member.pid == pid:
+            tree.append(member)
     for parent in tree:  # grows while it is walked
-        tree.extend(member for member in everyone if member.parent_pid == parent.pid)
+        tree.extend(below[parent.pid])
     return tree
+
+
+def list_everyone() -> list[Member]:
+    """List every process of the machine."""
+    found = (find_member(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return [member for member in found if member]
 
 
 def still_running(members: Iterable[Member]) -> list[Member]:
