@@ -97,6 +97,7 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     participants = Participants(
         campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
     )
+    metrics.add(participants.refusals)
     return Ingress(participants, campaigns, threads)
 
 

@@ -55,6 +55,10 @@ class WebMetrics:
         """Show what `measure` returns whenever somebody looks, as a counter: it never falls."""
         self._registry.register(_Counted(name, text, measure))
 
+    def add(self, figures: Collector) -> None:
+        """Show what `figures` collects whenever somebody looks."""
+        self._registry.register(figures)
+
     def render(self) -> bytes:
         """Return all figures in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -164,7 +164,8 @@ class CampaignPages:
         path = page_path(campaign.id)
         try:
             taken = await self.participants.take_in(campaign, token)
-        except TokenNotTaken:
+        except TokenNotTaken as refusal:
+            self.participants.refusals.note(campaign, refusal)
             # Not on this address, which shows the token: the clean one says what the campaign says to the unrecognised.
             answer = _leading_to(path if campaign.mode is Mode.REQUIRED else f"{path}?{_PREFILL}={_FAILED}")
             self.cookies.clear(answer, campaign.id)

@@ -23,6 +23,7 @@ from app.web.campaign_cache import CampaignCache, Known
 from app.web.long_polls import LongPolls
 from app.web.read_marks import ReadMarks
 from app.web.store_threads import StoreThreads
+from app.web.token_refusals import TokenRefusals
 
 _RECHECK_SECONDS = 0.5
 """How often one looks whether a session past its deadline has been judged meanwhile, and so is settled."""
@@ -57,6 +58,7 @@ class Participants:
     record: RecordParticipation
     threads: StoreThreads
     marks: ReadMarks
+    refusals: TokenRefusals = field(default_factory=TokenRefusals)
     renewals: set[asyncio.Task[None]] = field(default_factory=set)
     """The one that is under way, if any."""
 

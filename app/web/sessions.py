@@ -80,6 +80,7 @@ class SessionRoutes:
             token = await _token_of(request)
             taken = await self.participants.take_in(campaign, token, _idempotency_key_of(request))
         except TokenNotTaken as refusal:
+            self.participants.refusals.note(campaign, refusal)
             add_screen(refusal, campaign, preferred_languages(request))
             raise
         content = opened_view(taken, self.participants.keys.make(taken.id))
