@@ -1,22 +1,25 @@
 """The go-live checklist: what a partner's and its campaigns' documents say, judged by itself; nobody is asked."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from app.domain.campaign import Campaign, Mode
 from app.domain.checkup import Check, CheckStatus, doubtful, failed, well
 from app.domain.keyset import Keyset, KeysetState, keyset_state
-from app.domain.partner import Partner, SignatureMethod
+from app.domain.partner import KeyMaterial, Partner, SignatureMethod
+from app.domain.session import rfc3339
 from app.reasons import ParticipationReason
 
 LEEWAY_NOTICED_SECONDS: Final = 120
+SOON: Final = timedelta(days=14)
+"""Before a partner's last key ends."""
 _SERVED_DOUBTFULLY: Final = frozenset({KeysetState.BACKOFF, KeysetState.STALE, KeysetState.PINNED})
 _NOT_SERVED: Final = frozenset({KeysetState.EXPIRED, KeysetState.DISABLED})
 
 
-def check_partner(partner: Partner) -> Iterator[Check]:
+def check_partner(partner: Partner, now: datetime) -> Iterator[Check]:
     """Yield what the partner's own document says of how tokens are judged."""
     if partner.require_exp:
         yield well("require_exp", "tokens end")
@@ -31,8 +34,9 @@ def check_partner(partner: Partner) -> Iterator[Check]:
         yield doubtful("issuer", "any issuer is taken", "set issuer, and let tokens carry iss")
     else:
         yield well("issuer", "tokens must name it")
-    yield _check_signature(partner)
-    yield _check_encryption(partner)
+    yield _check_lasting("signature", partner.signature.keys, now) or _check_signature(partner)
+    opening = () if partner.encryption is None else partner.encryption.keys
+    yield _check_lasting("encryption", opening, now) or _check_encryption(partner)
 
 
 def check_cached_keys(keyset: Keyset | None, now: datetime) -> Check:
@@ -55,6 +59,19 @@ def check_campaigns(campaigns: Sequence[Campaign], partner: Partner) -> Iterator
         yield doubtful("campaigns", "the partner has none", "put one that names this partner_id")
     for campaign in campaigns:
         yield from _check_campaign(campaign, partner)
+
+
+def _check_lasting(name: str, keys: Sequence[KeyMaterial], now: datetime) -> Check | None:
+    """Return what is wrong where all configured keys have ended or end soon; None where one lasts, or there is none."""
+    ends = [key.not_after for key in keys if key.not_after is not None]
+    if not keys or len(ends) < len(keys):
+        return None
+    last = max(ends)
+    if last <= now:
+        return failed(name, f"the last key ended at {rfc3339(last)}", "put a key whose not_after lies ahead")
+    if last - now < SOON:
+        return doubtful(name, f"the last key ends at {rfc3339(last)}", "put the next one beside it")
+    return None
 
 
 def _check_signature(partner: Partner) -> Check:

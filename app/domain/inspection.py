@@ -24,6 +24,8 @@ Answer = TypeVar("Answer")
 class Check:
     """One rule: `passed` is None where it could not be judged; `detail` names what is at fault, `advice` how it arose.
 
+    One that passed may have advice too: on what looks like a mistake, and is none to us.
+
     `reason` with `passed` None: that is what the token is refused with if the key that it waits for does not come.
     """
 
@@ -103,6 +105,10 @@ class Trail:
     def note(self, check: Check) -> None:
         """Record a check that was judged elsewhere."""
         self._found[check.name] = check
+
+    def remark(self, name: str, advice: str | None) -> None:
+        """Add advice to a check that was judged, whether it passed or not."""
+        self._found[name] = replace(self._found[name], advice=advice)
 
     def holds(self, name: str) -> bool:
         """Tell whether that check was judged and passed."""

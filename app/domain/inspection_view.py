@@ -38,7 +38,7 @@ def _check(check: Check, *, is_fetching: bool) -> dict[str, object]:
 
 def _hint(check: Check, *, is_fetching: bool) -> str | None:
     if check.reason is None:
-        return None if check.passed else "Not judged: an earlier check did not pass."
+        return check.advice if check.passed else "Not judged: an earlier check did not pass."
     parts = [explain(check.reason).cure]
     if check.passed is None:
         asked = "It has been asked for; inspect again in a moment." if is_fetching else "It was asked for a moment ago."

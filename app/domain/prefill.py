@@ -90,10 +90,10 @@ class PartnerAnswer:
 NO_PREFILL = Prefill(PrefillStatus.NONE)
 
 
-def prefill_from_claims(form: object, optin: object) -> Prefill | None:
-    """Return the prefill that the claims carry, or None if they hold no usable key (then the partner is asked)."""
+def prefill_from_claims(form: object, optin: object) -> Prefill:
+    """Return the prefill that the claims carry; `none`, with its warnings, if no key is usable (a partner is asked)."""
     prefill = _usable(form, optin, PrefillSource.TOKEN)
-    return prefill if prefill.form or prefill.optin else None
+    return prefill if prefill.form or prefill.optin else Prefill(PrefillStatus.NONE, warnings=prefill.warnings)
 
 
 def prefill_from_answer(answer: PartnerAnswer) -> Prefill:
@@ -101,9 +101,9 @@ def prefill_from_answer(answer: PartnerAnswer) -> Prefill:
     return _usable(answer.form, answer.optin, PrefillSource.PARTNER)
 
 
-def unavailable(reason: PrefillReason) -> Prefill:
+def unavailable(reason: PrefillReason, warnings: tuple[str, ...] = ()) -> Prefill:
     """Return the prefill of a session whose values could not be had."""
-    return Prefill(PrefillStatus.UNAVAILABLE, reason=reason)
+    return Prefill(PrefillStatus.UNAVAILABLE, reason=reason, warnings=warnings)
 
 
 def expand_url(template: str, sub: str, campaign_id: str) -> str:

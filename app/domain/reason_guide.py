@@ -41,8 +41,8 @@ EXPLANATIONS: Final[Mapping[str, Mapping[Reason, Explanation]]] = {
             "not `JWT`. Seldom ours: judging it ended three of our processes, and it was set aside (`session.poisoned` "
             "in our log).",
             "Send the compact serialization exactly as your library printed it. Leave header members out that are "
-            "never allowed. Sign first, then encrypt. If the inspector finds nothing wrong with it, tell us the "
-            "session's id.",
+            "never allowed. Sign first, then encrypt. Where a session has this reason and the inspector finds nothing "
+            "wrong with its token, tell us the session's id.",
         ),
         TokenReason.TOKEN_NOT_ENCRYPTED: Explanation(
             "A JWS, and the partner's `encryption.required` is set.",

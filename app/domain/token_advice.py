@@ -1,7 +1,12 @@
 """What commonly goes wrong with a token, recognised by its looks, so that an integrator need not guess."""
 
+import re
+
 from app.domain.shape import MAX_TOKEN_BYTES
 
+_PARAMETER = re.compile(r"[A-Za-z_-]{1,32}=[^=]")
+"""A name and its value's first character: base64url that is padded is longer, or has a digit or nothing behind it."""
+_PLACEHOLDERS = ("{{", "${", "<%", "[[", "%%")
 _MILLISECONDS_FROM = 10**11
 """As seconds that is the year 5138, as milliseconds 1973."""
 
@@ -12,10 +17,12 @@ def shape_advice(text: str) -> str | None:
         (not text, "There is nothing."),
         (len(text) > MAX_TOKEN_BYTES, f"It has {len(text)} characters."),
         (text[:7].lower() == "bearer ", "It begins with Bearer: send what follows."),
+        (text.startswith(_PLACEHOLDERS), "It is a template's placeholder that nobody filled in."),
         (text[:1] in "{[", "It is JSON: send the compact serialization."),
         ("://" in text, "It is an address: send the token alone."),
         (any(letter.isspace() for letter in text), "It has white space or line breaks."),
         ("%" in text, "It is percent-encoded."),
+        (_PARAMETER.match(text) is not None, "It begins with the parameter's name: send what follows the =."),
         ("=" in text, "It has padding (=), which base64url has not."),
         ("+" in text or "/" in text, "It is in base64, not in base64url: - stands for +, and _ for /."),
         (text[:1] in "\"'", "It stands in quotes."),

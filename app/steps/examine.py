@@ -83,7 +83,7 @@ class ExaminePartner:
     async def __call__(self, examination: Examination) -> list[Check]:
         """Return the checks; asks each endpoint once, and raises nothing that the partner's side causes."""
         partner = examination.partner
-        checks = list(check_partner(partner))
+        checks = list(check_partner(partner, self.clock.now()))
         if partner.signature.jwks_url is not None:
             checks += await self._ask_for_keys(partner, partner.signature.jwks_url)
             checks.append(check_cached_keys(examination.keyset, self.clock.now()))

@@ -153,8 +153,9 @@ def _check_claim(
         check,
         lambda: CLAIM_RULES[rule_name](claims, policy, received_at),
         lambda _: shown(claims[claim]) if claim in claims else None,
-        lambda: moment_advice(claims.get(claim)) if claim in _MOMENTS else None,
     )
+    if claim in _MOMENTS:
+        trail.remark(check, moment_advice(claims.get(claim)))
 
 
 def _note_participation(trail: Trail, verdict: Verdict, used: int) -> None:
@@ -168,4 +169,5 @@ def _note_prefill(trail: Trail, prefill: Prefill) -> None:
     names = [*(f"form.{name}" for name in prefill.form), *(f"optin.{name}" for name in prefill.optin)]
     got = ", ".join(names) or f"{prefill.status}{'' if prefill.source is None else f' from {prefill.source}'}"
     expected = trail.expected["prefill"]
-    trail.note(Check("prefill", passed=prefill.reason is None, expected=expected, got=got, reason=prefill.reason))
+    found = Check("prefill", passed=prefill.reason is None, expected=expected, got=got, reason=prefill.reason)
+    trail.note(replace(found, advice=f"Left out: {', '.join(prefill.warnings)}." if prefill.warnings else None))

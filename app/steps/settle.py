@@ -61,14 +61,12 @@ def decide_prefill(
     if not may_play(verdict, campaign.mode):
         return NO_PREFILL, None
     carried = prefill_from_claims(claims.form, claims.optin)
-    if carried is not None:
+    if carried.status is PrefillStatus.READY or partner.prefill is None:
         return carried, None
-    if partner.prefill is None:
-        return NO_PREFILL, None
     request = _request(claims, signed, partner.prefill.authorization)
     if request is None:
-        return unavailable(PrefillReason.AUTH), None
-    return Prefill(PrefillStatus.PENDING), request
+        return unavailable(PrefillReason.AUTH, carried.warnings), None
+    return Prefill(PrefillStatus.PENDING, warnings=carried.warnings), request
 
 
 def _request(claims: AcceptedClaims, signed: SignedClaims, authorization: Authorization) -> PrefillRequest | None:

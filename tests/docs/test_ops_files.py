@@ -15,11 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.migrate import migrate
+from app.cli.wiring import opened
 from app.domain.breaker import BreakerState
 from app.domain.keyset import DroppedKey, KeysetState
 from app.domain.session import TokenStatus
+from app.management_ports import DocumentKind
 from app.settings import Settings
 from app.steps.accept import session_ids
+from app.steps.authorize import LOCAL_CALLER
 from app.web.openapi.sessions import OPEN_SESSION
 from app.web.server import build
 from tests.adapters.fetching import open_breaker
@@ -27,6 +30,7 @@ from tests.adapters.stores import sql_stores
 from tests.architecture.sources import ROOT
 from tests.builders import SOURCE, keyset, new_session
 from tests.docs.test_guides import anchors_of
+from tests.documents.examples import partner_body
 
 HANDBOOK = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
 GROUPS = yaml.safe_load((ROOT / "ops" / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
@@ -53,10 +57,13 @@ async def served(tmp_path: Path) -> Labels:
     migrate(database)
     _fill(database)
     database.dispose()
+    with opened(settings) as wiring:
+        wiring.configure.put(DocumentKind.PARTNER, "acme", partner_body(), LOCAL_CALLER)
+        wiring.configure.put(DocumentKind.CAMPAIGN, "spring", {"partner_id": "acme", "name": "Spring"}, LOCAL_CALLER)
     process = build(settings)
     admin, public = [f"http://{host}:{port}" for host, port in await process.sites.start()]
     async with ClientSession() as client:
-        async with client.post(public + OPEN_SESSION.path.replace("{campaign_id}", "none"), json={"token": "x"}):
+        async with client.post(public + OPEN_SESSION.path.replace("{campaign_id}", "spring"), json={"token": "x"}):
             pass
         async with client.get(admin + "/metrics") as answer:
             text = await answer.text()

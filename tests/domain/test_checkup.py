@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from app.domain.partner import (
     AuthorizationSource,
     EncryptionConfig,
     EncryptionMethod,
+    KeyMaterial,
     Partner,
     PrefillConfig,
     SignatureConfig,
@@ -37,6 +38,7 @@ from tests.builders import NOW, campaign, keyset
 
 OK, WARN, FAIL = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 PREFILL = PrefillConfig(
     "https://api.acme.example/{sub}",
     "GET",
@@ -59,6 +61,11 @@ KEYS = PublishedKeys((PublishedKey("k1", ("RS256",)),))
 READY = Prefill(PrefillStatus.READY, form={"firstname": "secret-a", "lastname": "secret-b"})
 SCREENS = {"en": {reason: Screen("T", "M", "https://acme.example/") for reason in ParticipationReason}}
 SPRING = campaign(allowed_origins=("https://www.acme.example",), screens=SCREENS)
+
+
+def _pinned(*ends: datetime | None) -> SignatureConfig:
+    keys = tuple(KeyMaterial(not_after=end) for end in ends)
+    return SignatureConfig(SignatureMethod.PUBLIC_KEY, frozenset({"RS256"}), keys)
 
 
 def found(checks: Iterable[Check], *, worse_than_ok: bool = True) -> dict[str, CheckStatus]:
@@ -177,6 +184,15 @@ def test_api_that_refuses_is_well_only_where_a_token_brings_the_credential(
         pytest.param(
             {"signature": SignatureConfig(SignatureMethod.PUBLIC_KEY, frozenset({"RS256"}))}, {}, id="public-key"
         ),
+        pytest.param({"signature": _pinned(NOW)}, {"signature": FAIL}, id="last-key-ended"),
+        pytest.param({"signature": _pinned(NOW - HOUR, NOW + HOUR)}, {"signature": WARN}, id="last-key-ends-soon"),
+        pytest.param({"signature": _pinned(NOW - HOUR, NOW + 30 * DAY)}, {}, id="key-lasts"),
+        pytest.param({"signature": _pinned(NOW - HOUR, None)}, {}, id="key-without-end"),
+        pytest.param(
+            {"encryption": EncryptionConfig(EncryptionMethod.SHARED_SECRET, True, (KeyMaterial(not_after=NOW),))},
+            {"encryption": FAIL},
+            id="last-secret-ended",
+        ),
         pytest.param({"encryption": None}, {}, id="plain-with-api"),
         pytest.param({"encryption": None, "prefill": None}, {"encryption": WARN}, id="plain-without-api"),
         pytest.param(
@@ -187,7 +203,7 @@ def test_api_that_refuses_is_well_only_where_a_token_brings_the_credential(
     ],
 )
 def test_partner_document_is_judged_for_going_live(changes: dict[str, Any], status: dict[str, CheckStatus]) -> None:
-    assert found(check_partner(replace(ACME, **changes))) == status
+    assert found(check_partner(replace(ACME, **changes), NOW)) == status
 
 
 @pytest.mark.parametrize(

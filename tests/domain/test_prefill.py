@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from app.domain.prefill import (
     PartnerAnswer,
+    Prefill,
     PrefillSource,
     PrefillStatus,
     expand_url,
@@ -30,7 +31,6 @@ from app.domain.prefill import (
 def test_form_value_that_is_usable_becomes_text(value: object, text: str) -> None:
     prefill = prefill_from_claims({"field": value}, None)
 
-    assert prefill is not None
     assert prefill.form == {"field": text}
     assert prefill.warnings == ()
 
@@ -48,7 +48,6 @@ def test_form_value_that_is_usable_becomes_text(value: object, text: str) -> Non
 def test_form_value_that_is_unusable_is_reported(value: object) -> None:
     prefill = prefill_from_claims({"good": "1", "bad": value}, None)
 
-    assert prefill is not None
     assert prefill.form == {"good": "1"}
     assert prefill.warnings == ("form.bad: value_unusable",)
 
@@ -56,7 +55,6 @@ def test_form_value_that_is_unusable_is_reported(value: object) -> None:
 def test_form_null_is_skipped_without_a_word() -> None:
     prefill = prefill_from_claims({"good": "1", "absent": None}, None)
 
-    assert prefill is not None
     assert prefill.form == {"good": "1"}
     assert prefill.warnings == ()
 
@@ -68,7 +66,6 @@ def test_form_null_is_skipped_without_a_word() -> None:
 def test_form_key_that_is_unusable_is_reported_without_its_name(key: str) -> None:
     prefill = prefill_from_claims({key: "1", "good": "1"}, None)
 
-    assert prefill is not None
     assert prefill.form == {"good": "1"}
     assert prefill.warnings == ("form: key_unusable",)
 
@@ -76,7 +73,6 @@ def test_form_key_that_is_unusable_is_reported_without_its_name(key: str) -> Non
 def test_form_of_more_than_64_keys_is_cut_and_reported() -> None:
     prefill = prefill_from_claims({f"k{number}": "1" for number in range(65)}, None)
 
-    assert prefill is not None
     assert len(prefill.form) == 64
     assert prefill.warnings == ("form: too_many_keys",)
 
@@ -99,7 +95,6 @@ def test_form_of_more_than_64_keys_is_cut_and_reported() -> None:
 def test_optin_value_is_three_valued(value: object, text: str) -> None:
     prefill = prefill_from_claims(None, {"newsletter": value})
 
-    assert prefill is not None
     assert prefill.optin == {"newsletter": text}
 
 
@@ -107,22 +102,25 @@ def test_optin_value_is_three_valued(value: object, text: str) -> None:
 def test_optin_value_of_another_kind_is_reported(value: object) -> None:
     prefill = prefill_from_claims({"good": "1"}, {"newsletter": value})
 
-    assert prefill is not None
     assert prefill.optin == {}
     assert prefill.warnings == ("optin.newsletter: value_unusable",)
 
 
 @pytest.mark.parametrize(
-    ("form", "optin"),
+    ("form", "optin", "warnings"),
     [
-        pytest.param(None, None, id="absent"),
-        pytest.param({}, {}, id="empty"),
-        pytest.param({"a": []}, {"b": "maybe"}, id="nothing-usable"),
-        pytest.param("text", 5, id="no-objects"),
+        pytest.param(None, None, (), id="absent"),
+        pytest.param({}, {}, (), id="empty"),
+        pytest.param(
+            {"a": []}, {"b": "maybe"}, ("form.a: value_unusable", "optin.b: value_unusable"), id="nothing-usable"
+        ),
+        pytest.param("text", 5, ("form: not_an_object", "optin: not_an_object"), id="no-objects"),
     ],
 )
-def test_prefill_from_claims_without_usable_keys_is_none(form: object, optin: object) -> None:
-    assert prefill_from_claims(form, optin) is None
+def test_prefill_from_claims_without_usable_keys_is_none_and_says_why(
+    form: object, optin: object, warnings: tuple[str, ...]
+) -> None:
+    assert prefill_from_claims(form, optin) == Prefill(PrefillStatus.NONE, warnings=warnings)
 
 
 def test_prefill_from_an_empty_answer_is_ready() -> None:

@@ -13,6 +13,8 @@ from tests.builders import JWS
         pytest.param("x" * 16_385, "It has 16385 characters", id="too-large"),
         pytest.param(f"Bearer {JWS}", "It begins with Bearer", id="bearer"),
         pytest.param('{"token": "x"}', "It is JSON", id="json"),
+        pytest.param("{{TOKEN}}", "It is a template's placeholder", id="placeholder"),
+        pytest.param(f"token={JWS}", "It begins with the parameter's name", id="parameter"),
         pytest.param(f"https://h.example/c/1?token={JWS}", "It is an address", id="address"),
         pytest.param(f"{JWS}\n", "It has white space", id="line-break"),
         pytest.param(JWS.replace(".", "%2E"), "It is percent-encoded", id="percent"),

@@ -198,6 +198,18 @@ def test_inspection_of_a_moment_that_is_wrong_tells_how_it_arose(claims: dict[st
     assert (found.passed, found.advice) == (False, advice)
 
 
+def test_inspection_of_an_expiry_in_milliseconds_passes_and_is_remarked() -> None:
+    found = check(agree(Bench.of(), mint(exp=int(NOW.timestamp() + 300) * 1000)), "claims.exp")
+
+    assert (found.passed, found.advice) == (True, "It looks like milliseconds: send seconds.")
+
+
+def test_inspection_tells_what_of_the_form_is_left_out() -> None:
+    found = check(agree(Bench.of(), mint(form=["Ada"])), "prefill")
+
+    assert (found.passed, found.got, found.advice) == (True, "none", "Left out: form: not_an_object.")
+
+
 def test_inspection_asks_for_a_key_that_is_missing_as_the_journey_does_and_looks_again() -> None:
     bench = published(attempted_at=NOW - timedelta(hours=1), fetched_at=NOW - timedelta(hours=1))
     keysets = bench.verification.keysets

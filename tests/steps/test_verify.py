@@ -134,6 +134,27 @@ def test_verify_sends_a_session_without_data_to_its_partner(
     assert verification.hints.rung == [(Work.FETCH, 1)]
 
 
+@pytest.mark.parametrize(
+    ("prefill", "status"),
+    [
+        pytest.param(None, PrefillStatus.NONE, id="no-api"),
+        pytest.param(calling(AuthorizationSource.NONE), PrefillStatus.PENDING, id="asked"),
+        pytest.param(calling(AuthorizationSource.CLAIM, "at"), PrefillStatus.UNAVAILABLE, id="no-credential"),
+    ],
+)
+def test_verify_says_what_of_the_form_was_left_out_though_nothing_was_usable(
+    prefill: PrefillConfig | None, status: PrefillStatus
+) -> None:
+    verification = Verification(pinned_partner(prefill=prefill))
+    [id_] = verification.take_in(mint(form=["Ada"]))
+
+    verification.work()
+
+    outcome = verification.sessions.rows[id_].outcome
+    assert outcome is not None
+    assert (outcome.prefill.status, outcome.prefill.warnings) == (status, ("form: not_an_object",))
+
+
 def test_verify_hands_on_the_signed_token_where_it_is_the_credential() -> None:
     token = mint()
     verification = Verification(pinned_partner(prefill=calling(AuthorizationSource.TOKEN), encryption=SHARED))
