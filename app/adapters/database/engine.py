@@ -20,12 +20,15 @@ from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.faults import outage_as_store_unavailable
 from app.adapters.database.reckoning import Reckoning
+from app.adapters.database.unanswered import Unanswered
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 2
 IDLE_TIMEOUT_SECONDS = 3
 """Nobody waits for anything but the database inside a transaction: who says nothing for so long is frozen."""
+PATIENCE = 2
+"""How many times the server's limit for a statement one use of a connection may take; then the server is frozen."""
 _UNHEARD_SECONDS = 10
 """Either side gives up what the other does not take."""
 _SWITCH_AGAIN_SECONDS = 0.01
@@ -42,6 +45,7 @@ class Database:
     reading: Engine
     writing: Engine
     reckoning: Reckoning = field(default_factory=Reckoning)
+    unanswered: Unanswered | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -93,7 +97,9 @@ class Database:
         return self.reckoning.now() or self.read(lambda _: self.now())
 
     def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections; whoever still waits on one is told that it broke."""
+        if self.unanswered is not None:
+            self.unanswered.close()
         self.reading.dispose()
         self.writing.dispose()
 
@@ -143,10 +149,13 @@ def open_database(
         idle_in_transaction_session_timeout=idle_timeout_seconds,
         tcp_user_timeout=_UNHEARD_SECONDS,
     )
-    return _open_postgres(parsed, pool_size, pool_timeout_seconds, arguments)
+    limit = PATIENCE * statement_timeout_seconds
+    return _open_postgres(parsed, pool_size, pool_timeout_seconds, limit, arguments)
 
 
-def _open_postgres(url: URL, pool_size: int, pool_timeout_seconds: float, arguments: Mapping[str, object]) -> Database:
+def _open_postgres(
+    url: URL, pool_size: int, pool_timeout_seconds: float, limit_seconds: float, arguments: Mapping[str, object]
+) -> Database:
     autocommit = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -158,7 +167,11 @@ def _open_postgres(url: URL, pool_size: int, pool_timeout_seconds: float, argume
         hide_parameters=True,
         connect_args=arguments,
     )
-    return Database(reading=autocommit, writing=autocommit.execution_options(isolation_level="READ COMMITTED"))
+    return Database(
+        reading=autocommit,
+        writing=autocommit.execution_options(isolation_level="READ COMMITTED"),
+        unanswered=Unanswered(autocommit, limit_seconds),
+    )
 
 
 def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from app.adapters.database.engine import Database
 from app.adapters.database.revision import MIGRATIONS, is_enough, newest_revision, revision_of
+from app.adapters.database.unanswered import take_all_the_time
 
 _LOCK = 0x7665_7374_6962_756C
 """The advisory lock that a migration holds on PostgreSQL: `vestibul` in ASCII."""
@@ -21,6 +22,7 @@ def migrate(database: Database) -> str:
 
 def _migrate(connection: Connection) -> str:
     if connection.dialect.name == "postgresql":
+        take_all_the_time(connection)
         # Both databases change their schema inside transactions; SQLite's begins by taking the write lock.
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
