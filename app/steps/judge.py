@@ -123,6 +123,13 @@ class JudgeToken:
         lookup = decide_lookup(keyset, kid, received_at, ends_at, now, self.policy, is_first_look=is_first_look)
         return _waiting(lookup, kid, partner.signature.jwks_url or "", keyset, now)
 
+    def revoked_kids(self, keyset: Keyset) -> frozenset[str]:
+        """Return the kids whose key was revoked, be it published still or not."""
+        published = self.keyring.keyset_keys(keyset)
+        return frozenset(keyset.withdrawn).union(
+            kid for kid, key in published.items() if key.thumbprint in keyset.revoked
+        )
+
     def _published_key(self, kid: str, keyset: Keyset | None, now: datetime) -> UsableKey | None:
         """Return the key that is served under `kid`, or None; asked for each token, so nothing is decided here."""
         if keyset is None or not is_served(keyset, now):

@@ -15,7 +15,7 @@ import structlog
 
 from app.domain.campaign import Campaign
 from app.domain.claims import ClaimsPolicy, check_claims
-from app.domain.keyset import Keyset, KeysetState, keyset_state
+from app.domain.keyset import Keyset, KeysetState, keyset_state, may_ask
 from app.domain.partner import Partner
 from app.domain.patience import LEAST_POSTPONED, MOST_POSTPONED, look_again_at
 from app.domain.session import ClaimedSession, SessionMove, Stage
@@ -105,13 +105,22 @@ class VerifyTokens:
             except TokenRejected as rejection:
                 _log_rejection(session, rejection)
                 judged.moves.append(rejected_move(session, rejection.reason))
+                if rejection.reason is TokenReason.KEY_REVOKED:
+                    self._look_for_successor(judged, rules[pair], now)
         return judged
+
+    def _look_for_successor(self, judged: "_Judged", rules: "_Rules | None", now: datetime) -> None:
+        """Ask for a key set whose revoked key is still used: its partner may have put another under the same kid."""
+        keyset = rules.keyset if rules else None
+        if keyset is not None and may_ask(keyset, now, self.judge.policy):
+            kids = self.judge.revoked_kids(keyset)
+            judged.missing[keyset.source] = judged.missing.get(keyset.source, frozenset()) | kids
 
     def _judge(self, session: ClaimedSession, rules: "_Rules | None", now: datetime) -> "Accepted | _Parked":
         if rules is None:
             raise TokenRejected(TokenReason.CAMPAIGN_MISMATCH, "the campaign or its partner was deleted")
         partner, token = rules.partner, session.token or ""
-        is_first = session.attempts == 1
+        is_first = session.attempts - session.crash_count == 1  # claims whose process died looked at nothing
         verdict = self.judge(token, partner, rules.keyset, session.received_at, now, is_first_look=is_first)
         if isinstance(verdict, Waiting):
             return _Parked(session, verdict)

@@ -123,6 +123,16 @@ def test_finish_keeps_the_token_while_the_session_is_parked(stores: Stores) -> N
     assert (again.token, again.attempts, again.outcome) == (JWS, 2, None)
 
 
+def test_finish_that_puts_off_in_verify_counts_no_attempt(stores: Stores) -> None:
+    taken_in(stores)
+    [claimed] = claim(stores)
+
+    stores.queue.finish([move(claimed, Stage.VERIFY, due_at=NOW + SECOND, outcome=None)], NOW)
+
+    [again] = claim(stores, NOW + SECOND)
+    assert (again.token, again.attempts) == (JWS, 1)
+
+
 def test_finish_of_a_zombie_changes_nothing(stores: Stores) -> None:
     [id_] = taken_in(stores)
     [zombie] = claim(stores)

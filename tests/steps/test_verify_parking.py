@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from app.domain.keyset import Keyset
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
-from app.domain.session import SessionMove, TokenStatus
-from app.ports import Attempt, Work
+from app.domain.session import SessionMove, Stage, TokenStatus
+from app.ports import Attempt, Claim, Work
 from app.reasons import TokenReason
 from tests.builders import NOW, SOURCE, keyset
 from tests.fakes import MemoryKeysets, MemorySessions
@@ -27,6 +27,59 @@ class InterruptedSessions(MemorySessions):
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
         self.meanwhile()
         return MemorySessions.finish(self, moves, now, attempts)
+
+
+def _unknown_kid_after(verification: Verification) -> str:
+    """Take in a token whose kid its fresh key set lacks, and let the time pass that waiting for one takes."""
+    verification.clock.advance(60)
+    [id_] = verification.take_in(mint(iat=int(NOW.timestamp()), exp=int(NOW.timestamp()) + 3000))
+    verification.clock.advance(100)
+    return id_
+
+
+def _lacking() -> Verification:
+    sessions = MemorySessions()
+    keysets = MemoryKeysets(sessions=sessions, rows={SOURCE: keyset(source=SOURCE, keys=(key_pair("k2")[1],))})
+    return Verification(published_partner(), sessions=sessions, keysets=keysets)
+
+
+def test_verify_whose_first_claim_was_killed_asks_for_the_key_all_the_same() -> None:
+    verification = _lacking()
+    _unknown_kid_after(verification)
+    now = verification.clock.now()
+    verification.sessions.claim(Claim(Stage.VERIFY, 256, now, now + timedelta(seconds=30)))
+    verification.clock.advance(31)
+
+    report = verification.work()
+
+    assert report.outcomes == {"parked": 1}
+    assert verification.hints.rung == [(Work.REFRESH, 1)]
+
+
+def test_verify_that_was_put_off_asks_for_the_key_all_the_same() -> None:
+    verification = _lacking()
+    _unknown_kid_after(verification)
+    verification.unreadable.add(verification.partner.id)
+    put_off = verification.work()
+    verification.unreadable.clear()
+    verification.clock.advance(300)
+
+    report = verification.work()
+
+    assert (put_off.outcomes, report.outcomes) == ({"postponed": 1}, {"parked": 1})
+    assert verification.hints.rung == [(Work.REFRESH, 1)]
+
+
+def test_verify_that_has_waited_for_its_key_refuses_at_the_next_look() -> None:
+    verification = _lacking()
+    id_ = _unknown_kid_after(verification)
+    verification.work()
+    verification.clock.advance(60)
+
+    report = verification.work()
+
+    assert report.outcomes == {TokenReason.KID_UNKNOWN: 1}
+    assert verification.stored(id_).outcome is not None
 
 
 @pytest.mark.parametrize(
@@ -82,17 +135,45 @@ def test_verify_parks_a_token_that_counts_by_its_leeway_alone(keysets: dict[str,
     assert (Work.REFRESH, 1) in verification.hints.rung
 
 
-def test_verify_refuses_a_revoked_key_that_is_published_no_more_and_asks_for_nothing() -> None:
-    thumbprints = frozenset({thumbprint_of(key_pair("k1")[1])})
-    row = keyset(source=SOURCE, keys=(key_pair("k2")[1],), revoked=thumbprints, withdrawn=frozenset({"k1"}))
+REVOKED = frozenset({thumbprint_of(key_pair("k1")[1])})
+LONG_AGO = NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "rung"),
+    [
+        pytest.param(
+            keyset(source=SOURCE, keys=(key_pair("k1")[1],), revoked=REVOKED, attempted_at=LONG_AGO),
+            [(Work.REFRESH, 1)],
+            id="published-still",
+        ),
+        pytest.param(
+            keyset(
+                source=SOURCE,
+                keys=(key_pair("k2")[1],),
+                revoked=REVOKED,
+                withdrawn=frozenset({"k1"}),
+                attempted_at=LONG_AGO,
+            ),
+            [(Work.REFRESH, 1)],
+            id="published-no-more",
+        ),
+        pytest.param(
+            keyset(source=SOURCE, keys=(key_pair("k1")[1],), revoked=REVOKED, attempted_at=NOW), [], id="just-fetched"
+        ),
+    ],
+)
+def test_verify_refuses_a_revoked_key_at_once_and_asks_for_its_successor(
+    row: Keyset, rung: list[tuple[Work, int]]
+) -> None:
     verification = Verification(published_partner(), keysets=MemoryKeysets(rows={SOURCE: row}))
-    verification.clock.advance(60)
+    verification.clock.advance(1)
     verification.take_in(mint("k1", iat=int(NOW.timestamp())))
 
     report = verification.work()
 
     assert report.outcomes == {TokenReason.KEY_REVOKED: 1}
-    assert verification.hints.rung == []
+    assert verification.hints.rung == rung
 
 
 def test_verify_voids_what_a_key_accepted_that_is_revoked_before_all_is_saved() -> None:

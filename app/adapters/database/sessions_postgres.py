@@ -94,7 +94,10 @@ _FINISH = f"""
     UPDATE sessions s SET
         stage = m.stage, due_at = m.due_at, priority = m.priority, parked_on = m.parked_on,
         error_class = m.error_class, lease_until = NULL, lease_token = NULL,
-        attempts = CASE WHEN s.stage = m.stage THEN s.attempts ELSE 0 END,
+        attempts = CASE
+            WHEN s.stage <> m.stage THEN 0
+            WHEN m.stage = 'verify' AND m.parked_on IS NULL THEN s.attempts - 1  -- put off: nobody looked at it
+            ELSE s.attempts END,
         crash_count = 0,
         token = CASE WHEN m.stage = 'verify' THEN s.token END,
         prefill_request = CASE WHEN m.stage IN ('fetch', 'dead') THEN coalesce(m.request, s.prefill_request) END,

@@ -73,7 +73,10 @@ _HELD = """
     SELECT sessions.id FROM sessions JOIN json_each(?) AS l ON sessions.id = l.key AND lease_token = l.value"""
 _FINISH = """
     UPDATE sessions SET
-        attempts = CASE WHEN stage = :stage THEN attempts ELSE 0 END,
+        attempts = CASE
+            WHEN stage <> :stage THEN 0
+            WHEN :stage = 'verify' AND :parked_on IS NULL THEN attempts - 1  -- put off: nobody looked at it
+            ELSE attempts END,
         crash_count = 0,
         verified_at = CASE WHEN stage = 'verify' AND :stage <> 'verify' THEN :now ELSE verified_at END,
         settled_at = CASE WHEN :stage IN ('done', 'dead') THEN :now END,
