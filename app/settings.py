@@ -5,7 +5,7 @@ Only the composition roots and the command line read them. `docs/settings.md` li
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from app.domain.keyset import KeysetPolicy
+from app.domain.master_keys import parse_master_keys
 from app.domain.retention import Retention
 from app.errors import ConfigurationError
 
@@ -166,15 +167,21 @@ class Settings(BaseModel):
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of `environ`, by default the process's own; raise ConfigurationError with all mistakes."""
     values, problems = _known_values(os.environ if environ is None else environ)
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems += [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise ConfigurationError(tuple(problems)) from None
-    problems += _contradictions(settings)
+    settings, refused = _typed(values)
+    problems += [*refused, *_malformed_master_keys(settings), *_contradictions(settings)]
     if problems:
         raise ConfigurationError(tuple(problems))
     return settings
+
+
+def _typed(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """Return the settings and the mistakes of single values; these settings are left at their defaults."""
+    try:
+        return Settings.model_validate(values), []
+    except ValidationError as error:
+        refused = {str(one["loc"][0]): one["msg"] for one in error.errors()}
+    settings = Settings.model_validate({name: text for name, text in values.items() if name not in refused})
+    return settings, [f"{PREFIX}{name.upper()}: {reason}" for name, reason in refused.items()]
 
 
 def _known_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -200,6 +207,16 @@ def _is_site(url: str) -> bool:
     except ValueError:
         return False
     return has_host and bool(re.fullmatch(r"https?://[^\s?#]+", url))
+
+
+def _malformed_master_keys(settings: Settings) -> Sequence[str]:
+    text = settings.master_keys.get_secret_value()
+    try:
+        if text:
+            parse_master_keys(text, f"{PREFIX}MASTER_KEYS")
+    except ConfigurationError as error:
+        return error.problems
+    return ()
 
 
 def _contradictions(settings: Settings) -> list[str]:

@@ -26,6 +26,12 @@ POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
             id="all-at-once",
         ),
         pytest.param({"PORT": "65536", "NO_SUCH": "1"}, ["NO_SUCH", "PORT"], id="out-of-range-and-unknown"),
+        pytest.param({"MASTER_KEYS": f"{KEY},canary"}, ["MASTER_KEYS"], id="master-key-that-is-none"),
+        pytest.param(
+            {"MASTER_KEYS": "canary", "DATABASE_URL": "garbage", "LOG_LEVEL": "loud", "PORT": "x", "NO_SUCH": "1"},
+            ["NO_SUCH", "PORT", "LOG_LEVEL", "MASTER_KEYS", "DATABASE_URL"],
+            id="of-every-kind-at-once",
+        ),
     ],
 )
 def test_settings_with_mistakes_are_refused_naming_each(values: dict[str, str], mistaken: list[str]) -> None:
@@ -36,6 +42,7 @@ def test_settings_with_mistakes_are_refused_naming_each(values: dict[str, str], 
         f"VESTIBULE_{name}" for name in mistaken
     ]
     assert KEY not in str(refused.value)
+    assert "canary" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from app.adapters.private_file import load_or_create
-from app.adapters.sealing import MASTER_KEY_BYTES, parse_master_keys
+from app.domain.master_keys import MASTER_KEY_BYTES, parse_master_keys
 from app.errors import ConfigurationError
 
 MASTER_KEY_FILE: Final = "master.key"
+_SETTING: Final = "VESTIBULE_MASTER_KEYS"
 
 
 class SecretText(Protocol):
@@ -47,12 +48,12 @@ def load_master_keys(settings: MasterKeySettings) -> tuple[bytes, ...]:
     """
     configured = settings.master_keys.get_secret_value()
     if configured:
-        return parse_master_keys(configured)
+        return parse_master_keys(configured, _SETTING)
     if not settings.is_embedded_database:
-        raise ConfigurationError(("VESTIBULE_MASTER_KEYS: required with a database of your own",))
+        raise ConfigurationError((f"{_SETTING}: required with a database of your own",))
     path = settings.data_dir / MASTER_KEY_FILE
     try:
-        return parse_master_keys(load_or_create(path, _new_key).decode("ascii").strip())
+        return parse_master_keys(load_or_create(path, _new_key).decode("ascii").strip(), str(path))
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError((f"{path}: cannot be read or created as a file of master keys",)) from None
 

@@ -6,10 +6,8 @@ Knows nothing of tables and rows but the text that names them.
 """
 
 import base64
-import binascii
 import hmac
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -20,9 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.errors import ConfigurationError, MasterKeyMissing, SealBroken
-
-MASTER_KEY_BYTES = 32
+from app.domain.master_keys import MASTER_KEY_BYTES
+from app.errors import MasterKeyMissing, SealBroken
 
 _VERSION = b"\x01"
 _ID_BYTES = 4
@@ -30,8 +27,6 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _BODY_AT = _HEAD_BYTES + _NONCE_BYTES
-_HEX = re.compile(r"[0-9A-Fa-f]{64}")
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _NONCES_AT_ONCE = 512
 """Enough for two batches, and six kilobytes."""
 _NONCES: list[bytes] = []
@@ -113,37 +108,6 @@ class SessionKeys:
         return derived is not None and hmac.compare_digest(
             _session_key(derived, session_id).encode(), key.encode(errors="replace")
         )
-
-
-def parse_master_keys(text: str) -> tuple[bytes, ...]:
-    """Return the comma-separated keys of `text`, 32 bytes each in base64url or hex.
-
-    Raise ConfigurationError with every mistake, by position; no key is ever quoted.
-    """
-    keys: list[bytes] = []
-    problems: list[str] = []
-    for position, spelled in enumerate(text.split(","), start=1):
-        key = _parse_key(spelled.strip())
-        if key is None:
-            problems.append(f"master key {position}: must be {MASTER_KEY_BYTES} bytes in base64url or hex")
-        elif key in keys:
-            problems.append(f"master key {position}: stands twice")
-        else:
-            keys.append(key)
-    if problems:
-        raise ConfigurationError(tuple(problems))
-    return tuple(keys)
-
-
-def _parse_key(spelled: str) -> bytes | None:
-    if _HEX.fullmatch(spelled):
-        return bytes.fromhex(spelled)
-    if _BASE64URL.fullmatch(spelled):
-        try:
-            return base64.b64decode(spelled.rstrip("=") + "=", altchars=b"-_", validate=True)
-        except binascii.Error:
-            return None
-    return None
 
 
 def _derive_all(master_key: bytes) -> _Derived:

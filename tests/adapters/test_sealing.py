@@ -1,4 +1,3 @@
-import base64
 import os
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from unittest.mock import Mock
 import pytest
 
 from app.adapters.digests import KeyedDigests, load_digests
-from app.adapters.sealing import AesSealing, KeyRing, SessionKeys, parse_master_keys
-from app.errors import ConfigurationError, MasterKeyMissing, SealBroken
+from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
+from app.errors import MasterKeyMissing, SealBroken
 from tests.builders import NOW
 from tests.fakes import MemorySecrets
 
@@ -138,26 +137,6 @@ def test_session_key_that_is_spoiled_opens_nothing(spoil: Callable[[str], str]) 
     keys = SessionKeys(KeyRing.of((OLD,)))
 
     assert not keys.holds("ses_1", spoil(keys.make("ses_1")))
-
-
-def test_master_keys_are_read_in_both_spellings() -> None:
-    spelled = base64.urlsafe_b64encode(NEW).decode()
-
-    keys = parse_master_keys(f"{OLD.hex()}, {spelled} ,{base64.urlsafe_b64encode(b'x' * 32).decode().rstrip('=')}")
-
-    assert keys == (OLD, NEW, b"x" * 32)
-
-
-def test_master_keys_with_mistakes_are_refused_by_position_without_quoting() -> None:
-    with pytest.raises(ConfigurationError) as raised:
-        parse_master_keys(f"{OLD.hex()},{OLD.hex()[:-2]},,{OLD.hex()},hunter2")
-
-    assert raised.value.problems == (
-        "master key 2: must be 32 bytes in base64url or hex",
-        "master key 3: must be 32 bytes in base64url or hex",
-        "master key 4: stands twice",
-        "master key 5: must be 32 bytes in base64url or hex",
-    )
 
 
 def test_digests_tell_partners_and_kinds_apart() -> None:
