@@ -47,7 +47,8 @@ def start(rate: float, *, force: bool, dry_run: bool, watch: bool, **options: st
     body = {"filter": without_none(options), "rate_per_second": rate, "force": force, "dry_run": dry_run}
     order = parse_replay_order(body)
     with opened() as wiring:
-        begin = StartReplay(SqlDeadLetters(wiring.database), SqlReplays(wiring.database), wiring.audit, wiring.clock)
+        letters, replays = SqlDeadLetters(wiring.database), SqlReplays(wiring.database)
+        begin = StartReplay(wiring.documents, letters, replays, wiring.audit, wiring.clock)
         plan = begin(order, LOCAL_CALLER)
         _tell(plan)
         if plan.replay_id is None or not watch:

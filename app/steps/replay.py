@@ -24,10 +24,11 @@ from app.domain.replay import (
     count_replay,
     pace,
 )
-from app.management_ports import AuditLog, DeadLetters, ReplayQueue, ReplayStore
+from app.management_ports import AuditLog, DeadLetters, DocumentStore, ReplayQueue, ReplayStore
 from app.ports import Clock, Hints, Leases, Work
 from app.steps.authorize import Caller
 from app.steps.dead_letters import narrowed
+from app.steps.partners import find_partner
 
 _log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class ReplayPlan:
 class StartReplay:
     """Starts replays; `entropy` returns that many random bytes."""
 
+    documents: DocumentStore
     letters: DeadLetters
     replays: ReplayStore
     audit: AuditLog
@@ -59,6 +61,8 @@ class StartReplay:
 
     def __call__(self, order: ReplayOrder, caller: Caller) -> ReplayPlan:
         """Freeze the set and start, or only count it; raise PartnerUnknown or ReplayActive."""
+        if order.filter.partner_id is not None:
+            find_partner(self.documents, order.filter.partner_id, caller)
         now = self.clock.now()
         wanted = narrowed(order.filter, caller)
         groups = self.letters.count(wanted, now)

@@ -199,7 +199,7 @@ class ManagementWiring:
         return ReplayCalls(
             ListDeadLetters(letters, clock),
             ReadDeadLetter(records, audit, clock),
-            StartReplay(letters, replays, audit, clock),
+            StartReplay(self._documents, letters, replays, audit, clock),
             SteerReplays(replays, audit, clock),
             TellTimeline(records),
             shared.threads,

@@ -85,7 +85,8 @@ def _erase(wiring: Wiring) -> object:
 
 
 def _start(wiring: Wiring) -> object:
-    start = StartReplay(SqlDeadLetters(wiring.database), SqlReplays(wiring.database), wiring.audit, wiring.clock)
+    letters, replays = SqlDeadLetters(wiring.database), SqlReplays(wiring.database)
+    start = StartReplay(wiring.documents, letters, replays, wiring.audit, wiring.clock)
     return start(ReplayOrder(ReplayFilter(partner_id="acme"), rate_per_second=1.0), LOCAL_CALLER)
 
 

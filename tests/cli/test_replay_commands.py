@@ -23,6 +23,7 @@ from app.reasons import PrefillReason
 from tests.adapters.stores import sql_stores
 from tests.builders import NOW, move, new_session, replay, request
 from tests.cli.commands import Commands
+from tests.documents.examples import partner_body
 
 LEASE = timedelta(seconds=30)
 FAR = NOW + timedelta(days=3650)
@@ -32,6 +33,7 @@ FAR = NOW + timedelta(days=3650)
 def commands(tmp_path: Path) -> Commands:
     migrated = Commands.at(tmp_path)
     assert migrated.run("migrate").exit_code == 0
+    assert migrated.run("partner", "put", "acme", "-", input_=partner_body()).exit_code == 0
     return migrated
 
 
@@ -136,6 +138,16 @@ def test_replay_without_a_filter_is_refused(commands: Commands) -> None:
         "  filter: This must have at least one of partner_id, campaign_id, error_class, since and until.",
         "  rate_per_second: This must be at least 0.1.",
     ]
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--watch"]], ids=["start", "dry-run", "watch"])
+def test_replay_of_a_partner_that_is_not_there_ends_with_not_found(commands: Commands, more: list[str]) -> None:
+    refused = commands.run("replay", "start", "--partner", "acne", *more)
+
+    assert ended(refused, 4)
+    assert refused.stderr.startswith("partner_unknown: ")
+    with database_of(commands) as database:
+        assert SqlReplays(database).load_running() == []
 
 
 def test_replay_that_is_not_there_ends_with_not_found(commands: Commands) -> None:

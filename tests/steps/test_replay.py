@@ -12,7 +12,7 @@ from app.domain.replay import Replay, ReplayCommand, ReplayFilter, ReplayOrder, 
 from app.domain.scopes import ALL_SCOPES
 from app.domain.session import Priority, Stage
 from app.errors import PartnerUnknown, ReplayActive, ReplayOver, ReplayUnknown, SessionUnknown
-from app.management_ports import AuditEntry
+from app.management_ports import AuditEntry, DocumentKind
 from app.ports import Claim, Work
 from app.reasons import PrefillReason
 from app.steps.authorize import Caller
@@ -21,7 +21,16 @@ from app.steps.replay import AdvanceReplays, StartReplay
 from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from tests.builders import NOW, move, new_session, outcome, request
-from tests.fakes import FixedClock, MemoryAudit, MemoryLeases, MemoryReplays, MemorySessions, RecordingHints
+from tests.documents.examples import partner_body
+from tests.fakes import (
+    FixedClock,
+    MemoryAudit,
+    MemoryDocuments,
+    MemoryLeases,
+    MemoryReplays,
+    MemorySessions,
+    RecordingHints,
+)
 
 ADMIN = Caller("admin", ALL_SCOPES)
 BOUND = Caller("acme-client", ALL_SCOPES, "acme")
@@ -38,20 +47,27 @@ class World:
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     hints: RecordingHints = field(default_factory=RecordingHints)
     leases: MemoryLeases = field(default_factory=MemoryLeases)
+    documents: MemoryDocuments = field(default_factory=MemoryDocuments)
     replays: MemoryReplays = field(init=False)
 
     def __post_init__(self) -> None:
         self.replays = MemoryReplays(self.sessions)
+        for partner_id in ("acme", "globex"):
+            self.documents.put(DocumentKind.PARTNER, partner_id, partner_body(), None, NOW)
 
     def start(self, letters: ReplayFilter = ACME, rate: float = 2, caller: Caller = ADMIN, **changes: Any) -> str:
         order = ReplayOrder(letters, rate, **changes)
-        plan = StartReplay(self.replays, self.replays, self.audit, self.clock)(order, caller)
+        plan = self.starting(order, caller)
         assert plan.replay_id is not None
         return plan.replay_id
 
     def advance(self, seconds: float = 1) -> int:
         self.clock.advance(seconds)
         return AdvanceReplays(self.replays, self.leases, self.hints, self.clock)()
+
+    @property
+    def starting(self) -> StartReplay:
+        return StartReplay(self.documents, self.replays, self.replays, self.audit, self.clock)
 
     @property
     def steering(self) -> SteerReplays:
@@ -88,7 +104,7 @@ def test_dry_run_counts_and_leaves_nothing_behind(world: World) -> None:
     world.bury(1, expires_at=NOW)
     order = ReplayOrder(ACME, 20, dry_run=True)
 
-    plan = StartReplay(world.replays, world.replays, world.audit, world.clock)(order, ADMIN)
+    plan = world.starting(order, ADMIN)
 
     counts = plan.counts
     assert (plan.replay_id, counts.matched, counts.skipped) == (None, 6, 3)
@@ -248,6 +264,17 @@ def test_replay_of_nothing_is_done_at_once_and_bars_none(world: World) -> None:
 
     assert world.replays.rows[replay_id].state is ReplayState.DONE
     assert world.start() != replay_id
+
+
+@pytest.mark.parametrize("partner_id", ["acne", "no id", "\0"])
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry-run", "in-earnest"])
+def test_replay_of_a_partner_that_is_not_there_is_refused(world: World, partner_id: str, dry_run: bool) -> None:
+    order = ReplayOrder(ReplayFilter(partner_id=partner_id), 20, dry_run=dry_run)
+
+    with pytest.raises(PartnerUnknown):
+        world.starting(order, ADMIN)
+
+    assert (world.replays.rows, world.audit.entries) == ({}, [])
 
 
 def test_every_change_of_a_replay_is_audited(world: World) -> None:

@@ -234,7 +234,9 @@ class Management:
         return ReplayCalls(
             ListDeadLetters(self.replays, self.clock),
             ReadDeadLetter(self.replays, self.audit, self.clock),
-            StartReplay(self.replays, self.replays, self.audit, self.clock, lambda size: b"\x01" * size),
+            StartReplay(
+                self.documents, self.replays, self.replays, self.audit, self.clock, lambda size: b"\x01" * size
+            ),
             SteerReplays(self.replays, self.audit, self.clock),
             TellTimeline(self.replays),
             threads,

@@ -6,8 +6,11 @@ import pytest
 import pytest_asyncio
 
 from app.domain.replay import ReplayState
+from app.management_ports import DocumentKind
 from app.reasons import PrefillReason
+from tests.builders import NOW
 from tests.builders import replay as a_replay
+from tests.documents.examples import partner_body
 from tests.web.burying import bury
 from tests.web.management import Management
 
@@ -19,6 +22,7 @@ RPL = "rpl_" + "01" * 12
 async def management() -> AsyncIterator[Management]:
     async with Management().running() as running:
         running.with_client("admin")
+        running.documents.put(DocumentKind.PARTNER, "acme", partner_body(), None, NOW)
         yield running
 
 
@@ -271,6 +275,16 @@ async def test_second_active_replay_of_a_partner_is_refused(management: Manageme
         "A replay of the same partner is running or paused.",
         "/v1/replays",
     )
+
+
+async def test_replay_of_a_partner_that_is_not_there_is_refused(management: Management) -> None:
+    answer = await management.call("POST", "/v1/replays", json={"filter": {"partner_id": "acne"}})
+
+    assert answer.status == 404
+    assert await answer.json() == problem(
+        404, "partner_unknown", "Unknown partner", "There is no partner of this id.", "/v1/replays"
+    )
+    assert management.replays.rows == {}
 
 
 async def test_replay_that_is_over_cannot_be_resumed(management: Management) -> None:
