@@ -5,12 +5,14 @@ VestibuleError
 ├── OutsideError           a partner's side failed us (carries the class that decides about a retry)
 ├── InsideError            our own side failed
 │   ├── StoreUnavailable   the database cannot be reached, or does not answer in time
+│   ├── SchemaOutdated     the database was not migrated to what this version needs
 │   └── SealBroken         a sealed value does not open: the row was tampered with, or
 │       └── MasterKeyMissing   another process's master key sealed it
 ├── RequestError           the caller said something wrong; `web/problems.py` knows the status of each code
 │   ├── RequestMalformed   not strict JSON
 │   ├── RequestInvalid     well-formed, but wrong; lists every mistake with its path
 │   ├── PlayRefused        nobody plays; in `app.play_errors`, one class per code
+│   ├── Keyset…            about a partner's key set; in `app.keyset_errors`
 │   └── …                  one class per code, see below
 └── ConfigurationError     the process cannot start; lists every mistake
 
@@ -79,6 +81,15 @@ class StoreUnavailable(InsideError):
     """The database cannot be reached, or did not answer in time."""
 
     code = "store_unavailable"
+
+
+class SchemaOutdated(InsideError):
+    """The database is not at this version's revision: it lacks a table or a column.
+
+    No StoreUnavailable, since the database answers: no circuit and no retry has anything to wait for.
+    """
+
+    code = "schema_outdated"
 
 
 class SealBroken(InsideError):
@@ -151,18 +162,6 @@ class PartnerInUse(RequestError):
     """The partner is still named by a campaign."""
 
     code = "partner_in_use"
-
-
-class KeysetNotUsed(RequestError):
-    """The partner's signatures are not verified with published keys."""
-
-    code = "keyset_not_used"
-
-
-class KeysetShared(RequestError):
-    """Other partners rely on the same key set, so that a client of one of them may not revoke its keys."""
-
-    code = "keyset_shared"
 
 
 class EncryptionKeysUnknown(RequestError):

@@ -1,7 +1,7 @@
 """How commands end: stable exit codes, so that scripts can tell what happened.
 
-0 ok · 1 failed on our side · 2 wrong usage (click's own) · 3 the settings are wrong · 4 there is no such thing ·
-5 refused: the document, request or token has mistakes · 6 the database cannot be reached ·
+0 ok · 1 failed on our side · 2 wrong usage (click's own) · 3 the settings are wrong, or the database was not migrated ·
+4 there is no such thing · 5 refused: the document, request or token has mistakes · 6 the database cannot be reached ·
 7 not decided yet: the token waits for a key
 """
 
@@ -15,6 +15,7 @@ from app.errors import (
     PartnerUnknown,
     ReplayUnknown,
     RequestError,
+    SchemaOutdated,
     SessionUnknown,
     StoreUnavailable,
     VestibuleError,
@@ -38,7 +39,7 @@ class Exit(IntEnum):
 def exit_code(error: VestibuleError) -> Exit:
     """Return the code of a command that failed with `error`."""
     match error:
-        case ConfigurationError():
+        case ConfigurationError() | SchemaOutdated():
             return Exit.CONFIGURATION
         case PartnerUnknown() | CampaignUnknown() | SessionUnknown() | ReplayUnknown() | NotFound():
             return Exit.NOT_FOUND

@@ -12,8 +12,9 @@ from app.domain.keyset import Keyset, source_label
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_override import after_pin, after_unpin
 from app.domain.partner import SignatureMethod
-from app.errors import KeysetNotUsed, Mistake, RequestInvalid
+from app.errors import Mistake, RequestInvalid
 from app.jose.keys import KeyPolicy, import_keys, public_jwk
+from app.keyset_errors import KeysetNotUsed
 from app.keyset_ports import KeysetDesk, StoredKeyset
 from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work

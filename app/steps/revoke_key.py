@@ -13,7 +13,8 @@ from typing import Final
 from app.domain.keyset import source_label
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
-from app.errors import KeysetShared, Mistake, RequestInvalid
+from app.errors import Mistake, RequestInvalid
+from app.keyset_errors import KeysetShared
 from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers
 from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from app.errors import Overloaded, StoreUnavailable
+from app.errors import Overloaded, SchemaOutdated, StoreUnavailable
 from app.web.bodies import json_response
 from app.web.metrics import CONTENT_TYPE, WebMetrics
 from app.web.store_threads import StoreThreads
@@ -16,7 +16,8 @@ from app.web.store_threads import StoreThreads
 class HealthRoutes:
     """Answers probes; `is_migrated` asks the store whether it has the schema of this version.
 
-    `more_figures` reads the figures that only the store knows; without a store the others are shown all the same.
+    `more_figures` reads the figures that only the store knows; where the store cannot tell them, the others are
+    shown all the same.
     """
 
     threads: StoreThreads
@@ -39,13 +40,13 @@ class HealthRoutes:
     async def ready(self, _: web.Request) -> web.Response:
         """Answer whether the store is reachable and migrated; 503 if not."""
         if not await self.threads.call(self.is_migrated):
-            raise StoreUnavailable("the database has not the schema of this version")
+            raise StoreUnavailable("the database has not the schema of this version") from SchemaOutdated()
         return json_response({"status": "ready"})
 
     async def figures(self, _: web.Request) -> web.Response:
         """Answer Prometheus."""
         figures = self.metrics.render()
         if self.more_figures is not None:
-            with suppress(StoreUnavailable, Overloaded):
+            with suppress(StoreUnavailable, SchemaOutdated, Overloaded):
                 figures += await self.more_figures()
         return web.Response(body=figures, headers={"Content-Type": CONTENT_TYPE})

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from app import errors, play_errors
+from app import errors, keyset_errors, play_errors
 from app.compact_json import encode
 from app.documents.mistakes import MAX_PATH_CHARACTERS
 
@@ -37,10 +37,10 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.CampaignUnknown: Status(404, "Unknown campaign", "There is no campaign of this id."),
     errors.PartnerUnknown: Status(404, "Unknown partner", "There is no partner of this id."),
     errors.PartnerInUse: Status(409, "Partner in use", "The partner is still named by a campaign."),
-    errors.KeysetNotUsed: Status(
+    keyset_errors.KeysetNotUsed: Status(
         409, "No key set", "This partner's tokens are verified with configured keys, not with a key set."
     ),
-    errors.KeysetShared: Status(
+    keyset_errors.KeysetShared: Status(
         409, "Shared key set", "Other partners rely on this key set; only a client that sees them all may do this."
     ),
     errors.EncryptionKeysUnknown: Status(
@@ -83,6 +83,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.StoreUnavailable: Status(
         503, "Service unavailable", "The service cannot store or read anything at the moment."
     ),
+    errors.SchemaOutdated: Status(500, "Internal error", "Something failed on our side."),
     errors.SealBroken: Status(500, "Internal error", "Something failed on our side."),
     errors.MasterKeyMissing: Status(500, "Internal error", "Something failed on our side."),
     errors.VestibuleError: Status(500, "Internal error", "Something failed on our side."),

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 
 from app.adapters.database.directly import rows_of
 from app.adapters.database.engine import Database, open_database
-from app.errors import StoreUnavailable
+from app.errors import SchemaOutdated, StoreUnavailable
 from tests.servers.process import free_port
 
 
@@ -50,7 +50,34 @@ def test_write_that_fails_leaves_nothing(database: Database) -> None:
 
 def test_mistake_in_a_statement_is_no_outage(database: Database) -> None:
     with pytest.raises((ProgrammingError, OperationalError)):
-        database.read(lambda connection: connection.execute(text("SELECT * FROM nowhere")))
+        database.read(lambda connection: connection.execute(text("SELECT FROM FROM")))
+
+
+@pytest.mark.parametrize("method", ["read", "write", "write_one"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("SELECT * FROM nowhere", id="no-table"),
+        pytest.param("INSERT INTO nowhere (name) VALUES ('a')", id="no-table-to-insert-into"),
+        pytest.param("SELECT absent FROM leases", id="no-column"),
+        pytest.param("INSERT INTO leases (absent) VALUES ('a')", id="no-column-to-insert-into"),
+        pytest.param("UPDATE leases SET absent = 'a'", id="no-column-to-update"),
+    ],
+)
+def test_table_or_column_that_is_missing_tells_of_the_migration(
+    database: Database, method: str, statement: str
+) -> None:
+    with pytest.raises(SchemaOutdated, match="vestibule migrate") as raised:
+        getattr(database, method)(lambda connection: connection.execute(text(statement)))
+
+    assert isinstance(raised.value.__cause__, DBAPIError)
+
+
+def test_table_that_is_missing_tells_of_the_migration_where_it_is_asked_for_directly(
+    postgres_database: Database,
+) -> None:
+    with pytest.raises(SchemaOutdated):
+        postgres_database.read(lambda connection: rows_of(connection, "SELECT * FROM nowhere", {}))
 
 
 @pytest.mark.parametrize("method", ["read", "write", "write_one"])
@@ -92,7 +119,7 @@ def test_write_on_a_broken_connection_fails_and_the_next_works(
     ("statement", "error"),
     [
         pytest.param("INSERT INTO leases (name, held_until) VALUES ('a', NULL)", IntegrityError, id="null"),
-        pytest.param("SELECT * FROM nowhere", ProgrammingError, id="no-table"),
+        pytest.param("SELECT FROM FROM", ProgrammingError, id="syntax"),
     ],
 )
 def test_statement_that_fails_directly_is_raised_as_by_sqlalchemy_and_leaves_nothing(

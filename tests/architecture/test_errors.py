@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app import play_errors
+from app import keyset_errors, play_errors
 from app.errors import (
     ConfigurationError,
     Mistake,
@@ -37,7 +37,7 @@ def _tree(error: type[VestibuleError] = VestibuleError) -> Iterator[type[Vestibu
         yield from _tree(below)
 
 
-OURS = {"app.errors", play_errors.__name__}
+OURS = {"app.errors", keyset_errors.__name__, play_errors.__name__}
 EVERY_ERROR = [pytest.param(error, id=error.__name__) for error in _tree() if error.__module__ in OURS]
 
 

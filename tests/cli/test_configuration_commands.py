@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from app.documents.secrets import MASK
+from tests.builders import JWS
 from tests.cli.commands import Commands
 from tests.documents.examples import CREDENTIAL, campaign_body, partner_body, secretive_body
 
@@ -150,6 +151,35 @@ def test_command_without_its_database_ends_with_store_unavailable(tmp_path: Path
     refused = nowhere.run("partner", "list")
 
     assert ended(refused, 6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["stats"], id="stats"),
+        pytest.param(["partner", "list"], id="partner-list"),
+        pytest.param(["token", "inspect", "--partner", "acme", "--campaign", "spring", "token.txt"], id="inspect"),
+    ],
+)
+def test_command_on_a_database_that_was_not_migrated_tells_what_to_do(
+    tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("token.txt").write_text(JWS)
+
+    refused = Commands.at(tmp_path).run(*words)
+
+    assert ended(refused, 3)
+    assert refused.stderr == (
+        "schema_outdated: the database is not at this version's revision; `vestibule migrate` brings it there\n"
+    )
+
+
+def test_command_on_a_postgresql_that_was_not_migrated_tells_it_alike(tmp_path: Path, postgres_url: str) -> None:
+    refused = Commands.at(tmp_path, DATABASE_URL=postgres_url, MASTER_KEYS="01" * 32).run("stats", "--json")
+
+    assert ended(refused, 3)
+    assert json.loads(refused.stderr)["code"] == "schema_outdated"
 
 
 def test_command_used_wrongly_ends_with_usage(commands: Commands) -> None:

@@ -1,5 +1,7 @@
 """Probes and figures."""
 
+from structlog.testing import capture_logs
+
 from tests.builders import JWS
 from tests.web.stage import eventually, staged
 
@@ -20,14 +22,19 @@ async def test_ready_with_a_migrated_store_answers_200() -> None:
         assert (answer.status, answer.body) == (200, {"status": "ready"})
 
 
-async def test_ready_before_the_migration_answers_503() -> None:
-    async with staged() as stage:
-        stage.store.is_migrated = False
+async def test_ready_before_the_migration_answers_503_and_logs_why() -> None:
+    with capture_logs() as told:
+        async with staged() as stage:
+            stage.store.is_migrated = False
 
-        answer = await stage.ask("GET", "/health/ready")
+            answer = await stage.ask("GET", "/health/ready")
 
-        assert (answer.status, answer.body["code"]) == (503, "store_unavailable")
-        assert not stage.ingress.threads.is_down
+            assert (answer.status, answer.body["code"]) == (503, "store_unavailable")
+            assert not stage.ingress.threads.is_down
+
+    assert [event["error"] for event in told if event["event"] == "request.failed"] == [
+        "StoreUnavailable < SchemaOutdated"
+    ]
 
 
 async def test_ready_while_the_store_is_lost_answers_503_and_recovers() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import ClientResponse, ClientSession
+from structlog.testing import capture_logs
 
 from app.adapters.database.engine import open_database
 from app.adapters.database.migrate import migrate
@@ -131,6 +132,26 @@ async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:
             body = await response.json(content_type=None)
 
         assert (response.status, body["code"]) == (503, "store_unavailable")
+
+
+@pytest.mark.parametrize("is_postgres", [False, True], ids=["sqlite", "postgres"])
+async def test_process_without_migration_answers_internal_errors_and_logs_why(
+    tmp_path: Path, postgres_url: str, is_postgres: bool
+) -> None:
+    own = {"VESTIBULE_DATABASE_URL": postgres_url, "VESTIBULE_MASTER_KEYS": "01" * 32} if is_postgres else {}
+    unmigrated = {"VESTIBULE_DATA_DIR": str(tmp_path), "VESTIBULE_PORT": "0", "VESTIBULE_ADMIN_PORT": "0"}
+    started = _started(load_settings({**unmigrated, **own}))
+    with capture_logs() as told:
+        async with started as (process, public, admin), ClientSession() as client:
+            async with client.get(public + "/.well-known/jwks.json") as response:
+                body = await response.json(content_type=None)
+            figures = await _status(client.get(admin + "/metrics"))
+            is_down = process.management_threads.is_down
+
+    failed = [event["error"] for event in told if event["event"] == "request.failed"]
+    assert (response.status, body["code"], body["detail"]) == (500, "internal", "Something failed on our side.")
+    assert (figures, is_down) == (200, False)
+    assert [error.partition(" < ")[0] for error in failed] == ["SchemaOutdated"]
 
 
 async def test_process_with_a_database_and_a_broker_of_its_own_needs_no_data_folder(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.database.faults import outage_as_store_unavailable
+from app.adapters.database.faults import faults_as_ours
 from app.adapters.database.reckoning import Reckoning
 from app.adapters.database.unanswered import Unanswered
 
@@ -55,7 +55,7 @@ class Database:
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` reads, each statement by itself; it is called twice if the first connection was broken."""
         joined = self._joined()
-        with outage_as_store_unavailable():
+        with faults_as_ours():
             if joined is not None:
                 return self._in_time(joined, work)
             try:
@@ -73,7 +73,7 @@ class Database:
 
         For a few short statements: PostgreSQL ends a transaction that idles, SQLite lets nobody else write meanwhile.
         """
-        with outage_as_store_unavailable(), self.writing.begin() as connection:
+        with faults_as_ours(), self.writing.begin() as connection:
             outside = _under_way.set(connection)
             try:
                 yield
@@ -82,14 +82,14 @@ class Database:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does in one transaction."""
-        with outage_as_store_unavailable(), self._transaction() as connection:
+        with faults_as_ours(), self._transaction() as connection:
             return self._in_time(connection, work)
 
     def write_one(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` does with one statement, which is its own transaction: no round trips around it."""
         if self.is_sqlite or self._joined() is not None:
             return self.write(work)
-        with outage_as_store_unavailable(), self.reading.connect() as connection:
+        with faults_as_ours(), self.reading.connect() as connection:
             return self._in_time(connection, work)
 
     def now(self) -> datetime:

@@ -1,8 +1,9 @@
-"""Which errors of the database mean that it is not there: these become StoreUnavailable at this border.
+"""Which errors of the database mean that it is not there, or was not migrated: at this border they become ours.
 
 All others are defects of ours and pass unchanged. No text of the driver goes further than the cause.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import StoreUnavailable
+from app.errors import SchemaOutdated, StoreUnavailable
 
 _STATE_CLASSES = ("08", "53", "57P", "58")
 """SQLSTATE: connection lost, no resources, shutting down or starting up, system error (PostgreSQL appendix A)."""
@@ -36,12 +37,16 @@ _SQLITE_CODES = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
+_SCHEMA_STATES = frozenset({"42P01", "42703"})
+"""SQLSTATE: undefined table, undefined column."""
+_SCHEMA_TEXT = re.compile(r"no such (table|column): |table \S+ has no column named ")
+"""SQLite has no code of its own for these."""
 _PRIMARY_CODE = 0xFF  # the lower byte of an extended result code of SQLite
 
 
 @contextmanager
-def outage_as_store_unavailable() -> Iterator[None]:
-    """Raise StoreUnavailable for what means that the database cannot be reached, or does not answer in time."""
+def faults_as_ours() -> Iterator[None]:
+    """Raise StoreUnavailable where the database cannot be reached, or does not answer in time; or SchemaOutdated."""
     try:
         yield
     except PoolTimeout as error:
@@ -49,6 +54,10 @@ def outage_as_store_unavailable() -> Iterator[None]:
     except DBAPIError as error:
         if _is_outage(error):
             raise StoreUnavailable("the database cannot be reached, or did not answer in time") from error
+        if _is_outdated(error):
+            raise SchemaOutdated(
+                "the database is not at this version's revision; `vestibule migrate` brings it there"
+            ) from error
         raise
 
 
@@ -62,5 +71,15 @@ def _is_outage(error: DBAPIError) -> bool:
             return state in _STATES or state.startswith(_STATE_CLASSES)
         case sqlite3.Error() as cause:
             return getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE in _SQLITE_CODES
+        case _:
+            return False
+
+
+def _is_outdated(error: DBAPIError) -> bool:
+    match error.orig:
+        case psycopg.Error(sqlstate=state):
+            return state in _SCHEMA_STATES
+        case sqlite3.OperationalError() as cause:
+            return _SCHEMA_TEXT.match(str(cause)) is not None
         case _:
             return False

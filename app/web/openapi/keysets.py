@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import Field
 
-from app import errors
+from app import errors, keyset_errors
 from app.documents.orders import RevocationOrder
 from app.domain.keyset import KeysetState
 from app.domain.keyset_history import KeyEvent
@@ -127,7 +127,7 @@ _REVOCATION: Final = {
     "voided": 1,
     "left": 0,
 }
-_ERRORS: Final = (errors.PartnerUnknown, errors.KeysetNotUsed)
+_ERRORS: Final = (errors.PartnerUnknown, keyset_errors.KeysetNotUsed)
 
 SHOW_KEYSET: Final = ManagementOperation(
     method="GET",
@@ -178,5 +178,5 @@ REVOKE_KEY: Final = ManagementOperation(
     parameters=(parameters.PARTNER_ID,),
     body=json_content(RevocationOrder, {"kid": "k1"}),
     answers=(json_answer(200, "What the revocation came to.", RevocationShape, _REVOCATION),),
-    errors=(*_ERRORS, errors.KeysetShared),
+    errors=(*_ERRORS, keyset_errors.KeysetShared),
 )
