@@ -92,7 +92,7 @@ class LongPolls:
             self._leave(session_id, waiter)
 
     def begin(self, session_id: str, seconds: float, age_seconds: float) -> "asyncio.Future[StoredSession | None]":
-        """Return what will be the session once it is in a terminal stage, or None at the first look after `seconds`.
+        """Return what will be the session once it is in a terminal stage, or None at a look when `seconds` are over.
 
         For short waits of many: it costs no timer. It must be `open`; who gives up cancels.
         """
@@ -116,7 +116,10 @@ class LongPolls:
             now = loop.time()
             self._waits[session_id] = _Wait(now - age_seconds)
             self._look_again(session_id, now + max(SHORTEST_PAUSE_SECONDS, self._first_look - age_seconds))
-        self._waits[session_id].waiters[waiter] = ends_at
+        wait = self._waits[session_id]
+        wait.waiters[waiter] = ends_at
+        if ends_at < wait.look_at:
+            self._look_again(session_id, ends_at)
         self._waiting += 1
         if self._poller is None:
             self._poller = loop.create_task(self._poll(), context=Context())
@@ -145,7 +148,9 @@ class LongPolls:
             if wait is not None and wait.look_at == look_at:
                 due.append(session_id)
         for session_id in due:
-            self._look_again(session_id, now + pause(now - self._waits[session_id].born_at))
+            wait = self._waits[session_id]
+            ends_at = min((end for end in wait.waiters.values() if end > now), default=math.inf)
+            self._look_again(session_id, min(now + pause(now - wait.born_at), ends_at))
         return due
 
     def _look_again(self, session_id: str, look_at: float) -> None:
