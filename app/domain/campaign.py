@@ -3,7 +3,7 @@
 Built from a validated document by `app.documents`; nothing here is checked again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -69,23 +69,3 @@ class Campaign:
     def names(self) -> frozenset[str]:
         """The texts that a token's `campaignId` may hold."""
         return self.aliases | {self.id}
-
-
-DEFAULT_SCREENS: Mapping[ParticipationReason, Screen] = {
-    ParticipationReason.NOT_ELIGIBLE: Screen("You cannot take part", "This campaign is not open to you at the moment."),
-    ParticipationReason.LIMIT_REACHED: Screen("You have already taken part", "You have used all your participations."),
-    ParticipationReason.TOKEN_REJECTED: Screen(
-        "We could not recognise you", "Please open the campaign again from where you found it."
-    ),
-}
-"""Neutral words for campaigns that bring none of their own."""
-
-
-def screen_for(campaign: Campaign, reason: ParticipationReason, preferred: Sequence[str]) -> Screen:
-    """Return the screen for `reason` in the first `preferred` language that has one, else in the campaign's own."""
-    for language in (*preferred, *campaign.languages):
-        for spelling in (language, language.split("-")[0]):
-            screen = campaign.screens.get(spelling, {}).get(reason)
-            if screen is not None:
-                return screen
-    return DEFAULT_SCREENS[reason]

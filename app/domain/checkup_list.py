@@ -139,7 +139,8 @@ def _check_screens(campaign: Campaign) -> Iterator[Check]:
     ]
     name = _of(campaign, "screens")
     if lacking:
-        yield doubtful(name, f"missing: {', '.join(lacking)}", "participants are shown our neutral words, in English")
+        hint = "participants are shown those of another language, else our neutral words"
+        yield doubtful(name, f"missing: {', '.join(lacking)}", hint)
     else:
         yield well(name, f"complete in {', '.join(campaign.languages)}")
     urls = {screen.return_url for screens in campaign.screens.values() for screen in screens.values()} - {None}

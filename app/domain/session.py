@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
-from app.domain.campaign import Campaign, Mode, screen_for
+from app.domain.campaign import Campaign, Mode
 from app.domain.participation import NO_TICKET, Ticket, Verdict, may_play
 from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, unavailable
+from app.domain.screens import ChosenScreen, screen_for
 from app.domain.token import Gift
 from app.reasons import PrefillReason, TokenReason
 from app.values import light_value
@@ -202,10 +203,18 @@ def participation_view(verdict: Verdict, mode: Mode) -> dict[str, object]:
 
 def screen_view(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> dict[str, object] | None:
     """Return the member `screen` of the public view, in the first of `languages` that there is."""
+    chosen = choose_screen(outcome, campaign, languages)
+    if chosen is None:
+        return None
+    screen = chosen.screen
+    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
+
+
+def choose_screen(outcome: Outcome | None, campaign: Campaign, languages: Sequence[str]) -> ChosenScreen | None:
+    """Return the screen for one who may not play, with its language; None for everybody else."""
     if outcome is None or outcome.verdict.reason is None or may_play(outcome.verdict, campaign.mode):
         return None
-    screen = screen_for(campaign, outcome.verdict.reason, languages)
-    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
+    return screen_for(campaign, outcome.verdict.reason, languages)
 
 
 @lru_cache(maxsize=256)

@@ -12,22 +12,16 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from app.domain.campaign import DEFAULT_SCREENS, Campaign, FormField, Mode, Screen, screen_for
+from app.domain.campaign import Campaign, FormField, Mode
+from app.domain.languages import choose_language, primary_of
 from app.domain.prefill import PrefillStatus
+from app.domain.screens import ChosenScreen, screen_for
 from app.reasons import ParticipationReason
 from app.web.assets import Assets
 from app.web.direction import direction_of
 from app.web.palette import palette
 from app.web.prefill_words import prefill_words
-from app.web.wording import (
-    DEFAULT_LANGUAGE,
-    Words,
-    choose_language,
-    language_of_words,
-    primary_of,
-    text_in,
-    words_in,
-)
+from app.web.wording import Words, language_of_words, text_in, words_in
 
 _WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
 
@@ -71,9 +65,10 @@ class Look:
 
     def marks(self, spoken: str) -> Markup:
         """Return the attributes of elements whose text is in the language `spoken`: none if it is the page's."""
-        if primary_of(self.language) == spoken:
+        direction = direction_of(spoken)
+        if primary_of(self.language) == primary_of(spoken) and direction_of(self.language) == direction:
             return Markup()
-        return Markup(' lang="{}" dir="{}"').format(spoken, direction_of(spoken))
+        return Markup(' lang="{}" dir="{}"').format(spoken, direction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ class PageTemplates:
     def frame(self, look: Look, campaign: Campaign) -> web.Response:
         """Return the campaign as a partner's page frames it: the session, and what it says, come by script alone."""
         steps = _steps(look, campaign, Known(PrefillStatus.PENDING))
-        rejected = asdict(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,)))
+        rejected = asdict(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,)).screen)
         shown = rejected if campaign.mode is Mode.REQUIRED else None
         more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": shown, "again": None}
         return self._page("frame.html", look, {**steps, **more})
@@ -137,10 +132,9 @@ class PageTemplates:
         more = {"can_try_again": can_try_again, "reference": reference}
         return self._page("message.html", look, {**said, **more}, status)
 
-    def screen(self, look: Look, screen: Screen, reference: str, status: int = 200) -> web.Response:
-        """Return the page of one who may not play, in the campaign's words, else in our neutral ones, in English."""
-        is_ours = screen in DEFAULT_SCREENS.values()
-        said = {**asdict(screen), "marks": look.marks(DEFAULT_LANGUAGE) if is_ours else Markup()}
+    def screen(self, look: Look, chosen: ChosenScreen, reference: str, status: int = 200) -> web.Response:
+        """Return the page of one who may not play, in the campaign's words, else in our neutral ones."""
+        said = {**asdict(chosen.screen), "marks": look.marks(chosen.language)}
         more = {"can_try_again": False, "reference": reference}
         return self._page("message.html", look, {**said, **more}, status)
 

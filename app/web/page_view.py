@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from app.domain.campaign import Campaign
 from app.domain.prefill import PrefillStatus
+from app.domain.screens import ChosenScreen
 from app.domain.session import TokenStatus
 from app.web.field_types import fills
 from app.web.page_templates import Known
@@ -21,19 +22,19 @@ class PageView:
     """A session as the page shows it: the screen of the refused, else what is `known`; scripts are `told` more."""
 
     reference: str
-    screen: Mapping[str, Any] | None
+    screen: ChosenScreen | None
     known: Known
     told: Mapping[str, Any] = field(repr=False)
 
     @classmethod
-    def of(cls, shown: Mapping[str, Any], campaign: Campaign) -> Self:
-        """Return the page's view of what the participant is shown."""
+    def of(cls, shown: Mapping[str, Any], campaign: Campaign, screen: ChosenScreen | None) -> Self:
+        """Return the page's view of what the participant is `shown`, of which the screen is with its language."""
         reference = reference_of(shown["session_id"])
         prefill, gift = shown["prefill"], shown["gift"]
         values = field_values(campaign, prefill["form"], prefill["optin"])
         state = _state(prefill["status"], shown["token"]["status"], values)
         label = gift["label"] if gift and gift["can_win"] is not False else None
-        return cls(reference, shown["screen"], Known(state, values, label, reference), _told(shown, campaign))
+        return cls(reference, screen, Known(state, values, label, reference), _told(shown, campaign))
 
 
 def reference_of(id_: str) -> str:

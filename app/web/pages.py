@@ -12,9 +12,11 @@ from typing import Final
 
 from aiohttp import web
 
-from app.domain.campaign import Campaign, Mode, Screen, screen_for
+from app.domain.campaign import Campaign, Mode
+from app.domain.languages import choose_language
 from app.domain.prefill import PrefillStatus
-from app.domain.session import TokenStatus
+from app.domain.screens import ChosenScreen, screen_for
+from app.domain.session import TokenStatus, choose_screen
 from app.errors import CampaignUnknown, SessionExpired, SessionUnknown, TokenNotTaken, VestibuleError
 from app.play_errors import NotSettled, PlayRefused
 from app.reasons import ParticipationReason
@@ -42,7 +44,7 @@ from app.web.prefill_words import prefill_words
 from app.web.problems import problem
 from app.web.refusals import refusal_screen
 from app.web.session_cookie import SessionCookies, page_path
-from app.web.wording import WORDS, choose_language
+from app.web.wording import WORDS
 
 PAGE_WAIT_SECONDS: Final = 0.5
 """How long a page waits for its session to settle: mostly it is, and then the form comes filled."""
@@ -191,10 +193,11 @@ class CampaignPages:
             return None
         try:
             visit = await self.participants.wait(visit, seconds)
-            shown = self.participants.show(visit, preferred_languages(request))
+            languages = preferred_languages(request)
+            shown = self.participants.show(visit, languages)
         except (SessionUnknown, SessionExpired):
             return None
-        return PageView.of(shown, campaign)
+        return PageView.of(shown, campaign, choose_screen(visit.session.outcome, visit.campaign, languages))
 
     def _refusal(
         self, request: web.Request, view: PageView | None, campaign: Campaign, look: Look
@@ -202,7 +205,7 @@ class CampaignPages:
         if view is not None:
             if view.screen is None:
                 return None
-            return self.templates.screen(look, Screen(**view.screen), view.reference)
+            return self.templates.screen(look, view.screen, view.reference)
         return self._unrecognised(request, campaign, look) if campaign.mode is Mode.REQUIRED else None
 
     def _elsewhere(self, campaign: Campaign, look: Look) -> web.Response:
@@ -217,7 +220,7 @@ class CampaignPages:
             look,
             look.words.expired_title,
             prefill_words(look.language, look.brand).expired,
-            return_url=_rejected(campaign, look).return_url,
+            return_url=_rejected(campaign, look).screen.return_url,
             reference=reference_of(request[REQUEST_ID]),
             status=_FORBIDDEN,
         )
@@ -269,7 +272,7 @@ def _known(prefill: str | None, view: PageView | None) -> Known:
     return replace(view.known, state=PrefillStatus.NONE, values={}) if prefill == _CLEARED else view.known
 
 
-def _rejected(campaign: Campaign, look: Look) -> Screen:
+def _rejected(campaign: Campaign, look: Look) -> ChosenScreen:
     return screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
 
 

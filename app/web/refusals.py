@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.domain.campaign import Campaign, Mode, Screen, screen_for
+from app.domain.campaign import Campaign, Mode
+from app.domain.screens import ChosenScreen, screen_for
 from app.errors import RequestError
 from app.play_errors import PlayRefused
 from app.reasons import ParticipationReason
 
 
-def refusal_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[str]) -> Screen:
+def refusal_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[str]) -> ChosenScreen:
     """Return the screen for `refusal`; to one whose token is not judged yet, that for the unrecognised."""
     return screen_for(campaign, refusal.reason or ParticipationReason.TOKEN_REJECTED, preferred)
 
@@ -26,5 +27,6 @@ def add_screen(refusal: RequestError, campaign: Campaign, preferred: Sequence[st
         refusal.screen = _shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred))
 
 
-def _shown(screen: Screen) -> Mapping[str, object]:
+def _shown(chosen: ChosenScreen) -> Mapping[str, object]:
+    screen = chosen.screen
     return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}

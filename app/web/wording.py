@@ -1,8 +1,10 @@
 """The pages' own words, by language: everything that is neither the campaign's nor the partner's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from app.domain.languages import primary_of
 
 DEFAULT_LANGUAGE: Final = "en"
 
@@ -131,16 +133,6 @@ WORDS: Final[Mapping[str, Words]] = {
 }
 
 
-def choose_language(preferred: Sequence[str], offered: Sequence[str]) -> str:
-    """Return the first of `preferred` that is `offered`, by its whole tag or its first part, else the first offered."""
-    for wanted in preferred:
-        for part in (wanted, wanted.partition("-")[0]):
-            for language in offered:
-                if language.lower() == part.lower() or language.lower().partition("-")[0] == part.lower():
-                    return language
-    return offered[0]
-
-
 def language_of_words(language: str) -> str:
     """Return which of our languages speaks to one who reads `language`: its own, or English."""
     primary = primary_of(language)
@@ -150,11 +142,6 @@ def language_of_words(language: str) -> str:
 def words_in(language: str) -> Words:
     """Return the words in `language`, or in English."""
     return WORDS[language_of_words(language)]
-
-
-def primary_of(language: str) -> str:
-    """Return the language that a tag begins with, without its region or script (RFC 5646 section 2.2.1)."""
-    return language.partition("-")[0].lower()
 
 
 def text_in(texts: Mapping[str, str], language: str) -> str:

@@ -2,7 +2,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from app.web.languages import MAX_LANGUAGES, preferred_languages
-from app.web.wording import WORDS, choose_language, text_in, words_in
+from app.web.wording import WORDS, text_in, words_in
 
 
 @pytest.mark.parametrize(
@@ -28,22 +28,6 @@ def test_preferred_languages_are_at_most_ten() -> None:
     request = make_mocked_request("GET", "/", headers={"Accept-Language": header})
 
     assert len(preferred_languages(request)) == MAX_LANGUAGES == 10
-
-
-@pytest.mark.parametrize(
-    ("preferred", "offered", "chosen"),
-    [
-        pytest.param(("fr-CH", "en"), ("en", "fr"), "fr", id="by-the-first-part"),
-        pytest.param(("pt",), ("en", "pt-BR"), "pt-BR", id="a-variant-of-it"),
-        pytest.param(("EN-gb",), ("de", "en-GB"), "en-GB", id="whatever-its-case"),
-        pytest.param(("ja",), ("de", "en"), "de", id="none-of-them"),
-        pytest.param((), ("de", "en"), "de", id="no-preference"),
-    ],
-)
-def test_choose_language_takes_the_most_wanted_that_is_offered(
-    preferred: tuple[str, ...], offered: tuple[str, ...], chosen: str
-) -> None:
-    assert choose_language(preferred, offered) == chosen
 
 
 def test_words_in_a_language_that_there_is_not_are_english() -> None:

@@ -1,4 +1,4 @@
-"""A page is in its campaign's language and written that way round; our own words say where they are English instead."""
+"""A page is in its campaign's language and written that way round; words in another say so where they stand."""
 
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,6 +21,7 @@ ARABIC = replace(
     form=(FormField("firstname", {"ar": "الاسم"}), FormField("news", {"ar": "الأخبار"}, type="checkbox")),
 )
 LIMIT_REACHED = Verdict(allowed=False, reason=ParticipationReason.LIMIT_REACHED, remaining=0)
+BARRED = accepted(READY, LIMIT_REACHED)
 REJECTED = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_EXPIRED)
 
 
@@ -101,25 +102,37 @@ async def test_page_of_a_language_that_we_speak_marks_nothing(language: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("language", "outcome", "mark"),
+    ("languages", "outcome", "title", "mark"),
     [
-        pytest.param("ar", accepted(READY, LIMIT_REACHED), "", id="the-campaigns-own"),
-        pytest.param("ar", REJECTED, MARK, id="ours"),
-        pytest.param("fr", REJECTED, MARK, id="ours-where-we-speak-the-language"),
-        pytest.param("en", REJECTED, "", id="ours-in-english"),
+        pytest.param(("ar",), BARRED, "شاركت من قبل", "", id="the-campaigns-own"),
+        pytest.param(("fr", "ar"), BARRED, "شاركت من قبل", ' lang="ar" dir="rtl"', id="its-own-in-another"),
+        pytest.param(("ar",), REJECTED, "We could not recognise you", MARK, id="ours"),
+        pytest.param(("fr",), REJECTED, "Nous n&#39;avons pas pu vous reconnaître", "", id="ours-in-french"),
+        pytest.param(("de-AT",), REJECTED, "Wir konnten Sie nicht erkennen", "", id="ours-in-german"),
+        pytest.param(("en",), REJECTED, "We could not recognise you", "", id="ours-in-english"),
     ],
 )
-async def test_screen_is_marked_as_english_where_it_is_ours_and_the_page_is_not(
-    language: str, outcome: Outcome, mark: str
+async def test_screen_is_marked_with_its_language_where_that_is_not_the_pages(
+    languages: tuple[str, ...], outcome: Outcome, title: str, mark: str
 ) -> None:
-    stand = Stand({"spring": replace(ARABIC, languages=(language,))}, session=session_with(outcome))
+    stand = Stand({"spring": replace(ARABIC, languages=languages)}, session=session_with(outcome))
 
     async with serving(stand) as client:
-        html = await (await client.get("/c/spring", headers={**cookie(), "Accept-Language": language})).text()
+        html = await (await client.get("/c/spring", headers={**cookie(), "Accept-Language": languages[0]})).text()
 
-    title = "We could not recognise you" if outcome is REJECTED else "شاركت من قبل"
     assert f"<title{mark}>{title}</title>" in html
     assert f"<h1{mark}>{title}</h1>" in html
+
+
+async def test_refused_visitor_is_told_so_in_the_language_of_the_page() -> None:
+    stand = Stand({"spring": replace(CAMPAIGN, screens={})}, session=session_with(BARRED))
+
+    async with serving(stand) as client:
+        html = await (await client.get("/c/spring", headers={**cookie(), "Accept-Language": "fr-CA"})).text()
+
+    assert '<html lang="fr">' in html
+    assert "<h1>Vous avez déjà participé</h1>" in html
+    assert '<p class="message">Vous avez utilisé toutes vos participations.</p>' in html
 
 
 async def test_thanks_in_a_language_that_we_do_not_speak_are_marked_as_english() -> None:

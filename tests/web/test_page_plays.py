@@ -25,6 +25,7 @@ from tests.web.page_stand import (
 )
 
 ANONYMOUS = Outcome(TokenStatus.ANONYMOUS, ALLOWED)
+UNRECOGNISED = "Nous n'avons pas pu vous reconnaître"
 
 
 def stand_with(limit: Limit) -> Stand:
@@ -71,13 +72,15 @@ async def test_form_that_is_sent_twice_is_one_participation_and_another_form_ano
     ("outcome", "said"),
     [
         pytest.param(accepted(READY, ticket=Ticket(Limit(nb=0))), "Déjà joué", id="limit-reached"),
-        pytest.param(accepted(READY, ticket=Ticket(Limit(can_play=False))), "You cannot take part", id="not-eligible"),
+        pytest.param(
+            accepted(READY, ticket=Ticket(Limit(can_play=False))), "Vous ne pouvez pas participer", id="not-eligible"
+        ),
         pytest.param(
             Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_EXPIRED),
-            "We could not recognise you",
+            UNRECOGNISED,
             id="token-rejected",
         ),
-        pytest.param(accepted(READY, ticket=Ticket(jti_digest="used")), "We could not recognise you", id="reused"),
+        pytest.param(accepted(READY, ticket=Ticket(jti_digest="used")), UNRECOGNISED, id="reused"),
     ],
 )
 async def test_form_of_one_who_may_not_play_answers_the_campaigns_screen(outcome: Outcome, said: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.campaign import DEFAULT_SCREENS, Mode, Screen
+from app.domain.campaign import Mode, Screen
 from app.domain.participation import ALLOWED, TOKEN_REJECTED, Limit, Ticket
+from app.domain.screens import DEFAULT_SCREENS
 from app.domain.session import Outcome, TokenStatus
 from app.domain.session import Stage as SessionStage
 from app.reasons import ParticipationReason, TokenReason
@@ -128,7 +129,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "token_rejected",
             "Token rejected",
             "The session's token was refused; reading the session tells why.",
-            DEFAULT_SCREENS[ParticipationReason.TOKEN_REJECTED],
+            DEFAULT_SCREENS["en"][ParticipationReason.TOKEN_REJECTED],
             id="token-rejected",
         ),
         pytest.param(
@@ -136,7 +137,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "token_reused",
             "Token reused",
             "The token counts once, and another session has played with it.",
-            DEFAULT_SCREENS[ParticipationReason.TOKEN_REJECTED],
+            DEFAULT_SCREENS["en"][ParticipationReason.TOKEN_REJECTED],
             id="token-reused",
         ),
         pytest.param(
@@ -144,7 +145,7 @@ async def test_play_of_ten_at_once_with_three_allowed_answers_three_times_201() 
             "not_eligible",
             "Not eligible",
             "The token says that this participant may not play.",
-            DEFAULT_SCREENS[ParticipationReason.NOT_ELIGIBLE],
+            DEFAULT_SCREENS["en"][ParticipationReason.NOT_ELIGIBLE],
             id="not-eligible",
         ),
         pytest.param(
