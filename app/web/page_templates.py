@@ -28,10 +28,15 @@ _WIDE_TYPES: Final = frozenset({"email", "url", "textarea"})
 
 @dataclass(frozen=True, slots=True)
 class FieldView:
-    """One field as the page shows it; the `value` of a checkbox is "1" where it is ticked."""
+    """One field as the page shows it; the `value` of a checkbox is "1" where it is ticked.
+
+    `marks` are the attributes of its label, `marks_ours` those of the pages' own words in it.
+    """
 
     name: str
     label: str
+    marks: Markup
+    marks_ours: Markup
     type: str
     autocomplete: str | None
     required: bool
@@ -65,10 +70,7 @@ class Look:
 
     def marks(self, spoken: str) -> Markup:
         """Return the attributes of elements whose text is in the language `spoken`: none if it is the page's."""
-        direction = direction_of(spoken)
-        if primary_of(self.language) == primary_of(spoken) and direction_of(self.language) == direction:
-            return Markup()
-        return Markup(' lang="{}" dir="{}"').format(spoken, direction)
+        return _marks(spoken, self.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +188,27 @@ def _steps(look: Look, campaign: Campaign, known: Known) -> dict[str, object]:
         "of": known.of,
         "gift": known.gift,
         "state": known.state,
-        "fields": [_view(field_, look.language, known.values) for field_ in campaign.form],
+        "fields": [_view(field_, look, known.values) for field_ in campaign.form],
         "deadline": campaign.prefill_deadline.total_seconds(),
         "prefill_words": prefill_words(look.language, look.brand),
     }
 
 
-def _view(form_field: FormField, language: str, values: Mapping[str, str]) -> FieldView:
+def _marks(spoken: str, around: str) -> Markup:
+    """Return the attributes of an element whose text is in the language `spoken`, within one that is in `around`."""
+    direction = direction_of(spoken)
+    if primary_of(around) == primary_of(spoken) and direction_of(around) == direction:
+        return Markup()
+    return Markup(' lang="{}" dir="{}"').format(spoken, direction)
+
+
+def _view(form_field: FormField, look: Look, values: Mapping[str, str]) -> FieldView:
+    label = text_in(form_field.label, look.language)
     return FieldView(
         name=form_field.name,
-        label=text_in(form_field.label, language),
+        label=label.text,
+        marks=look.marks(label.language),
+        marks_ours=_marks(language_of_words(look.language), label.language),
         type=form_field.type,
         autocomplete=form_field.autocomplete,
         required=form_field.required,

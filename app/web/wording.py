@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.languages import primary_of
+from app.domain.languages import choose_language, primary_of
 
 DEFAULT_LANGUAGE: Final = "en"
 
@@ -144,9 +144,15 @@ def words_in(language: str) -> Words:
     return WORDS[language_of_words(language)]
 
 
-def text_in(texts: Mapping[str, str], language: str) -> str:
-    """Return the text in `language`, else in its base language, else the first there is."""
-    for tag in (language, language.partition("-")[0]):
-        if tag in texts:
-            return texts[tag]
-    return next(iter(texts.values()), "")
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, and the tag of the language that it is in."""
+
+    text: str
+    language: str
+
+
+def text_in(texts: Mapping[str, str], language: str) -> Text:
+    """Return the text in `language` or what is nearest to it, else the first there is."""
+    spoken = choose_language((language,), tuple(texts))
+    return Text(texts[spoken], spoken)

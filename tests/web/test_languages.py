@@ -2,7 +2,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from app.web.languages import MAX_LANGUAGES, preferred_languages
-from app.web.wording import WORDS, text_in, words_in
+from app.web.wording import WORDS, Text, text_in, words_in
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,6 @@ def test_words_in_a_language_that_there_is_not_are_english() -> None:
 
 
 def test_text_in_a_language_that_there_is_not_is_the_first_there_is() -> None:
-    assert text_in({"fr": "Nom", "de": "Name"}, "en") == "Nom"
-    assert text_in({"fr": "Nom", "de": "Name"}, "de-AT") == "Name"
+    assert text_in({"fr": "Nom", "de": "Name"}, "en") == Text("Nom", "fr")
+    assert text_in({"fr": "Nom", "de": "Name"}, "de-AT") == Text("Name", "de")
+    assert text_in({"fr": "Nom", "pt-BR": "Nome"}, "pt") == Text("Nome", "pt-BR")

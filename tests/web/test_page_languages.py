@@ -91,9 +91,33 @@ async def test_page_of_a_session_that_is_not_judged_marks_what_the_script_is_to_
     assert f'<div class="prefill"{MARK} data-state="pending"' in html
 
 
+@pytest.mark.parametrize("path", ["/c/spring", "/embed/v1/frame/spring"])
+@pytest.mark.parametrize(
+    ("language", "spoken"),
+    [
+        pytest.param("ar", {"First name": ENGLISH, "(optional)": ENGLISH, "Newsletter": ENGLISH}, id="right-to-left"),
+        pytest.param(
+            "fr", {"First name": ENGLISH, "(facultatif)": ("fr", "ltr"), "Newsletter": ENGLISH}, id="left-to-right"
+        ),
+        pytest.param("en-GB", dict.fromkeys(("First name", "(optional)", "Newsletter"), ("en-GB", None)), id="alike"),
+    ],
+)
+async def test_labels_in_another_language_than_the_pages_are_marked_with_their_own(
+    language: str, spoken: dict[str, tuple[str, str | None]], path: str
+) -> None:
+    fields = (FormField("firstname", {"en": "First name"}), FormField("news", {"en": "Newsletter"}, type="checkbox"))
+    campaign = replace(CAMPAIGN, languages=(language,), form=fields)
+
+    async with serving(Stand({"spring": campaign}, session=session_with(accepted(READY)))) as client:
+        texts = Spoken(await (await client.get(path, headers=cookie())).text()).texts
+
+    assert {text: texts[text] for text in spoken} == spoken
+
+
 @pytest.mark.parametrize("language", ["en", "en-GB", "fr-CH", "DE"])
 async def test_page_of_a_language_that_we_speak_marks_nothing(language: str) -> None:
-    stand = Stand({"spring": replace(CAMPAIGN, languages=(language,))}, session=session_with(accepted(READY)))
+    campaign = replace(CAMPAIGN, languages=(language,), form=(FormField("firstname", {language: "…"}),))
+    stand = Stand({"spring": campaign}, session=session_with(accepted(READY)))
 
     async with serving(stand) as client:
         html = await (await client.get("/c/spring", headers=cookie())).text()
