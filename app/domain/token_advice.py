@@ -4,8 +4,8 @@ import re
 
 from app.domain.shape import MAX_TOKEN_BYTES
 
-_PARAMETER = re.compile(r"[A-Za-z_-]{1,32}=[^=]")
-"""A name and its value's first character: base64url that is padded is longer, or has a digit or nothing behind it."""
+_PARAMETER = re.compile(r"[A-Za-z_-]{1,32}=[^=.]")
+"""A name and its value's first character; behind a part that is padded comes =, a dot or nothing."""
 _PLACEHOLDERS = ("{{", "${", "<%", "[[", "%%")
 _MILLISECONDS_FROM = 10**11
 """As seconds that is the year 5138, as milliseconds 1973."""

@@ -19,6 +19,7 @@ from tests.builders import JWS
         pytest.param(f"{JWS}\n", "It has white space", id="line-break"),
         pytest.param(JWS.replace(".", "%2E"), "It is percent-encoded", id="percent"),
         pytest.param(f"{JWS}==", "It has padding", id="padding"),
+        pytest.param(f"abc=.{JWS}", "It has padding", id="padding-of-the-first-part"),
         pytest.param(f"{JWS}+/a", "It is in base64", id="base64"),
         pytest.param(f'"{JWS}"', "It stands in quotes", id="quotes"),
     ],
