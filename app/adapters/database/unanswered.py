@@ -4,6 +4,7 @@ A connection that is in use for too long is shut down beneath whoever waits on i
 broke, as in any other outage. Keepalives do not notice it, since the kernel of a frozen server still acknowledges.
 """
 
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -80,6 +81,6 @@ class Unanswered:
 
 def _shut_down(driver: "psycopg.Connection[Any]") -> None:
     with suppress(OSError, psycopg.Error):  # it broke by itself just now
-        with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as connection:
+        with socket.socket(fileno=os.dup(driver.fileno())) as connection:  # a copy, so that the driver closes its own
             connection.shutdown(socket.SHUT_RDWR)
         _log.warning("database.unanswered")
