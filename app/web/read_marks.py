@@ -51,8 +51,9 @@ class ReadMarks:
         """Return when what was noted until now is marked, lost, or passed over until the next time."""
         async with self._writing:  # what another one has under way was noted before
             passed_over: dict[str, datetime] = {}
-            while self._noted:
-                batch = {session_id: self._noted.pop(session_id) for session_id in list(self._noted)[:MAX_ROWS]}
+            noted = list(self._noted)  # not what comes meanwhile: whoever is passed over now keeps this moment
+            for first in range(0, len(noted), MAX_ROWS):
+                batch = {session_id: self._noted.pop(session_id) for session_id in noted[first : first + MAX_ROWS]}
                 try:
                     for session_id in await self._threads.call(partial(self._mark, batch)):
                         passed_over[session_id] = batch[session_id]

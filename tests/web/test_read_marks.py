@@ -25,6 +25,7 @@ class _Marking:
 
     batches: list[Mapping[str, datetime]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    is_asked: threading.Event = field(default_factory=threading.Event)
     is_lost: bool = False
     error: Exception | None = None
     passed_over: list[frozenset[str]] = field(default_factory=list)
@@ -33,6 +34,7 @@ class _Marking:
         self.gate.set()
 
     def __call__(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
+        self.is_asked.set()
         self.gate.wait(30)
         if self.is_lost:
             raise StoreUnavailable("the test took the store away")
@@ -84,6 +86,25 @@ async def test_mark_that_is_passed_over_is_written_with_its_own_moment_the_next_
     await asyncio.sleep(0.1)
 
     assert marking.batches == [{"ses_1": NOW, "ses_2": NOW}, {"ses_1": NOW}]
+    await threads.close()
+
+
+async def test_mark_that_is_noted_again_while_it_is_passed_over_keeps_its_first_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0)
+    marking, threads = _Marking(passed_over=[frozenset({"ses_1"})]), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    marking.gate.clear()
+    marks.note("ses_1", NOW)
+    await eventually(marking.is_asked.is_set)
+
+    marks.note("ses_1", NOW + SECOND)
+    marking.gate.set()
+    await marks.flush()
+    await marks.flush()
+
+    assert marking.batches == [{"ses_1": NOW}, {"ses_1": NOW}]
     await threads.close()
 
 
