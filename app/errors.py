@@ -113,10 +113,10 @@ class Mistake:
 
 
 class RequestError(VestibuleError):
-    """The caller said something that we refuse; `detail` tells a person why, `screen` a participant."""
+    """The caller said what we refuse; `detail` tells a person why, `screen` a participant, beside its language."""
 
     code = "request_invalid"
-    screen: Mapping[str, object] | None = None
+    screen: tuple[Mapping[str, object], str] | None = None
 
     def __init__(self, detail: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(detail, retry_after_seconds)

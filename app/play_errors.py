@@ -8,11 +8,11 @@ from app.reasons import ParticipationReason
 
 
 class PlayRefused(RequestError):
-    """Nobody plays in this session, at this moment; `screen` is what the campaign shows for `reason`."""
+    """Nobody plays in this session, at this moment; `screen` is the campaign's for `reason`, beside its language."""
 
     reason: ClassVar[ParticipationReason | None] = ParticipationReason.TOKEN_REJECTED
 
-    def __init__(self, screen: Mapping[str, object] | None = None) -> None:
+    def __init__(self, screen: tuple[Mapping[str, object], str] | None = None) -> None:
         super().__init__()
         self.args = (screen,)
         self.screen = screen

@@ -32,6 +32,7 @@ from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_S
 from app.web.ordinary_requests import OrdinaryRequest
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
 from app.web.problems import problem_parts
+from app.web.refusals import screen_headers
 from app.web.sessions import USUAL_BODY, opened_view
 from app.web.shedding import Shedding
 
@@ -165,10 +166,13 @@ class FastSessions:
         if not self._may_read(seen.origin, visit.campaign):
             return None
         try:
-            content = self._participants.show(visit, languages_in(seen.accept_language))
+            languages = languages_in(seen.accept_language)
+            content = self._participants.show(visit, languages)
         except SessionExpired:
             return None
-        return self._answer(seen, "200 OK", f"Content-Type: {JSON}\r\n", encode(content))
+        headers = {"Content-Type": JSON, **screen_headers(visit, languages)}
+        own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return self._answer(seen, "200 OK", own, encode(content))
 
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
         return origin is None or may_use(origin, campaign, self._own_origin)

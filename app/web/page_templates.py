@@ -110,7 +110,8 @@ class PageTemplates:
     def frame(self, look: Look, campaign: Campaign) -> web.Response:
         """Return the campaign as a partner's page frames it: the session, and what it says, come by script alone."""
         steps = _steps(look, campaign, Known(PrefillStatus.PENDING))
-        rejected = asdict(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,)).screen)
+        chosen = screen_for(campaign, ParticipationReason.TOKEN_REJECTED, (look.language,))
+        rejected = {**asdict(chosen.screen), "language": chosen.language}
         shown = rejected if campaign.mode is Mode.REQUIRED else None
         more = {"campaign_id": campaign.id, "origins": look.frame_ancestors, "rejected": shown, "again": None}
         return self._page("frame.html", look, {**steps, **more})

@@ -15,6 +15,8 @@ from app.compact_json import encode
 from app.documents.mistakes import MAX_PATH_CHARACTERS
 
 PROBLEM_JSON: Final = "application/problem+json"
+CONTENT_LANGUAGE: Final = "Content-Language"
+"""Says which language the screen of an answer is in."""
 MAX_MISTAKES: Final = 100
 """Of one request that are listed; an answer is not to be many times its request."""
 DEFAULT_RETRY_AFTER_SECONDS: Final = 1.0
@@ -136,7 +138,7 @@ def problem_parts(error: errors.VestibuleError, instance: str, request_id: str) 
     if isinstance(error, errors.TokenRejected):
         body["reason"] = error.reason
     if isinstance(error, errors.RequestError) and error.screen is not None:
-        body["screen"] = error.screen
+        body["screen"], _ = error.screen
     return Problem(status.status, {"Content-Type": PROBLEM_JSON, **_headers(error, status)}, encode(body))
 
 
@@ -181,4 +183,6 @@ def _headers(error: errors.VestibuleError, status: Status) -> dict[str, str]:
     if status.status in (429, 503):
         wanted = error.retry_after_seconds if isinstance(error, errors.RequestError) else None
         headers["Retry-After"] = str(max(1, math.ceil(wanted or DEFAULT_RETRY_AFTER_SECONDS)))
+    if isinstance(error, errors.RequestError) and error.screen is not None:
+        _, headers[CONTENT_LANGUAGE] = error.screen
     return headers

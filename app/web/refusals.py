@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from app.domain.campaign import Campaign, Mode
 from app.domain.screens import ChosenScreen, screen_for
+from app.domain.session import choose_screen
 from app.errors import RequestError
 from app.play_errors import PlayRefused
 from app.reasons import ParticipationReason
+from app.steps.read import Visit
+from app.web.problems import CONTENT_LANGUAGE
 
 
 def refusal_screen(refusal: PlayRefused, campaign: Campaign, preferred: Sequence[str]) -> ChosenScreen:
@@ -27,6 +30,15 @@ def add_screen(refusal: RequestError, campaign: Campaign, preferred: Sequence[st
         refusal.screen = _shown(screen_for(campaign, ParticipationReason.TOKEN_REJECTED, preferred))
 
 
-def _shown(chosen: ChosenScreen) -> Mapping[str, object]:
+def screen_headers(visit: Visit, preferred: Sequence[str]) -> Mapping[str, str]:
+    """Return the header that says which language the screen of a session's answer is in; none where there is none.
+
+    A member of the screen would say it more plainly, but its members are fixed; CORS shows this header to scripts.
+    """
+    chosen = choose_screen(visit.session.outcome, visit.campaign, preferred)
+    return {} if chosen is None else {CONTENT_LANGUAGE: chosen.language}
+
+
+def _shown(chosen: ChosenScreen) -> tuple[Mapping[str, object], str]:
     screen = chosen.screen
-    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}
+    return {"title": screen.title, "message": screen.message, "return_url": screen.return_url}, chosen.language

@@ -40,7 +40,7 @@ from app.web.openapi.sessions import (
     RECORD_PARTICIPATION,
 )
 from app.web.participants import Participants
-from app.web.refusals import add_screen, with_screen
+from app.web.refusals import add_screen, screen_headers, with_screen
 
 POLL_AFTER_MS: Final = 50
 _MAX_BODY_BYTES = 2 * MAX_TOKEN_BYTES
@@ -96,7 +96,8 @@ class SessionRoutes:
         if seconds > 0:
             visit = await self.participants.wait(visit, seconds)
         languages = preferred_languages(request)
-        return json_response(self.participants.show(visit, languages))
+        shown = self.participants.show(visit, languages)
+        return json_response(shown, headers=screen_headers(visit, languages))
 
     async def play(self, request: web.Request) -> web.Response:
         """Record a participation for whoever holds the session's key; answer 201 once it is committed."""

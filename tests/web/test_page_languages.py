@@ -165,3 +165,22 @@ async def test_thanks_in_a_language_that_we_do_not_speak_are_marked_as_english()
 
     spoken = Spoken(html).texts
     assert spoken["Thank you!"] == spoken["You have taken part. Good luck!"] == ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("languages", "own", "told"),
+    [
+        pytest.param(("fr", "en"), {}, "fr", id="ours"),
+        pytest.param(("ar",), {}, "en", id="ours-in-english"),
+        pytest.param(("ar", "en"), {"en": {ParticipationReason.TOKEN_REJECTED: Screen("Who?", "…")}}, "en", id="own"),
+    ],
+)
+async def test_frame_knows_the_language_of_its_screen_for_the_unrecognised(
+    languages: tuple[str, ...], own: dict[str, dict[ParticipationReason, Screen]], told: str
+) -> None:
+    campaign = replace(CAMPAIGN, languages=languages, screens=own)
+
+    async with serving(Stand({"spring": campaign})) as client:
+        html = await (await client.get("/embed/v1/frame/spring")).text()
+
+    assert f'"language": "{told}"' in html

@@ -170,6 +170,7 @@ async def test_play_that_is_refused_answers_409(
         more = {"screen": asdict(screen)} if screen else {}
         assert (answer.status, answer.body) == (409, _problem(409, code, title, detail, **more))
         assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers.get("Content-Language") == (screen and ("fr" if screen is SCREEN else "en"))
         assert stage.ledger.plays == {}
 
 

@@ -94,6 +94,7 @@ async def test_read_of_a_refused_session_shows_the_screen_in_the_preferred_langu
 
         assert answer.body["participation"] == {"allowed": False, "reason": "token_rejected", "remaining": None}
         assert answer.body["screen"] == {"title": "Qui êtes-vous ?", "message": "Revenez.", "return_url": None}
+        assert answer.headers["Content-Language"] == "fr"
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ async def test_create_that_is_refused_where_a_token_is_required_shows_the_campai
         answer = await stage.post(body, {"Accept-Language": "fr-CA"})
 
         assert (answer.body["code"], answer.body["screen"]) == (code, asdict(french))
+        assert answer.headers["Content-Language"] == "fr"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +169,7 @@ async def test_create_that_is_refused_shows_no_screen_to_a_machine_nor_where_one
 
         assert answer.body["code"] == "token_malformed"
         assert "screen" not in answer.body
+        assert "Content-Language" not in answer.headers
 
 
 @pytest.mark.parametrize("campaign_id", ["none", "a%00b", "%ff", "a" * 200, "..%2f"])

@@ -12,6 +12,7 @@ from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from app.web.openapi import parameters
 from app.web.openapi.operation import JSON, Content, Operation, Parameter, Security, Tag, json_answer
 from app.web.openapi.shapes import Count, Moment, ScreenShape, Shape
+from app.web.problems import CONTENT_LANGUAGE
 
 MAX_WAIT_SECONDS: Final = 25
 """How long a read may wait for a session to settle."""
@@ -173,7 +174,15 @@ READ_SESSION: Final = Operation(
     ),
     parameters=(parameters.SESSION_ID, _WAIT),
     security=Security.SESSION_KEY,
-    answers=(json_answer(200, "The session as it stands.", SessionShape, SESSION),),
+    answers=(
+        json_answer(
+            200,
+            "The session as it stands.",
+            SessionShape,
+            SESSION,
+            {CONTENT_LANGUAGE: parameters.SCREEN_LANGUAGE},
+        ),
+    ),
     errors=(
         errors.OriginNotAllowed,
         errors.SessionUnknown,

@@ -48,7 +48,9 @@ class ProblemShape(Shape):
     request_id: str = Field(description="What the request is called in our log; the header X-Request-ID of the answer.")
     errors: list[MistakeShape] = Field(default=[], description="Every mistake; with code request_invalid alone.")
     reason: str = Field(default="", description="Why the token was refused; with code token_rejected alone.")
-    screen: ScreenShape | None = Field(default=None, description="What one who may not play is shown.")
+    screen: ScreenShape | None = Field(
+        default=None, description="What one who may not play is shown, in the language of the header Content-Language."
+    )
 
 
 EXAMPLE_MISTAKE: Final = Mistake("name", "This member is required.")

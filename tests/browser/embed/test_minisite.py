@@ -88,7 +88,9 @@ async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form
     async with stand.hosting(body, lang="fr-FR") as host:
         await host.until("denied")
 
-        await expect(host.page.get_by_role("heading", name="Réservé aux membres")).to_be_visible()
+        title = host.page.get_by_role("heading", name="Réservé aux membres")
+        await expect(title).to_be_visible()
+        await expect(title).to_have_attribute("lang", "fr")
         await expect(host.page.get_by_role("link", name="Retour")).to_have_attribute("href", stand.run.demo)
         await expect(host.page.locator("form")).to_be_hidden()
         ((_, detail, target),) = await host.told("denied")

@@ -350,7 +350,9 @@ async def test_frame_speaks_the_language_of_the_element_or_of_what_is_around_it(
     async with stand.hosting(stand.snippet(stand.token({"limit": {"nb": 0}}), element=element), lang="fr-FR") as host:
         await host.until("denied")
 
-        await expect(host.frame.get_by_role("heading", name="Vous avez déjà participé")).to_be_visible()
+        title = host.frame.get_by_role("heading", name="Vous avez déjà participé")
+        await expect(title).to_be_visible()
+        await expect(title).to_have_attribute("lang", "fr")
         assert re.search(r"\?lang=fr-FR$", host.frame.url)
 
 

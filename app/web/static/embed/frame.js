@@ -27,9 +27,9 @@ const showOnly = (part) => {
   main.classList.toggle("says", part !== flow);
 };
 
-const refuse = (name, code, { title, message, return_url: url }) => {
-  screen.querySelector("h1").textContent = title;
-  screen.querySelector(".message").textContent = message;
+const refuse = (name, code, { title, message, return_url: url, language: spoken }) => {
+  mark(screen.querySelector("h1"), spoken).textContent = title;
+  mark(screen.querySelector(".message"), spoken).textContent = message;
   const link = screen.querySelector("a");
   link.hidden = !url;
   if (url) link.href = url; // the campaign's, checked when it was stored

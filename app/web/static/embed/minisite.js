@@ -11,8 +11,10 @@ const element = (name, text) => {
   return made;
 };
 
+const primaryOf = (language) => language.split("-")[0].toLowerCase();
+
 const wordsFor = (language, partner) => {
-  const words = WORDS[language.split("-")[0].toLowerCase()] || WORDS.en;
+  const words = WORDS[language];
   const named = (text) => (typeof text === "string" ? text.replaceAll("{partner}", () => partner) : text);
   return Object.fromEntries(Object.entries(words).map(([name, text]) => [name, named(text)]));
 };
@@ -24,9 +26,11 @@ class Minisite {
     this.campaign = this.form.dataset.vestibuleCampaign;
     const speaking = this.form.closest("[lang]");
     this.language = (speaking ? speaking.lang : navigator.language).replace(/[^\w-]|_/g, "-"); // else a preflight fails
-    this.words = wordsFor(this.language, this.form.dataset.vestibulePartner || location.hostname);
+    this.spoken = primaryOf(this.language) in WORDS ? primaryOf(this.language) : "en"; // of our own words
+    this.words = wordsFor(this.spoken, this.form.dataset.vestibulePartner || location.hostname);
     this.place = this.form.querySelector("[data-vestibule-status]") || element("div", "");
     if (!this.place.isConnected) this.form.prepend(this.place);
+    if (this.spoken !== primaryOf(this.language)) mark(this.place, this.spoken);
     this.screen = element("section", ""); // in the page from the start, so that what it comes to say is read out
     this.screen.className = "vestibule-screen";
     this.screen.setAttribute("aria-live", "polite");
@@ -130,15 +134,20 @@ class Minisite {
   }
 
   refuse(name, code, screen) {
-    const { title, message, return_url: url } = screen || this.words.unrecognised;
-    this.screen.replaceChildren(element("h2", title), ...message.split(/\n+/).map((text) => element("p", text)));
+    const said = screen || { ...this.words.unrecognised, language: this.spoken };
+    const { title, message, return_url: url, language } = said;
+    const texts = [element("h2", title), ...message.split(/\n+/).map((text) => element("p", text))];
+    this.screen.replaceChildren(...texts.map((text) => mark(text, language)));
     if (url) {
-      const link = element("a", this.words.back);
+      const link = mark(element("a", this.words.back), this.spoken);
       link.href = url;
       link.rel = "noreferrer";
       this.screen.append(link);
     }
-    if (this.sessionId) this.screen.append(element("p", `${this.words.reference} ${this.sessionId.slice(-8)}`));
+    if (this.sessionId) {
+      const reference = `${this.words.reference} ${this.sessionId.slice(-8)}`;
+      this.screen.append(mark(element("p", reference), this.spoken));
+    }
     this.form.style.setProperty("display", "none", "important");
     this.tell(name, code);
   }

@@ -20,7 +20,9 @@ const ask = async (path, options) => {
       cache: "no-store",
       referrerPolicy: "no-referrer",
     });
-    return { status: answer.status, body: await answer.json(), again: Number(answer.headers.get("Retry-After")) || 0 };
+    const body = await answer.json();
+    if (body.screen) body.screen.language = answer.headers.get("Content-Language");
+    return { status: answer.status, body, again: Number(answer.headers.get("Retry-After")) || 0 };
   } catch {
     return { status: 0, body: { code: "unreachable" }, again: 0 }; // no answer, or half of one
   } finally {

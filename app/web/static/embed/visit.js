@@ -28,6 +28,9 @@ const playIn = async (opened, playKey, language) => {
   }
 };
 
+// Says of an element which language its text is in, if that is known; its letters tell which way it is written.
+const mark = (element, language) => (language ? Object.assign(element, { lang: language, dir: "auto" }) : element);
+
 // What the codes of the interface mean to a participant.
 const isRejection = (code) => /^token_/.test(code);
 const isOver = (code) => /^session_/.test(code);
