@@ -13,6 +13,18 @@ from app.errors import ConfigurationError
 LOCK_FILE: Final = "up.lock"
 
 
+def is_locked(folder: Path) -> bool:
+    """Tell whether a `vestibule up` runs on `folder`."""
+    try:
+        with (folder / LOCK_FILE).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no such file, or it is not ours to read
+        return False
+    return False
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, which is created if need be; raise ConfigurationError if another process holds it."""

@@ -12,11 +12,11 @@ from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.digests import load_digests
 from app.adapters.partner_http import SinglePartnerCalls
 from app.adapters.safe_http import SafeHttp
+from app.cli.outbound import outbound_policy
 from app.cli.wiring import SweptHints, Wiring
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets
-from app.domain.outside import OutboundPolicy
 from app.steps.inspect import InspectToken
 from app.steps.judge import JudgeToken
 from app.steps.key_pairs import MakeKeyPairs, PublishKeyPairs
@@ -45,7 +45,7 @@ def inspector(wiring: Wiring) -> Inspector:
         hints=SweptHints(),
         clock=clock,
     )
-    outbound = OutboundPolicy(settings.private_url_cidrs)
+    outbound = outbound_policy(settings)
     open_http = partial(SafeHttp, outbound, f"vestibule/{version('vestibule')}", ca_file=settings.ca_file)
     return Inspector(inspect, RehearsePrefill(SqlPartnerHealth(database), SinglePartnerCalls(open_http), clock))
 

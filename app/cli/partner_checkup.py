@@ -11,13 +11,13 @@ from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.partner_probe import HttpPartnerProbe
 from app.adapters.safe_http import SafeHttp
 from app.cli.exits import Exit
+from app.cli.outbound import outbound_policy
 from app.cli.output import remark, show_json, show_table, wants_json
 from app.cli.wiring import Wiring, opened
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets
 from app.domain.checkup import CheckStatus, checkup_view, verdict
-from app.domain.outside import OutboundPolicy
 from app.steps.authorize import LOCAL_CALLER
 from app.steps.examine import ExaminePartner
 
@@ -40,7 +40,7 @@ def examine(partner_id: str, sub: str | None) -> Exit:
 
 def _step(wiring: Wiring) -> ExaminePartner:
     settings, database = wiring.settings, wiring.database
-    outbound = OutboundPolicy(settings.private_url_cidrs)
+    outbound = outbound_policy(settings)
     open_http = partial(SafeHttp, outbound, f"vestibule/{version('vestibule')}", ca_file=settings.ca_file)
     return ExaminePartner(
         documents=wiring.documents,

@@ -16,13 +16,13 @@ from honcho.environ import parse_procfile
 import app
 from app.cli.children import Program
 from app.cli.local_ports import choose_port, is_loopback
+from app.cli.outbound import LOOPBACK
 from app.errors import ConfigurationError
 from app.settings import PREFIX, Settings
 
 DEMO: Final = "demo"
 DEMO_HOST: Final = "127.0.0.1"
 DEMO_PORT: Final = 8090
-LOOPBACK_CIDRS: Final = "127.0.0.0/8,::1/128"
 DRAIN_SECONDS: Final = 5
 """Less than the supervisor's grace, so that a process ends by itself."""
 ROOT: Final = Path(app.__file__).parent.parent
@@ -64,7 +64,7 @@ def choose_addresses(settings: Settings) -> Addresses:
 
 def child_environment(settings: Settings, addresses: Addresses, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the processes: `environ`, and what `up` decided; programs are found beside ours."""
-    cidrs = [environ.get(f"{PREFIX}PRIVATE_URL_CIDRS", ""), LOOPBACK_CIDRS]
+    cidrs = [environ.get(f"{PREFIX}PRIVATE_URL_CIDRS", ""), *map(str, LOOPBACK)]
     defaults = {
         "LOG_FORMAT": "console" if sys.stdout.isatty() else "json",
         "WEB_GRACE_SECONDS": str(DRAIN_SECONDS),

@@ -22,10 +22,10 @@ from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.master_keys import load_master_keys
 from app.adapters.private_file import make_data_folder
 from app.adapters.sealing import AesSealing, KeyRing
+from app.cli.outbound import outbound_policy
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets, split_secrets
-from app.domain.outside import OutboundPolicy
 from app.fetch_ports import DeliveryFigures
 from app.management_ports import AuditLog, ClientStore, DocumentStore, SecretStore
 from app.ports import Clock, Work
@@ -89,7 +89,7 @@ def wire(settings: Settings) -> Wiring:
     documents = SqlDocuments(database, sealing, split_secrets, join_secrets)
     audit, secrets = SqlAuditLog(database), SqlSecrets(database, sealing)
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
-    outbound = OutboundPolicy(settings.private_url_cidrs)
+    outbound = outbound_policy(settings)
     desk, hints = SqlKeysetDesk(database), SweptHints()
     figures = SqlDeliveryFigures(database, SqlConfiguration(database, sealing, join_secrets, to_partner, to_campaign))
     return Wiring(

@@ -1,6 +1,6 @@
-"""Which partner a management call is about, for those who may see it."""
+"""Which partner or campaign a management call is about, for those who may see it."""
 
-from app.errors import PartnerUnknown
+from app.errors import CampaignUnknown, PartnerUnknown
 from app.management_ports import DocumentKind, DocumentStore, StoredDocument
 from app.steps.authorize import Caller
 from app.steps.configure import is_document_id
@@ -12,4 +12,12 @@ def find_partner(documents: DocumentStore, partner_id: str, caller: Caller) -> S
     stored = documents.find(DocumentKind.PARTNER, partner_id) if is_seen else None
     if stored is None:
         raise PartnerUnknown
+    return stored
+
+
+def find_campaign(documents: DocumentStore, campaign_id: str, caller: Caller) -> StoredDocument:
+    """Return the campaign's document; raise CampaignUnknown, also for what the caller does not see."""
+    stored = documents.find(DocumentKind.CAMPAIGN, campaign_id) if is_document_id(campaign_id) else None
+    if stored is None or not caller.sees(str(stored.document["partner_id"])):
+        raise CampaignUnknown
     return stored

@@ -28,7 +28,7 @@ from app.management_ports import AuditLog, DeadLetters, DocumentStore, ReplayQue
 from app.ports import Clock, Hints, Leases, Work
 from app.steps.authorize import Caller
 from app.steps.dead_letters import narrowed
-from app.steps.partners import find_partner
+from app.steps.partners import find_campaign, find_partner
 
 _log = structlog.get_logger()
 
@@ -60,13 +60,15 @@ class StartReplay:
     entropy: Callable[[int], bytes] = os.urandom
 
     def __call__(self, order: ReplayOrder, caller: Caller) -> ReplayPlan:
-        """Freeze the set and start, or only count it; raise PartnerUnknown or ReplayActive."""
+        """Freeze the set and start, or only count it; raise PartnerUnknown, CampaignUnknown or ReplayActive."""
         if order.filter.partner_id is not None:
             find_partner(self.documents, order.filter.partner_id, caller)
         now = self.clock.now()
         wanted = narrowed(order.filter, caller)
         groups = self.letters.count(wanted, now)
         counts = count_replay(groups, force=order.force)
+        if not counts.matched and wanted.campaign_id is not None:  # what a deleted one left can be replayed
+            find_campaign(self.documents, wanted.campaign_id, caller)
         if order.dry_run:
             return ReplayPlan(None, counts)
         replay = self._replay(replace(order, filter=wanted), counts, _only_partner(wanted, groups), caller, now)

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from click.testing import Result
 
+from app.cli.data_folder import locked
 from tests.cli.commands import Commands
 from tests.documents.examples import campaign_body, partner_body
 from tests.doubles.http_double import HttpDouble, http_answer, serving
@@ -51,6 +52,15 @@ async def test_doctor_of_a_partner_shows_a_line_for_each_check(commands: Command
     assert lines["jwks_keys"].startswith("ok")
     assert f"k1 ({SIGNING})" in lines["jwks_keys"]
     assert lines["issuer"].startswith("warn")
+
+
+async def test_doctor_beside_a_running_up_reaches_what_its_processes_reach(commands: Commands) -> None:
+    strict = Commands.at(commands.folder)  # no setting says that loopback may be called
+    refused = await run(strict)
+    with locked(commands.folder):
+        reached = await run(strict)
+
+    assert (refused.exit_code, reached.exit_code) == (1, 0), reached.stdout
 
 
 async def test_doctor_of_a_partner_answers_with_json(commands: Commands) -> None:

@@ -11,7 +11,7 @@ from app.domain.prefill import PrefillStatus
 from app.domain.replay import Replay, ReplayCommand, ReplayFilter, ReplayOrder, ReplayState
 from app.domain.scopes import ALL_SCOPES
 from app.domain.session import Priority, Stage
-from app.errors import PartnerUnknown, ReplayActive, ReplayOver, ReplayUnknown, SessionUnknown
+from app.errors import CampaignUnknown, PartnerUnknown, ReplayActive, ReplayOver, ReplayUnknown, SessionUnknown
 from app.management_ports import AuditEntry, DocumentKind
 from app.ports import Claim, Work
 from app.reasons import PrefillReason
@@ -21,7 +21,7 @@ from app.steps.replay import AdvanceReplays, StartReplay
 from app.steps.steer_replay import SteerReplays
 from app.steps.timeline import TellTimeline
 from tests.builders import NOW, move, new_session, outcome, request
-from tests.documents.examples import partner_body
+from tests.documents.examples import campaign_body, partner_body
 from tests.fakes import (
     FixedClock,
     MemoryAudit,
@@ -275,6 +275,33 @@ def test_replay_of_a_partner_that_is_not_there_is_refused(world: World, partner_
         world.starting(order, ADMIN)
 
     assert (world.replays.rows, world.audit.entries) == ({}, [])
+
+
+@pytest.mark.parametrize("campaign_id", ["945646", "no id", "\0"])
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry-run", "in-earnest"])
+def test_replay_of_a_campaign_that_is_not_there_is_refused(world: World, campaign_id: str, dry_run: bool) -> None:
+    world.bury(1)
+    order = ReplayOrder(ReplayFilter(campaign_id=campaign_id), 20, dry_run=dry_run)
+
+    with pytest.raises(CampaignUnknown):
+        world.starting(order, ADMIN)
+
+    assert (world.replays.rows, world.audit.entries) == ({}, [])
+
+
+def test_replay_of_a_campaign_that_has_no_dead_letters_is_done_at_once(world: World) -> None:
+    world.documents.put(DocumentKind.CAMPAIGN, "945646", campaign_body(partner_id="globex"), None, NOW)
+    letters = ReplayFilter(campaign_id="945646")
+
+    assert world.replays.rows[world.start(letters)].state is ReplayState.DONE
+    with pytest.raises(CampaignUnknown):
+        world.start(letters, caller=BOUND)
+
+
+def test_dead_letters_of_a_campaign_that_was_deleted_are_replayed(world: World) -> None:
+    world.bury(1)  # there is no document of their campaign
+
+    assert world.replays.rows[world.start(ReplayFilter(campaign_id="945645"))].matched == 1
 
 
 def test_every_change_of_a_replay_is_audited(world: World) -> None:

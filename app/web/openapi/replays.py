@@ -229,7 +229,7 @@ START_REPLAY: Final = ManagementOperation(
             {"Location": Header("Where its progress is; not for a dry run.", parameters.text("/.*"), required=False)},
         ),
     ),
-    errors=(errors.PartnerUnknown, errors.ReplayActive),
+    errors=(errors.PartnerUnknown, errors.CampaignUnknown, errors.ReplayActive),
 )
 GET_REPLAY: Final = ManagementOperation(
     method="GET",
