@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars
 
 from app import errors
 from app.logs import fault_fields, tell
+from app.web.host_header import check_host
 from app.web.problems import problem
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
@@ -124,6 +125,7 @@ async def _answer(
 ) -> tuple[web.StreamResponse, Exception | None]:
     error: Exception
     try:
+        check_host(request)
         return await handler(request), None
     except web.HTTPException as answer:
         if answer.status < _BAD_REQUEST:

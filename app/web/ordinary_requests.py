@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.values import light_value
+from app.web.host_header import is_host
 
 MOST_HEAD_BYTES: Final = 8192
 """Of a request that is ordinary; the parser takes more."""
@@ -48,7 +49,9 @@ def request_in(data: bytes) -> OrdinaryRequest | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip("\t ")
-    if not len(headers) == len(lines) <= MOST_HEADERS or "host" not in headers or not _ASK_MORE.isdisjoint(headers):
+    if not len(headers) == len(lines) <= MOST_HEADERS or not _ASK_MORE.isdisjoint(headers):
+        return None
+    if "host" not in headers or not is_host(headers["host"]):
         return None
     length = headers.get("content-length", "0")
     if not _LENGTH.fullmatch(length) or headers.get("connection", _STAYS_OPEN).lower() != _STAYS_OPEN:

@@ -89,6 +89,7 @@ POSTS: Final = [
     pytest.param(post(target="/v1/campaigns/../campaigns/945645/sessions"), False, id="dots"),
     pytest.param(b"\r\n" + post(), False, id="line-end-in-front"),
     pytest.param(post("Host: y"), False, id="host-twice"),
+    pytest.param(post().replace(b"Host: x", b"Host: x y"), False, id="host-invalid"),
     pytest.param(post("X-Request-ID:"), True, id="request-id-empty"),
     pytest.param(post("Expect: 100-continue"), False, id="expect"),
     pytest.param(post("Expect: wonders"), False, id="expect-another"),

@@ -144,12 +144,13 @@ async def test_bound_client_sees_nothing_of_another_in_any_list(scene: Scene, qu
     assert len(lists) == len(LISTS)
 
 
-async def test_bound_client_replays_nothing_of_another(scene: Scene) -> None:
-    wanted = {"filter": {"campaign_id": "globex-spring"}}
+@pytest.mark.parametrize("campaign_id", ["globex-spring", "nowhere"])
+async def test_bound_client_replays_nothing_of_another(scene: Scene, campaign_id: str) -> None:
+    wanted = {"filter": {"campaign_id": campaign_id}}
 
     answer = await scene.management.call("POST", "/v1/replays", "acme-client", json=wanted)
 
-    assert (answer.status, (await answer.json())["matched"]) == (202, 0)
+    assert (answer.status, (await answer.json())["code"]) == (404, "campaign_unknown")
 
 
 async def test_bound_client_lists_what_is_its_own(scene: Scene) -> None:

@@ -144,6 +144,12 @@ async def test_error_of_aiohttp_itself_answers_a_problem() -> None:
         pytest.param(b"GET /v1/\x00 HTTP/1.1\r\nHost: x\r\n\r\n", id="nul"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n", id="length"),
         pytest.param(b"GET /nothing HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", id="expectation"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no-host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", id="host-twice"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x y\r\n\r\n", id="host-with-space"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", id="host-with-path"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a@x\r\n\r\n", id="host-with-user"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x:1a\r\n\r\n", id="host-with-odd-port"),
     ],
 )
 async def test_malformed_http_answers_400_and_tells_no_traceback(

@@ -108,6 +108,7 @@ def test_request_that_has_not_come_whole_is_not_told() -> None:
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no-headers"),
         pytest.param(post().replace(b"Host: x\r\n", b""), id="no-host"),
         pytest.param(post("host: y"), id="two-hosts"),
+        pytest.param(post().replace(b"Host: x", b"Host: x/y"), id="odd-host"),
         pytest.param(post(JSON_TYPE), id="two-types"),
         pytest.param(post("A: b", "a: b"), id="any-header-twice"),
         pytest.param(_with_head(_LENGTH, _LENGTH), id="two-lengths"),
