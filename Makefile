@@ -23,7 +23,10 @@ setup: .venv/installed  ## install what the service needs into .venv
 run: .venv/installed  ## start every process here, on files in .vestibule/
 	@exec $(BIN)/vestibule up $(ARGS)
 
-test: .venv/installed-dev test-needs lint  ## check everything: lint, types, import contracts, tests
+test: lint test-lanes  ## check everything: lint, types, import contracts, tests
+
+# What `make test` does last; with --jobs it begins beside lint.
+test-lanes: .venv/installed-dev test-needs
 	$(BIN)/python -m tests.lanes $(TEST_PROCESSES) $(ARGS)
 
 lint: .venv/installed-dev  ## check style, types and import contracts
@@ -62,7 +65,7 @@ bench-peers: bench/.venv/installed
 	@command -v npm >/dev/null && $(MAKE) --no-print-directory bench/peers/node/node_modules/installed \
 		|| echo "left out: without npm and its packages the peer in Node is not measured" >&2
 
-.PHONY: help setup run test lint format faults bench bench-peers docs lock clean test-needs
+.PHONY: help setup run test test-lanes lint format faults bench bench-peers docs lock clean test-needs
 
 .venv/made:
 	@test -n "$(PYTHON)" || { echo "Vestibule needs Python 3.11 or newer, and found none on the PATH." >&2; exit 1; }
