@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from app.domain.breaker import Breaker, EndedCall
 from app.domain.budget import Bucket
-from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch
+from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch, paused
 from app.reasons import PrefillReason
 from tests.adapters.fetching import LATER, claim_fairly, end_calls, open_breaker, waiting
 from tests.adapters.stores import Stores
@@ -33,6 +33,17 @@ def test_health_of_an_open_breaker_is_kept(stores: Stores) -> None:
     stores.health.change({"acme": lambda _: health}, NOW)
 
     assert stores.health.load(["acme"]) == {"acme": health}
+
+
+def test_partner_that_was_forgotten_is_new_and_in_no_list(stores: Stores) -> None:
+    open_breaker(stores)
+    stores.health.change({"globex": lambda health: paused(health, "admin")}, NOW)
+
+    for partner_id in ("globex", "globex", "nobody"):
+        stores.health.forget(partner_id)
+
+    assert stores.health.load(["globex"]) == {"globex": PartnerHealth()}
+    assert [partner.partner_id for partner in stores.figures.load_partners(None, NOW)] == ["acme"]
 
 
 def test_health_changed_by_one_process_counts_for_another(stores: Stores, another: Another) -> None:

@@ -182,6 +182,7 @@ async def test_div_alias_does_the_same(stand: Stand) -> None:
         pytest.param("element.token = TOKEN;", id="property"),
         pytest.param("element.getToken = () => TOKEN;", id="callback"),
         pytest.param("element.getToken = async () => TOKEN;", id="asynchronous-callback"),
+        pytest.param("element.getToken = async () => `${TOKEN}\n`;", id="callback-with-a-line-end"),
         pytest.param("setTimeout(() => { element.token = TOKEN; }, 700);", id="property-after-the-script"),
         pytest.param("setTimeout(() => vestibule.push(['token', 'demo', TOKEN]), 700);", id="queue-after-the-script"),
     ],

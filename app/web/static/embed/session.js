@@ -49,7 +49,7 @@ const openSession = async (campaign, token, language) => {
   const { status, body } = await insist(`/v1/campaigns/${campaign}/sessions`, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": randomKey(), ...inLanguage(language) },
-    body: JSON.stringify(token === null ? {} : { token }),
+    body: JSON.stringify(token === null ? {} : { token: token.trim() }), // a body that was fetched ends with its line
   });
   return status === 202 ? { id: body.session_id, key: body.session_key } : { code: body.code, screen: body.screen };
 };
