@@ -79,10 +79,6 @@ class HealthStore(Protocol):
         """Apply each change once, under the lock of its partner's row, all in one transaction; return what is now."""
         ...
 
-    def forget(self, partner_id: str) -> None:
-        """Know nothing of a partner any more: from here on it is new."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class WaitingRows:

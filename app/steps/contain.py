@@ -1,12 +1,11 @@
 """Stop calling a partner, and begin again, by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.health import PartnerHealth, paused, resumed
 from app.fetch_ports import DeliveryFigures, HealthStore, PartnerFigures
-from app.management_ports import AuditLog, DocumentKind, DocumentStore
+from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
 from app.steps.partners import find_partner
@@ -43,15 +42,3 @@ class ContainPartner:
             self.audit.add(caller.did(action, partner_id, now, partner_id=partner_id))
         [figures] = self.figures.load_partners(partner_id, now)
         return figures
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetHealth:
-    """Forgets how a deleted partner was: whoever takes its id later is not found paused, or behind an open breaker."""
-
-    health: HealthStore
-
-    def follow_up(self, kind: DocumentKind, id_: str, document: Mapping[str, Any] | None) -> None:
-        """Forget the health of a partner whose document was just deleted."""
-        if kind is DocumentKind.PARTNER and document is None:
-            self.health.forget(id_)

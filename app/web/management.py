@@ -37,7 +37,7 @@ from app.steps.audit import ListAudit
 from app.steps.authorize import AuthorizeRequest, IssueAccessToken
 from app.steps.client_secrets import ClientSecrets
 from app.steps.configure import ConfigureDocuments
-from app.steps.contain import ContainPartner, ForgetHealth
+from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
 from app.steps.erase import EraseParticipant
@@ -139,8 +139,7 @@ class ManagementWiring:
         ]
 
     def _configure(self) -> ConfigureDocuments:
-        forget_health = ForgetHealth(SqlPartnerHealth(self._shared.database))
-        follow_ups = (self._forget, self._make_keys.follow_up, forget_health.follow_up)
+        follow_ups = (self._forget, self._make_keys.follow_up)
         return ConfigureDocuments(self._documents, self._audit, self._shared.clock, self._outbound, follow_ups)
 
     def _forget(self, *_: object) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from app.adapters.database.engine import Database
 from app.domain.breaker import Breaker, EndedCall
 from app.domain.budget import Bucket
 from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch, paused
+from app.management_ports import DocumentKind
 from app.reasons import PrefillReason
 from tests.adapters.fetching import LATER, claim_fairly, end_calls, open_breaker, waiting
-from tests.adapters.stores import Stores
+from tests.adapters.stores import Stores, sql_stores
 from tests.builders import NOW
+from tests.documents.examples import partner_body
 
 Another = Callable[[], Stores]
 
@@ -35,15 +38,17 @@ def test_health_of_an_open_breaker_is_kept(stores: Stores) -> None:
     assert stores.health.load(["acme"]) == {"acme": health}
 
 
-def test_partner_that_was_forgotten_is_new_and_in_no_list(stores: Stores) -> None:
-    open_breaker(stores)
-    stores.health.change({"globex": lambda health: paused(health, "admin")}, NOW)
+def test_health_of_a_deleted_partner_is_forgotten_and_leaves_the_figures(database: Database) -> None:
+    stores = sql_stores(database)
+    for partner_id in ("acme", "globex"):
+        stores.documents.put(DocumentKind.PARTNER, partner_id, partner_body(), None, NOW)
+        stores.health.change({partner_id: lambda health: paused(health, "admin")}, NOW)
 
-    for partner_id in ("globex", "globex", "nobody"):
-        stores.health.forget(partner_id)
+    stores.documents.delete(DocumentKind.PARTNER, "globex", None)
 
-    assert stores.health.load(["globex"]) == {"globex": PartnerHealth()}
     assert [partner.partner_id for partner in stores.figures.load_partners(None, NOW)] == ["acme"]
+    stores.documents.put(DocumentKind.PARTNER, "globex", partner_body(), None, NOW)
+    assert stores.health.load(["globex"]) == {"globex": PartnerHealth()}
 
 
 def test_health_changed_by_one_process_counts_for_another(stores: Stores, another: Another) -> None:

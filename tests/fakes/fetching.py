@@ -41,9 +41,6 @@ class MemoryPartnerHealth:
                 self.rows[id_] = change(self.rows.get(id_, PartnerHealth()))
             return {id_: self.rows[id_] for id_ in changes}
 
-    def forget(self, partner_id: str) -> None:
-        self.rows.pop(partner_id, None)
-
 
 @dataclass(slots=True)
 class MemoryFetchQueue:

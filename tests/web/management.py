@@ -18,7 +18,7 @@ from app.steps.audit import ListAudit
 from app.steps.authorize import AuthorizeRequest, IssueAccessToken
 from app.steps.client_secrets import ClientSecrets, hash_secret
 from app.steps.configure import ConfigureDocuments
-from app.steps.contain import ContainPartner, ForgetHealth
+from app.steps.contain import ContainPartner
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.encrypt import EncryptToken
 from app.steps.erase import EraseParticipant
@@ -182,8 +182,7 @@ class Management:
         keys = SigningKeys(self.secrets, self.clock)
         issue = IssueAccessToken(self.clients, ClientSecrets(), keys, self.clock, BASE)
         guard = BearerGuard(AuthorizeRequest(self.clients, keys, self.clock, BASE), threads)
-        forget_health = ForgetHealth(MemoryPartnerHealth(self.sessions.healths))
-        follow_ups = (self.make_keys.follow_up, forget_health.follow_up)
+        follow_ups = (self.make_keys.follow_up,)
         configure = ConfigureDocuments(self.documents, self.audit, self.clock, OutboundPolicy(), follow_ups)
         keysets = self._keyset_calls(threads)
         application = web.Application(middlewares=[request_middleware(lambda *_: None, POLICIES)])

@@ -11,7 +11,6 @@ from app.management_ports import DocumentKind
 from app.ports import Claim, Work
 from app.steps.accept import session_ids
 from tests.builders import NOW, move, new_session, request
-from tests.documents.examples import partner_body
 from tests.web.management import Management
 
 HEALTHY: dict[str, Any] = {
@@ -49,16 +48,6 @@ async def test_pause_stops_the_partner_and_is_audited(management: Management) ->
     assert is_paused(management.sessions.healths["acme"], NOW)
     [entry] = management.audit.entries
     assert (entry.actor, entry.action, entry.subject) == ("admin", "partner.paused", "acme")
-
-
-async def test_whoever_takes_the_id_of_a_paused_partner_is_called(management: Management) -> None:
-    async with management.running():
-        await management.call("POST", "/v1/partners/acme/pause")
-        deleted = await management.call("DELETE", "/v1/partners/acme")
-        made = await management.call("PUT", "/v1/partners/acme", json=partner_body())
-
-        assert (deleted.status, made.status) == (204, 201)
-    assert "acme" not in management.sessions.healths
 
 
 async def test_resume_starts_it_again_and_wakes_the_workers(management: Management) -> None:

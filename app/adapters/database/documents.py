@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.adapters.database.engine import Database
+from app.adapters.database.health_rows import forget_partner
 from app.adapters.database.inserting import insert_if_absent
 from app.adapters.database.key_pairs import wipe_key_pairs
 from app.adapters.database.schema import CampaignRow, PartnerRow
@@ -125,6 +126,7 @@ def _delete(connection: Connection, kind: DocumentKind, id_: str, if_version: in
         if connection.scalar(named) is not None:
             raise PartnerInUse("a campaign still names this partner")
         wipe_key_pairs(connection, id_)
+        forget_partner(connection, id_)
     emptied = {"document": None, "sealed_secrets": None, "version": stored["version"] + 1}
     connection.execute(update(model).where(model.id == id_).values(emptied))
     return True

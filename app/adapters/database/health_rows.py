@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from app.adapters.database.inserting import insert_into
 from app.adapters.database.schema import PartnerHealthRow
@@ -82,6 +82,11 @@ def write_partners(connection: Connection, partners: Mapping[str, LockedPartner]
         for id_, partner in sorted(partners.items())
     ]
     connection.execute(write, rows)
+
+
+def forget_partner(connection: Connection, partner_id: str) -> None:
+    """Forget how a partner was that is deleted; whoever takes its id is not found paused, or behind its breaker."""
+    connection.execute(delete(PartnerHealthRow).where(PartnerHealthRow.partner_id == partner_id))
 
 
 _WRITTEN = ("breaker", "budget", "opened_until", "paused_until", "paused_by", "claimed_upto", "updated_at")

@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from app.adapters.database.engine import Database
 from app.adapters.database.health_rows import load_healths, lock_partners, write_partners
-from app.adapters.database.schema import PartnerHealthRow
 from app.domain.health import PartnerHealth
 from app.fetch_ports import HealthChange
 
@@ -33,8 +32,3 @@ class SqlPartnerHealth:
             return {id_: row.health for id_, row in after.items()}
 
         return self.database.write(change_all) if changes else {}
-
-    def forget(self, partner_id: str) -> None:
-        """Know nothing of a partner any more: from here on it is new."""
-        row = delete(PartnerHealthRow).where(PartnerHealthRow.partner_id == partner_id)
-        self.database.write(lambda connection: connection.execute(row))
