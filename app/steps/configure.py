@@ -101,7 +101,7 @@ class ConfigureDocuments:
 
     def get(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
         """Return the document, masked; raise the kind's unknown error."""
-        return _masked(self._find(kind, id_, caller))
+        return _masked(find_document(self.documents, kind, id_, caller))
 
     def load_page(
         self, kind: DocumentKind, caller: Caller, after: str | None = None, limit: int = DEFAULT_PAGE
@@ -113,7 +113,7 @@ class ConfigureDocuments:
 
     def delete(self, kind: DocumentKind, id_: str, caller: Caller, precondition: Precondition = ALWAYS) -> None:
         """Delete the document; raise PreconditionFailed, PartnerInUse, or the kind's unknown error."""
-        stored = self._find(kind, id_, caller)
+        stored = find_document(self.documents, kind, id_, caller)
         if_version, now = _version_demanded(precondition, stored), self.clock.now()
         with self.audit.together():
             if not self.documents.delete(kind, id_, if_version):
@@ -124,12 +124,6 @@ class ConfigureDocuments:
     def _follow_up(self, kind: DocumentKind, id_: str, document: Mapping[str, Any] | None) -> None:
         for follow_up in self.follow_ups:
             follow_up(kind, id_, document)
-
-    def _find(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
-        stored = self.documents.find(kind, id_) if is_document_id(id_) else None
-        if stored is None or not _sees(caller, stored):
-            raise _unknown(kind)
-        return stored
 
     def _mistakes(self, kind: DocumentKind, body: object, caller: Caller) -> Sequence[Mistake]:
         try:
@@ -165,6 +159,14 @@ class ConfigureDocuments:
     def _partner_exists(self, partner_id: str, caller: Caller) -> bool:
         is_seen = caller.sees(partner_id) and is_document_id(partner_id)
         return is_seen and self.documents.find(DocumentKind.PARTNER, partner_id) is not None
+
+
+def find_document(documents: DocumentStore, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
+    """Return the document; raise the kind's unknown error, also for what the caller does not see."""
+    stored = documents.find(kind, id_) if is_document_id(id_) else None
+    if stored is None or not _sees(caller, stored):
+        raise _unknown(kind)
+    return stored
 
 
 def is_document_id(text: str) -> bool:

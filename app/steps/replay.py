@@ -24,11 +24,12 @@ from app.domain.replay import (
     count_replay,
     pace,
 )
-from app.management_ports import AuditLog, DeadLetters, DocumentStore, ReplayQueue, ReplayStore
+from app.management_ports import AuditLog, DeadLetters, DocumentKind, DocumentStore, ReplayQueue, ReplayStore
 from app.ports import Clock, Hints, Leases, Work
 from app.steps.authorize import Caller
+from app.steps.configure import find_document
 from app.steps.dead_letters import narrowed
-from app.steps.partners import find_campaign, find_partner
+from app.steps.partners import find_partner
 
 _log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ class StartReplay:
         groups = self.letters.count(wanted, now)
         counts = count_replay(groups, force=order.force)
         if not counts.matched and wanted.campaign_id is not None:  # what a deleted one left can be replayed
-            find_campaign(self.documents, wanted.campaign_id, caller)
+            find_document(self.documents, DocumentKind.CAMPAIGN, wanted.campaign_id, caller)
         if order.dry_run:
             return ReplayPlan(None, counts)
         replay = self._replay(replace(order, filter=wanted), counts, _only_partner(wanted, groups), caller, now)
