@@ -2,15 +2,18 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from app.adapters.private_file import make_data_folder
 from app.errors import ConfigurationError
 
 LOCK_FILE: Final = "up.lock"
+_LOOK_SECONDS: Final = 0.1
+"""How long somebody who only looks may hold it: far longer than `is_locked` does."""
 
 
 def is_locked(folder: Path) -> bool:
@@ -30,14 +33,22 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, which is created if need be; raise ConfigurationError if another process holds it."""
     make_data_folder(folder)
     with (folder / LOCK_FILE).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             running = f"`vestibule up` is already running on {folder} (process {holder})"
-            raise ConfigurationError((f"{running}; stop it, or choose another VESTIBULE_DATA_DIR",)) from None
+            raise ConfigurationError((f"{running}; stop it, or choose another VESTIBULE_DATA_DIR",))
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take the lock and tell whether it could be had, if not at once, then when who only looked at it is gone."""
+    for pause in (0.0, _LOOK_SECONDS):
+        time.sleep(pause)
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False

@@ -1,11 +1,13 @@
+import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.cli.data_folder import locked
+from app.cli.data_folder import LOCK_FILE, is_locked, locked
 from app.cli.local_ports import choose_port, is_loopback
 from app.cli.up_plan import child_environment, choose_addresses, demo_program, load_programs
 from app.errors import ConfigurationError
@@ -126,6 +128,20 @@ def test_data_folder_that_is_locked_refuses_another_run_by_name(tmp_path: Path) 
         pass
 
     assert f"already running on {tmp_path} (process {os.getpid()})" in str(refusal.value)
+
+
+def test_data_folder_that_is_only_looked_at_is_locked_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+    looking = (tmp_path / LOCK_FILE).open()
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", lambda seconds: looking.close() if seconds else None)
+
+    with locked(tmp_path):
+        assert looking.closed
+    assert not is_locked(tmp_path)
 
 
 def test_data_folder_is_free_again_after_the_run(tmp_path: Path) -> None:
