@@ -47,8 +47,13 @@ class Saturation:
 
 
 def saturate(running: Running, job: Job, warm_seconds: float) -> Saturation:
-    """Warm up, then play `job` as a closed loop; raise RuntimeError if a participant was lost."""
+    """Wait until nobody works, then do as `saturate_now`."""
     running.wait_until_calm()
+    return saturate_now(running, job, warm_seconds)
+
+
+def saturate_now(running: Running, job: Job, warm_seconds: float) -> Saturation:
+    """Warm up, then play `job` as a closed loop; raise RuntimeError if a participant was lost."""
     send(replace(job, seconds=warm_seconds))
     before, busy = running.cpu(), busy_seconds()
     result = send(job)

@@ -23,7 +23,8 @@ class Scale:
     floor_batches: int
     warm_seconds: float
     saturation_seconds: float
-    flat_seconds: float
+    turns: int
+    turn_seconds: float
     peer_seconds: float
     open_seconds: float
     overload_seconds: float
@@ -46,7 +47,8 @@ QUICK: Final = Scale(
     floor_batches=40,
     warm_seconds=1.5,
     saturation_seconds=4.0,
-    flat_seconds=2.5,
+    turns=1,
+    turn_seconds=2.5,
     peer_seconds=3.0,
     open_seconds=4.0,
     overload_seconds=1.0,
@@ -67,7 +69,8 @@ FULL: Final = Scale(
     floor_batches=400,
     warm_seconds=5.0,
     saturation_seconds=20.0,
-    flat_seconds=12.0,
+    turns=5,
+    turn_seconds=4.0,
     peer_seconds=15.0,
     open_seconds=30.0,
     overload_seconds=4.0,

@@ -1,6 +1,7 @@
 """The sections of a run: each starts what it measures, and returns its figures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -28,7 +29,7 @@ from bench.prefill import CONCURRENCY, double, prefill_figures
 from bench.rivals import Peer, measure_peer, peer_figures, peers, rival_figures
 from bench.scale import HALF_LOAD, Scale
 from bench.servers import Servers
-from bench.stored import Flatness
+from bench.stored import Flatness, Place
 from bench.tokens import Signer, post_requests
 from bench.traffic import Traffic
 
@@ -123,11 +124,17 @@ def measure_prefill(bench: Bench) -> list[Figure]:
 
 
 def measure_flatness(bench: Bench) -> list[Figure]:
-    """Measure whether cost stays flat, on an installation whose partners nobody calls."""
+    """Measure whether cost stays flat, on two installations whose partners nobody calls."""
+    with _place(bench) as plain, _place(bench) as full:
+        return Flatness(plain, full, bench.scale, bench.signer).figures()
+
+
+@contextmanager
+def _place(bench: Bench) -> Iterator[Place]:
     installation = bench.install(DRAIN_SECONDS="1")
-    job = replace(bench.job(installation.port), seconds=bench.scale.flat_seconds)
+    job = replace(bench.job(installation.port), seconds=bench.scale.turn_seconds)
     with installation.running("verify", "upkeep", "beat") as running:
-        return Flatness(installation, running, bench.scale, bench.signer, job).figures()
+        yield Place(installation, running, job)
 
 
 def measure_growth(bench: Bench) -> list[Figure]:

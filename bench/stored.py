@@ -1,21 +1,28 @@
 """Whether the cost stays flat: many sessions stored, many partners, many long polls, a purge under load."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import median
+from time import sleep
 from typing import Final, LiteralString
 
 from bench.crowd import Job
 from bench.figures import Figure
 from bench.installation import CAMPAIGN_ID, PARTNER_ID, Installation, Running
 from bench.load import Result, send
-from bench.participant import Saturation, open_loop, saturate
+from bench.participant import Saturation, open_loop, saturate, saturate_now
 from bench.prefill import configure, partner_with_api
 from bench.scale import CROWDS, Scale
 from bench.tokens import Signer, post_requests
 
 _FLAT: Final = 1.15
+_TURN_WARM_SECONDS: Final = 1.0
+_ARRIVAL_SECONDS: Final = 3.0
+"""For those who are to wait, and who come to a calm installation."""
+_SPARE_SECONDS: Final = 12.0
+"""How much longer than a turn they wait: clients take a while to start."""
 _HELD: Final = "held"
 _NOBODY: Final = 1
 """A port on which no partner listens: nothing calls it, since no fetch process runs."""
@@ -48,71 +55,98 @@ _SIZE: Final[LiteralString] = "SELECT pg_total_relation_size('sessions')::float8
 
 
 @dataclass(frozen=True, slots=True)
-class Flatness:
-    """One installation, and the closed loop that is played on it again and again."""
+class Place:
+    """An installation that runs, and the closed loop that is played on it for a short turn, again and again."""
 
     installation: Installation
     running: Running
-    scale: Scale
-    signer: Signer
     job: Job
 
-    def figures(self) -> list[Figure]:
-        """Measure each between two of the plain kind; sessions that pile up meanwhile are a few thousand."""
-        scale = self.scale
-        crowded = [] if CROWDS in scale.left_out else self._crowded()
-        few, many = self._at(scale.stored_few), self._at(scale.stored_many)
-        return [
-            *crowded,
-            _flat(f"cost at {scale.stored_many:,} stored sessions ÷ cost at {scale.stored_few:,}", many, few),
-            Figure("bytes on disk for one stored session, indexes included", self.installation.query(_SIZE), "bytes"),
-            *self._purge(few.result.ready_per_second),
-        ]
+    def warm_up(self, seconds: float) -> None:
+        """Let participants come for so long."""
+        send(replace(self.job, seconds=seconds))
 
-    def _crowded(self) -> list[Figure]:
-        before, partners, between = self._again(), self._with_partners(), self._again()
-        polls, after = self._beside_long_polls(), self._again()
-        return [
-            _flat(f"cost with {self.scale.partners:,} partners ÷ cost with 1", partners, before, between),
-            _flat(
-                f"cost beside {self.scale.long_polls:,} long polls that wait ÷ cost beside none", polls, between, after
-            ),
-        ]
-
-    def _again(self) -> Saturation:
-        return saturate(self.running, self.job, self.scale.warm_seconds)
-
-    def _with_partners(self) -> Saturation:
-        count = self.scale.partners
-        self.installation.query(_COPY_PARTNERS, count, PARTNER_ID)
-        self.installation.query(_COPY_CAMPAIGNS, count, CAMPAIGN_ID)
-        campaigns = [f"{CAMPAIGN_ID}-{number}" for number in range(1, count + 1)]
-        posts = [post_requests(self.signer.tokens(id_, count=1), id_)[0] for id_ in campaigns]
-        # Longer, until each child of `verify` has imported each partner's keys, which it does once.
-        return saturate(self.running, replace(self.job, firsts=posts), self.scale.warm_seconds * 2)
-
-    def _beside_long_polls(self) -> Saturation:
-        with _waiting(self.installation, self.signer, self.scale):
-            return self._again()
-
-    def _at(self, count: int) -> Saturation:
-        self._fill(1, count, "0")
-        return self._again()
-
-    def _fill(self, first: int, last: int, later: str) -> None:
+    def fill(self, first: int, last: int, later: str = "0") -> None:
+        """Store copies of a session of its own, which are deleted so much later than they would be."""
         self.installation.query(_COPY_SESSIONS, later, first, last)
         self.installation.query("VACUUM (ANALYZE) sessions")
         self.installation.query("CHECKPOINT")
 
+
+@dataclass(frozen=True, slots=True)
+class Flatness:
+    """Two installations, of which one holds more and more: turns on it are compared with turns on the plain one."""
+
+    plain: Place
+    full: Place
+    scale: Scale
+    signer: Signer
+
+    def figures(self) -> list[Figure]:
+        """Measure one after the other; what is stored comes last, since it stays."""
+        scale = self.scale
+        for place in (self.plain, self.full):
+            place.warm_up(scale.warm_seconds)
+        crowded = [] if CROWDS in scale.left_out else self._crowded()
+        self.plain.fill(1, scale.stored_few)
+        self.full.fill(1, scale.stored_many)
+        stored = self._in_turn(lambda: self._again(self.full))
+        return [
+            *crowded,
+            _flat(f"cost at {scale.stored_many:,} stored sessions ÷ cost at {scale.stored_few:,}", stored),
+            Figure(
+                "bytes on disk for one stored session, indexes included", self.full.installation.query(_SIZE), "bytes"
+            ),
+            *self._purge(self._again(self.full).result.ready_per_second),
+        ]
+
+    def _crowded(self) -> list[Figure]:
+        many = self._with_partners()
+        many.warm_up(self.scale.warm_seconds * 2)  # until `verify` has imported each partner's keys, which it does once
+        partners = self._in_turn(lambda: self._again(many))
+        polls = self._in_turn(self._beside_long_polls)
+        return [
+            _flat(f"cost with {self.scale.partners:,} partners ÷ cost with 1", partners),
+            _flat(f"cost beside {self.scale.long_polls:,} long polls that wait ÷ cost beside none", polls),
+        ]
+
+    def _in_turn(self, measure: Callable[[], Saturation]) -> float:
+        """Return the median, over several turns, of what `measure` costs by what is plain before and after it.
+
+        A machine that others use changes its speed within a minute: two long stretches would tell of that.
+        """
+        before, ratios = self._again(self.plain), []
+        for _ in range(self.scale.turns):
+            measured, after = measure(), self._again(self.plain)
+            ratios.append(measured.cpu_micros * 2 / (before.cpu_micros + after.cpu_micros))
+            before = after
+        return median(ratios)
+
+    def _again(self, place: Place) -> Saturation:
+        return saturate(place.running, place.job, _TURN_WARM_SECONDS)
+
+    def _with_partners(self) -> Place:
+        """Return the full place with a partner and a campaign for each of its participants in turn."""
+        installation, count = self.full.installation, self.scale.partners
+        installation.query(_COPY_PARTNERS, count, PARTNER_ID)
+        installation.query(_COPY_CAMPAIGNS, count, CAMPAIGN_ID)
+        campaigns = [f"{CAMPAIGN_ID}-{number}" for number in range(1, count + 1)]
+        posts = [post_requests(self.signer.tokens(id_, count=1), id_)[0] for id_ in campaigns]
+        return replace(self.full, job=replace(self.full.job, firsts=posts))
+
+    def _beside_long_polls(self) -> Saturation:
+        with _waiting(self.full.installation, self.signer, self.scale):
+            return saturate_now(self.full.running, self.full.job, _TURN_WARM_SECONDS)
+
     def _purge(self, rate: float) -> list[Figure]:
         """Let everything be deleted that was filled in, while participants arrive at 70 % of `rate`."""
-        count, first = self.scale.purged, self.scale.stored_many + 1
-        self._fill(first, first + count - 1, "-9 days")
+        count, first, installation = self.scale.purged, self.scale.stored_many + 1, self.full.installation
+        self.full.fill(first, first + count - 1, "-9 days")
         with ThreadPoolExecutor(1) as threads:
-            purged = threads.submit(self.installation.command, "purge")
-            result = open_loop(self.installation.port, self.scale, self.job, rate)
+            purged = threads.submit(installation.command, "purge")
+            result = open_loop(installation.port, self.scale, self.full.job, rate)
             purged.result()
-        left = self.installation.query("SELECT count(*) FROM sessions WHERE expires_at < now()")
+        left = installation.query("SELECT count(*) FROM sessions WHERE expires_at < now()")
         return [
             Figure("POST 202, p99, while rows are purged", result.accepted_ms.p99, "ms"),
             Figure("POST → ready, p99, while rows are purged", result.ready_ms.p99, "ms"),
@@ -125,18 +159,18 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
     """Let participants wait whose partner is not called, each on a long poll."""
     configure(installation, _HELD, partner_with_api(signer, _NOBODY, 50))
     posts = post_requests(signer.tokens(_HELD, with_form=False), _HELD)
-    seconds, count = 3.0, scale.long_polls
-    lasting = scale.warm_seconds + scale.flat_seconds + 5
+    seconds, count = _ARRIVAL_SECONDS, scale.long_polls
+    lasting = _TURN_WARM_SECONDS + scale.turn_seconds + _SPARE_SECONDS
     job = Job(installation.port, posts, count * 2, seconds, rate=count / seconds, most=count, grace_seconds=lasting)
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(send, job)
+        sleep(_ARRIVAL_SECONDS + 2)
         yield
+        has_lasted = not held.done()
         result: Result = held.result()
-    if result.ready or result.accepted < count * 0.9:
+    if not has_lasted or result.ready or result.accepted < count * 0.9:
         raise RuntimeError(f"{result.accepted} participants waited, {result.ready} did not: {result.statuses}")
 
 
-def _flat(name: str, now: Saturation, *plain: Saturation) -> Figure:
-    spent = sum(sum(one.cpu.values()) for one in plain)
-    before = spent / sum(one.result.ready for one in plain) * 1e6
-    return Figure(name, now.cpu_micros / before, "ratio", _FLAT, at_most=True)
+def _flat(name: str, ratio: float) -> Figure:
+    return Figure(name, ratio, "ratio", _FLAT, at_most=True)
