@@ -8,6 +8,7 @@ from app.cli.documents import read_document
 from app.cli.master_keys import rotate_master
 from app.cli.output import examples, json_option, remark, show_json, show_table, wants_json
 from app.cli.wiring import Wiring, opened
+from app.domain.key_guide import KEY_SENTENCES
 from app.domain.keyset_view import event_view, keyset_view
 from app.keyset_ports import StoredKeyset
 from app.steps.authorize import LOCAL_CALLER
@@ -111,7 +112,10 @@ def _show(wiring: Wiring, stored: StoredKeyset) -> None:
         click.echo(f"{name}: {'' if view[name] is None else view[name]}")
     show_table(_KEY_COLUMNS, view["keys"])
     if view["dropped"]:
-        show_table(("kid", "reason"), view["dropped"])
+        show_table(
+            ("kid", "reason", "meaning"),
+            [{**key, "meaning": KEY_SENTENCES.get(key["reason"])} for key in view["dropped"]],
+        )
 
 
 def _show_accepted(view: dict[str, Any]) -> None:

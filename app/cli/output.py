@@ -12,7 +12,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.domain.key_guide import told_refusal
 from app.errors import ConfigurationError, RequestInvalid, VestibuleError
+from app.jose.keys import KeyRefused
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -79,6 +81,8 @@ def _details(error: VestibuleError) -> dict[str, Any]:
             return {"detail": "The document has mistakes.", "errors": mistakes}
         case ConfigurationError():
             return {"detail": str(error)}
+        case KeyRefused():
+            return {"detail": told_refusal(error.reason)}
         case _:
             said = str(error).removeprefix(error.code).removeprefix(": ")
             return {"detail": said or (type(error).__doc__ or "").partition("\n")[0]}

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, JsonValue, SerializerFunctionWrapHandler
 
 from app.documents.fields import Document, Identifier, Moment, said
 from app.documents.mistakes import SeveralMistakes
+from app.domain.key_guide import told_refusal
 from app.domain.partner import KeyMaterial
 from app.errors import Mistake
 from app.jose.encryption_rules import CONTENT_ENCODINGS, encryption_key_fits
@@ -35,33 +36,6 @@ SHARED_SECRET_ALGORITHMS: Final = ("dir", "A128KW", "A192KW", "A256KW", "A128GCM
 _MAX_JWK_CHARACTERS = 16 * 1024
 _PUBLIC_ONLY = KeyPolicy(allows_symmetric=False, allows_private=False, only_verifying=True)
 _ENCODINGS: tuple[SecretEncoding, ...] = ("base64url", "hex", "text")
-
-_SENTENCES: Mapping[str, str] = {
-    "private_key": "This holds a private key; give the public one, and treat the private one as disclosed.",
-    "symmetric_key": "A shared secret cannot stand among public keys.",
-    "not_pem": "This must be a PEM block: BEGIN PUBLIC KEY or BEGIN CERTIFICATE.",
-    "pem_unsupported": "This PEM holds no public key or certificate of a kind that is supported.",
-    "kty_unsupported": "This kind of key is not supported; RSA, EC and OKP are.",
-    "curve_unsupported": "This curve is not supported; P-256, P-384, P-521 and Ed25519 are.",
-    "rsa_size": "An RSA key must have 2048 to 8192 bits.",
-    "rsa_exponent": "The public exponent of an RSA key must be odd, at least 65537, and at most 64 bits long.",
-    "rsa_roca": "This RSA key comes from a generator whose keys can be factored (CVE-2017-15361); make a new one.",
-    "okp_low_order": "With this Ed25519 key anybody can forge signatures; make a new one.",
-    "member_missing": "A member that this kind of key needs is missing.",
-    "member_not_base64url": "A member of this key is not base64url without padding.",
-    "member_length": "A member of this key has the wrong length.",
-    "not_for_verifying": "This key says (use, key_ops) that it does not verify signatures.",
-    "key_invalid": "These numbers are no valid key.",
-    "secret_too_short": "This secret is too short: at least 16 octets.",
-    "secret_too_long": "This secret is too long: at most 1,024 octets.",
-    "secret_not_base64url": "This is not base64url; say which encoding it has.",
-    "secret_not_hex": "This is not hex; say which encoding it has.",
-    "secret_not_text": "This is not text that can be encoded as UTF-8.",
-    "secret_is_pem": "This is a PEM key, not a shared secret.",
-    "secret_is_der": "This is a DER key, not a shared secret.",
-    "secret_is_ssh_key": "This is an SSH key, not a shared secret.",
-    "secret_is_jwk": "This is a JWK, not a shared secret.",
-}
 
 
 class PublicKeyEntry(Document):
@@ -164,8 +138,7 @@ def _imported(member: str, load: Callable[[], UsableKey]) -> UsableKey:
     try:
         return load()
     except KeyRefused as refusal:
-        sentence = _SENTENCES.get(refusal.reason, "This key cannot be used.")
-        raise SeveralMistakes([Mistake(member, f"{sentence} ({refusal.reason})")]) from None
+        raise SeveralMistakes([Mistake(member, told_refusal(refusal.reason))]) from None
 
 
 def _can_decrypt(key: UsableKey) -> bool:

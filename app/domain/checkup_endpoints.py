@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.checkup import Check, doubtful, failed, well
+from app.domain.key_guide import told_refusal
 from app.domain.keyset import DroppedKey
 from app.domain.partner import AuthorizationSource, Partner
 from app.domain.prefill import Prefill
@@ -139,10 +140,10 @@ def _check_keys(keys: PublishedKeys, partner: Partner) -> Iterator[Check]:
         yield well("jwks_keys", f"{len(keys.usable)} usable: {', '.join(told)}")
         yield _check_algorithms({name for key in keys.usable for name in key.algorithms}, partner)
     else:
-        yield failed("jwks_keys", "no usable key", "publish at least one; see jwks_dropped and docs/token.md")
+        yield failed("jwks_keys", "no usable key", "publish at least one; see jwks_dropped and docs/reasons.md")
     if keys.dropped:
-        told = (f"{dropped.kid or '(no kid)'}: {dropped.reason}" for dropped in keys.dropped)
-        yield doubtful("jwks_dropped", "; ".join(told), "tokens signed by these are refused; see docs/token.md")
+        told = (f"{dropped.kid or '(no kid)'}: {told_refusal(dropped.reason)}" for dropped in keys.dropped)
+        yield doubtful("jwks_dropped", " ".join(told), "tokens signed by these are refused")
 
 
 def _check_algorithms(served: set[str], partner: Partner) -> Check:

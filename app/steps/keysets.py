@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from app.domain.key_guide import told_refusal
 from app.domain.keyset import Keyset, source_label
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_override import after_pin, after_unpin
@@ -101,7 +102,10 @@ class ManageKeysets:
 
 def _usable(document: object) -> tuple[Mapping[str, object], ...]:
     imported = import_keys(document, KeyPolicy.remote())
-    mistakes = [Mistake("keys" if key.kid is None else f"keys[kid={key.kid}]", key.reason) for key in imported.dropped]
+    mistakes = [
+        Mistake("keys" if key.kid is None else f"keys[kid={key.kid}]", told_refusal(key.reason))
+        for key in imported.dropped
+    ]
     if not imported.keys and not mistakes:
         mistakes = [Mistake("keys", "There is no key.")]
     if mistakes:

@@ -62,7 +62,10 @@ def test_keys_pin_then_unpin_goes_there_and_back(commands: Commands) -> None:
         pytest.param({"keys": []}, ["  keys: There is no key."], id="none"),
         pytest.param(
             {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "o"}, {"kty": "EC"}]},
-            ["  keys[kid=o]: symmetric_key", "  keys: kid_missing"],
+            [
+                "  keys[kid=o]: A shared secret cannot stand among public keys. (symmetric_key)",
+                "  keys: A key of a JWK Set needs a `kid`, by which tokens name it. (kid_missing)",
+            ],
             id="unusable",
         ),
     ],
@@ -88,6 +91,11 @@ def test_keys_revoke_dry_run_changes_nothing_then_revoke_holds(commands: Command
     after = commands.json("keys", "show", "acme")
     assert [key["kid"] for key in after["keys"]] == ["k2"]
     assert after["dropped"] == [{"kid": "k1", "reason": "key_revoked"}]
+    assert commands.run("keys", "show", "acme").stdout.splitlines()[-1].split(maxsplit=2) == [
+        "k1",
+        "key_revoked",
+        "This key was revoked here.",
+    ]
 
 
 def test_keys_revoke_with_void_says_what_became_of_the_sessions(commands: Commands) -> None:

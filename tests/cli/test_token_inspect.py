@@ -99,7 +99,8 @@ def test_minted_token_for_a_published_jwk_set_names_its_key(shop: Shop, tmp_path
     )
 
     assert minted["token"].count(".") == 4
-    assert (nothing.exit_code, nothing.stderr) == (5, "key_refused: no_published_key_for_algorithm\n")
+    said = "No encryption key is published for that algorithm. (no_published_key_for_algorithm)"
+    assert (nothing.exit_code, nothing.stderr) == (5, f"key_refused: {said}\n")
 
 
 def test_minted_token_shows_what_its_partner_has_to_be_told_beside_the_token(shop: Shop) -> None:

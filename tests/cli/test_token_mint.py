@@ -179,4 +179,5 @@ def test_mint_with_a_file_that_holds_no_private_key_is_refused(commands: Command
 
     refused = commands.run("token", "mint", "--campaign", "spring", "--key", str(commands.folder / "key.pem"))
 
-    assert (refused.exit_code, refused.stdout, refused.stderr) == (5, "", "key_refused: not_a_private_key\n")
+    said = "This is no private key without a password, as PEM or as JWK. (not_a_private_key)"
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (5, "", f"key_refused: {said}\n")

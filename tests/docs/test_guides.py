@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.inspection import Reason
+from app.domain.key_guide import KEY_SENTENCES
 from app.domain.reason_guide import EXPLANATIONS, GUIDE, guide_link
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from tests.architecture.sources import ROOT, text_files
@@ -84,3 +85,26 @@ def test_reasons_guide_has_cause_and_cure_of_each_reason_under_its_anchor(reason
 
 def test_reasons_guide_covers_every_reason() -> None:
     assert set(EXPLAINED) == {*TokenReason, *ParticipationReason, *PrefillReason}
+
+
+def test_reasons_guide_has_the_sentence_of_each_key_that_is_not_used() -> None:
+    section = (ROOT / GUIDE).read_text(encoding="utf-8").partition("\n## Why a key is not used\n")[2]
+
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)
+
+    assert dict(rows) == KEY_SENTENCES
+
+
+REFUSAL = re.compile(r"(?:KeyRefused\(|DroppedKey\([^\n]*, )(f?)\"([a-z0-9_{}]+)\"\)")
+OURS = frozenset({"kind_unknown"})  # of a caller's mistake, which no key brings about
+
+
+def test_every_reason_for_which_a_key_is_not_used_has_a_sentence() -> None:
+    sources = [*(ROOT / "app/jose").glob("*.py"), *(ROOT / "app/cli").glob("*.py")]
+
+    named = {found for path in sources for found in REFUSAL.findall(path.read_text(encoding="utf-8"))}
+
+    made = {"{name}_invalid": ("kid", "alg", "use"), "secret_not_{encoding}": ("base64url", "hex", "text")}
+    reasons = {reason for is_made, reason in named if not is_made}
+    reasons |= {re.sub(r"{\w+}", word, reason) for is_made, reason in named if is_made for word in made[reason]}
+    assert reasons - OURS == KEY_SENTENCES.keys() - {"key_revoked"}
