@@ -5,6 +5,7 @@ Translates HTTP, and decides nothing else. An unknown session and a wrong key lo
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Final
@@ -16,9 +17,12 @@ from app.domain.session import rfc3339
 from app.domain.shape import MAX_TOKEN_BYTES
 from app.errors import (
     BodyTooLarge,
+    CampaignUnknown,
     MediaTypeUnsupported,
     Mistake,
+    Overloaded,
     RequestInvalid,
+    StoreUnavailable,
     TokenNotTaken,
     TokenTooLarge,
 )
@@ -115,8 +119,12 @@ class SessionRoutes:
         return json_response(content, 201)
 
     async def preflight_create(self, request: web.Request) -> web.Response:
-        """Tell a browser whether its page may bring a token to this campaign."""
-        await self._campaign_of(request)
+        """Tell a browser whether its page may bring a token to this campaign, or that it may ask, if nobody can tell.
+
+        A page may not read why its request fails unless the preflight before it has succeeded (Fetch, section 4.9).
+        """
+        with suppress(CampaignUnknown, StoreUnavailable, Overloaded):
+            await self._campaign_of(request)
         return preflight_response("POST")
 
     async def preflight_read(self, request: web.Request) -> web.Response:

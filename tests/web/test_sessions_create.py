@@ -197,6 +197,18 @@ async def test_create_preflight_answers_by_origin(origin: str, status: int) -> N
             assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
 
 
+async def test_create_preflight_for_an_unknown_campaign_lets_the_page_read_what_its_request_is_answered() -> None:
+    async with staged() as stage:
+        path, sent = "/v1/campaigns/nobody/sessions", {"Origin": "https://anybody.example"}
+
+        preflight = await stage.ask("OPTIONS", path, headers={**sent, "Access-Control-Request-Method": "POST"})
+        answer = await stage.ask("POST", path, json={"token": JWS}, headers=sent)
+
+        assert (preflight.status, answer.status, answer.body["code"]) == (204, 404, "campaign_unknown")
+        for one in (preflight, answer):
+            assert one.headers["Access-Control-Allow-Origin"] == "https://anybody.example"
+
+
 async def test_create_after_the_campaign_changed_here_follows_at_once() -> None:
     async with staged() as stage:
         assert (await stage.post({})).status == 422
