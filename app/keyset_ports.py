@@ -58,8 +58,12 @@ class SourceUsers(Protocol):
         """Return the ids of the partners whose tokens are verified by `source`."""
         ...
 
-    def retire_unused(self, tried_before: datetime) -> int:
-        """Stop refreshing sources that no partner names, tried last before that moment; return how many that were."""
+    def retire_unused(self) -> int:
+        """Stop refreshing sources that no partner names; return how many that were."""
+        ...
+
+    def revive_used(self, now: datetime) -> int:
+        """Make due the sources that a partner names and nobody refreshes; return how many that were."""
         ...
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from typing import Final
 
 from app.domain.patience import look_again_at
 from app.reasons import TokenReason
@@ -56,6 +57,10 @@ class KeysetPolicy:
     park_unknown_kid: timedelta = timedelta(seconds=90)
     park_outage: timedelta = timedelta(minutes=15)
     lease: timedelta = timedelta(seconds=15)
+
+
+_QUICK_ASKS: Final = 3
+"""How often in a window of the budget an unknown kid has to wait for the cool-down alone."""
 
 
 def source_label(source: str) -> str:
@@ -227,7 +232,14 @@ def _asks_again_at(keyset: Keyset, now: datetime, policy: KeysetPolicy) -> datet
     recent = [asked for asked in keyset.asked_at if asked > now - policy.kid_budget_window]
     if len(recent) >= policy.kid_budget:
         moments.append(recent[-policy.kid_budget] + policy.kid_budget_window)
+    elif len(recent) > _QUICK_ASKS:
+        moments.append(recent[-1] + _spread(policy))
     return max(moments)
+
+
+def _spread(policy: KeysetPolicy) -> timedelta:
+    """Return how far apart asks are so that a flood never uses the budget up: what is parked sees one in its time."""
+    return (policy.kid_budget_window - _QUICK_ASKS * policy.kid_cooldown) / (policy.kid_budget - _QUICK_ASKS)
 
 
 def _earlier(end: datetime, other: datetime | None) -> datetime:

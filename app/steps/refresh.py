@@ -5,7 +5,8 @@ A failed fetch keeps the old keys. What waits for a source is made due once a go
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -64,25 +65,27 @@ class RefreshKeysets:
             answer = await self.jwks.fetch(keyset.source, keyset.etag, keyset.last_modified)
             if answer.is_not_modified:
                 return after_not_modified(keyset, answer, began_at, self.jitter(), self.policy)
-            imported = _usable(answer)
+            imported = _imported(answer)
         except OutsideError as error:
-            reason = f"{error.error_class}" if not error.detail else f"{error.error_class}: {error.detail}"
-            now = self.clock.now()
-            return after_failure(keyset, reason, began_at, now, self.jitter(), error.retry_after, self.policy)
+            return self._failed(keyset, error, began_at)
         _alarm_about_private_keys(keyset, imported)
-        keys = tuple(public_jwk(key) for key in imported.keys)
         dropped = tuple(DroppedKey(key.kid, key.reason) for key in imported.dropped[:MOST_DROPPED])
+        if not imported.keys:
+            failed = self._failed(keyset, OutsideError(PrefillReason.CONTRACT, "no usable key"), began_at)
+            return replace(failed, dropped=dropped)  # why none of those that are published now can be used
+        keys = tuple(public_jwk(key) for key in imported.keys)
         return after_success(keyset, keys, dropped, answer, began_at, self.jitter(), self.policy)
 
+    def _failed(self, keyset: Keyset, error: OutsideError, began_at: datetime) -> Keyset:
+        reason = f"{error.error_class}" if not error.detail else f"{error.error_class}: {error.detail}"
+        return after_failure(keyset, reason, began_at, self.clock.now(), self.jitter(), error.retry_after, self.policy)
 
-def _usable(answer: KeysetAnswer) -> ImportedKeys:
-    """Return the keys of a good set; raise OutsideError for a document that is none, or has no usable key."""
+
+def _imported(answer: KeysetAnswer) -> ImportedKeys:
+    """Return the keys of a set, usable or not; raise OutsideError for a document that is none."""
     if not isinstance(answer.document, dict) or not isinstance(answer.document.get("keys"), list):
         raise OutsideError(PrefillReason.CONTRACT, "not a JWK Set")
-    imported = import_keys(answer.document, KeyPolicy.remote())
-    if not imported.keys:
-        raise OutsideError(PrefillReason.CONTRACT, "no usable key")
-    return imported
+    return import_keys(answer.document, KeyPolicy.remote())
 
 
 def _alarm_about_private_keys(keyset: Keyset, imported: ImportedKeys) -> None:

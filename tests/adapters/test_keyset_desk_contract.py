@@ -253,10 +253,10 @@ def test_void_ends_a_session_whose_prefill_is_or_was_to_be_fetched(stores: Store
 def test_source_that_nobody_names_is_refreshed_no_more_until_it_is_named_again(stores: Stores) -> None:
     saved = fetched(stores)
 
-    early = stores.source_users.retire_unused(NOW)
-    retired = stores.source_users.retire_unused(NOW + SECOND)
+    retired = stores.source_users.retire_unused()
+    revived = stores.source_users.revive_used(NOW)
 
-    assert (early, retired) == (0, 1)
+    assert (retired, revived) == (1, 0)
     assert stores.keyset_queue.claim_due(1, NOW + timedelta(days=9), NOW + timedelta(days=10)) == []
     assert load(stores) == replace(saved, refresh_at=None)
     stores.keyset_desk.request(SOURCE, NOW + timedelta(days=9))

@@ -115,12 +115,29 @@ def test_source_that_a_partner_names_is_not_retired(database: Database) -> None:
     configured = {"name": "X", "signature": {"method": "public_key"}}
     stores.documents.put(DocumentKind.PARTNER, "other", configured, None, NOW)
 
-    retired = desk.retire_unused(NOW + timedelta(hours=9))
+    retired = desk.retire_unused()
 
     stored = desk.find(source)
     assert retired == len(SOURCES) - 1
     assert stored is not None
     assert stored.keyset.refresh_at is not None
+    assert [figures.keyset.source for figures in desk.load_figures()] == [source]
+
+
+def test_source_that_was_retired_and_is_named_again_is_made_due(database: Database) -> None:
+    stores, desk = sql_stores(database), SqlKeysetDesk(database)
+    publish(SqlKeysets(database))
+    source = min(SOURCES)
+    desk.retire_unused()
+    document = {"name": "ACME", "signature": {"method": "jwks", "jwks_url": source}}
+    stores.documents.put(DocumentKind.PARTNER, "acme", document, None, NOW)
+
+    revived = desk.revive_used(NOW)
+
+    stored = desk.find(source)
+    assert (revived, desk.revive_used(NOW)) == (1, 0)
+    assert stored is not None
+    assert stored.keyset.refresh_at == NOW
 
 
 def test_history_of_a_restless_partner_is_bounded_and_knows_the_present_keys(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -264,15 +265,18 @@ def test_missing_kids_are_remembered_up_to_their_bound() -> None:
     assert len(lacking.negative_kids) == 256
 
 
-def test_asking_is_bounded_by_cool_down_and_budget() -> None:
-    keyset, asked = GOOD, 0
-    for second in range(600):
+def test_asking_is_bounded_by_cool_down_and_budget_and_never_pauses_for_longer_than_a_token_waits() -> None:
+    keyset, asks = GOOD, [START]
+    for second in range(3600):
         now = at(seconds=second)
         if may_ask(keyset, now, POLICY):
-            asked += 1
+            asks.append(now)
             keyset = replace(after_ask(keyset, now, POLICY), attempted_at=now)
 
-    assert asked == 10
+    gaps = [later - earlier for earlier, later in pairwise(asks)]
+    assert min(gaps[1:]) >= POLICY.kid_cooldown
+    assert max(gaps) < POLICY.park_unknown_kid - POLICY.lease
+    assert all(asks[n + 10] - asks[n] >= POLICY.kid_budget_window for n in range(1, len(asks) - 10))
 
 
 @given(

@@ -105,17 +105,19 @@ class MemoryKeysets:
     def load_users(self, source: str) -> frozenset[str]:
         return self.users.get(source, frozenset())
 
-    def retire_unused(self, tried_before: datetime) -> int:
-        unused = [
-            row
-            for row in self.rows.values()
-            if row.refresh_at
-            and row.attempted_at
-            and row.attempted_at < tried_before
-            and not self.users.get(row.source)
-        ]
+    def retire_unused(self) -> int:
+        unused = [row for row in self.rows.values() if row.refresh_at and not self.users.get(row.source)]
         self.rows.update({row.source: replace(row, refresh_at=None) for row in unused})
         return len(unused)
+
+    def revive_used(self, now: datetime) -> int:
+        asleep = [
+            row
+            for row in self.rows.values()
+            if row.refresh_at is None and row.mode is KeysetMode.REMOTE and self.users.get(row.source)
+        ]
+        self.rows.update({row.source: replace(row, refresh_at=now) for row in asleep})
+        return len(asleep)
 
     def load_figures(self) -> Sequence[SourceFigures]:
         parked = [session.parked_on for session in self.sessions.rows.values()]

@@ -89,6 +89,19 @@ async def test_refresh_raises_an_alarm_for_a_published_private_key() -> None:
     assert keysets.rows[SOURCE].dropped == (DroppedKey("k2", "private_key"),)
 
 
+async def test_refresh_that_finds_no_usable_key_tells_why_and_raises_the_alarm() -> None:
+    keysets = due()
+    refresh, _ = refreshing(keysets, KeysetAnswer({"keys": [key_pair("k2")[0]]}))
+
+    with capture_logs() as events:
+        await refresh()
+
+    row = keysets.rows[SOURCE]
+    assert [event["event"] for event in events] == ["keyset.private_key_published", "keyset.failed"]
+    assert (row.keys, row.failures, row.last_error) == (keyset().keys, 1, "contract: no usable key")
+    assert row.dropped == (DroppedKey("k2", "private_key"),)
+
+
 async def test_refresh_tells_of_a_bounded_number_of_dropped_keys() -> None:
     keysets = due()
     refresh, _ = refreshing(keysets, KeysetAnswer({"keys": [key_pair("k1")[1], *[{}] * 1000]}))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, exists, func, select, update
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
@@ -19,6 +19,7 @@ from app.fetch_ports import COUNTED_AT_MOST
 from app.keyset_ports import SourceFigures, StoredKeyset
 
 _URL = PartnerRow.document["signature"]["jwks_url"].as_string()
+_USED = select(_URL).where(PartnerRow.document.is_not(None), _URL.is_not(None))
 MOST_FIGURES = 1000
 """Sources whose figures are shown; more would be more than a monitoring system wants."""
 
@@ -74,25 +75,31 @@ class SqlKeysetDesk:
         users = select(PartnerRow.id).where(PartnerRow.document.is_not(None), source == _URL)
         return frozenset(self.database.read(lambda connection: connection.scalars(users).all()))
 
-    def retire_unused(self, tried_before: datetime) -> int:
-        """Stop refreshing sources that no partner names, tried last before that moment; return how many that were.
+    def retire_unused(self) -> int:
+        """Stop refreshing sources that no partner names; return how many that were.
 
         Their rows stay, and so do their revocations; whoever names one again asks for it.
         """
-        is_used = exists().where(PartnerRow.document.is_not(None), KeysetRow.source == _URL)
-        unused = (
-            update(KeysetRow)
-            .where(KeysetRow.refresh_at.is_not(None), KeysetRow.attempted_at < tried_before, ~is_used)
-            .values(refresh_at=None)
+        unused = update(KeysetRow).where(KeysetRow.refresh_at.is_not(None), KeysetRow.source.not_in(_USED))
+        return self.database.write(lambda connection: connection.execute(unused.values(refresh_at=None)).rowcount)
+
+    def revive_used(self, now: datetime) -> int:
+        """Make due the sources that a partner names and nobody refreshes; return how many that were."""
+        asleep = update(KeysetRow).where(
+            KeysetRow.refresh_at.is_(None), KeysetRow.mode == KeysetMode.REMOTE, KeysetRow.source.in_(_USED)
         )
-        return self.database.write(lambda connection: connection.execute(unused).rowcount)
+        return self.database.write(lambda connection: connection.execute(asleep.values(refresh_at=now)).rowcount)
 
     def load_figures(self) -> Sequence[SourceFigures]:
-        """Return the figures of at most 1,000 sources, by name; of the parked at most 10,000 each are counted."""
+        """Return the figures of at most 1,000 sources, by name; of the parked at most 10,000 each are counted.
+
+        Those that were retired tell nobody anything, and are left out.
+        """
         parked = select(SessionRow.id).where(SessionRow.parked_on == KeysetRow.source).limit(COUNTED_AT_MOST)
         counted = select(func.count()).select_from(parked.correlate(KeysetRow).subquery()).scalar_subquery()
         columns = (*LIGHT, *HEAVY, KeysetRow.fetches, counted.label("parked"))
-        chosen = select(*columns).order_by(KeysetRow.source).limit(MOST_FIGURES)
+        is_kept = or_(KeysetRow.refresh_at.is_not(None), KeysetRow.mode != KeysetMode.REMOTE)
+        chosen = select(*columns).where(is_kept).order_by(KeysetRow.source).limit(MOST_FIGURES)
         rows = self.database.read(lambda connection: connection.execute(chosen).mappings().all())
         return [SourceFigures(to_keyset(row), row["fetches"], row["parked"]) for row in rows]
 
