@@ -5,6 +5,7 @@ Only the composition roots and the command line read them. `docs/settings.md` li
 
 import os
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from app.domain.keyset import KeysetPolicy
 from app.domain.master_keys import parse_master_keys
 from app.domain.retention import Retention
+from app.domain.scopes import MIN_SECRET_CHARACTERS
 from app.errors import ConfigurationError
 
 PREFIX = "VESTIBULE_"
@@ -231,4 +233,17 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(f"{PREFIX}MASTER_KEYS: required with a database of your own")
     if bool(settings.admin_client_id) != bool(settings.admin_client_secret.get_secret_value()):
         problems.append(f"{PREFIX}ADMIN_CLIENT_ID and {PREFIX}ADMIN_CLIENT_SECRET: give both or none")
+    secret = settings.admin_client_secret.get_secret_value()
+    if 0 < len(secret) < MIN_SECRET_CHARACTERS:
+        problems.append(f"{PREFIX}ADMIN_CLIENT_SECRET: must have at least {MIN_SECRET_CHARACTERS} characters")
+    if settings.ca_file is not None and not _holds_certificates(settings.ca_file):
+        problems.append(f"{PREFIX}CA_FILE: {settings.ca_file} cannot be read as PEM certificates")
     return problems
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # which an error of TLS is too
+        return False
+    return True

@@ -25,6 +25,11 @@ POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
             ["DATABASE_URL", "BROKER_URL", "MASTER_KEYS", "ADMIN_CLIENT_ID"],
             id="all-at-once",
         ),
+        pytest.param(
+            {"ADMIN_CLIENT_ID": "admin", "ADMIN_CLIENT_SECRET": "canary"}, ["ADMIN_CLIENT_SECRET"], id="short-secret"
+        ),
+        pytest.param({"CA_FILE": "/nowhere/ca.pem"}, ["CA_FILE"], id="no-file-of-authorities"),
+        pytest.param({"CA_FILE": __file__}, ["CA_FILE"], id="file-without-authorities"),
         pytest.param({"PORT": "65536", "NO_SUCH": "1"}, ["NO_SUCH", "PORT"], id="out-of-range-and-unknown"),
         pytest.param({"MASTER_KEYS": f"{KEY},canary"}, ["MASTER_KEYS"], id="master-key-that-is-none"),
         pytest.param(

@@ -1,7 +1,9 @@
-"""What a management client may be allowed to do."""
+"""What a management client may be allowed to do, and how short its secret may be."""
 
 from enum import StrEnum
 from typing import Final
+
+MIN_SECRET_CHARACTERS: Final = 16
 
 
 class Scope(StrEnum):

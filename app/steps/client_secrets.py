@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-MIN_SECRET_CHARACTERS: Final = 16
 MAX_SECRET_CHARACTERS: Final = 512
 SECRET_BYTES: Final = 32
 """Of a secret that we make."""

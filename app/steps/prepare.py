@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.errors import ConfigurationError
 from app.management_ports import ApiClient, AuditEntry, AuditLog, ClientStore
 from app.ports import Clock
-from app.steps.client_secrets import MIN_SECRET_CHARACTERS, ClientSecrets, hash_secret
+from app.steps.client_secrets import ClientSecrets, hash_secret
 from app.steps.secrets import EnsureSecrets
 
 
@@ -32,13 +31,10 @@ class PrepareInstallation:
     admin_secret: str = field(repr=False)
 
     def __call__(self) -> AdminClient:
-        """Make what is missing; raise ConfigurationError for a secret that is too short."""
+        """Make what is missing."""
         self.ensure_secrets()
         if not self.admin_id:
             return AdminClient.NOT_NAMED
-        if len(self.admin_secret) < MIN_SECRET_CHARACTERS:
-            problem = f"VESTIBULE_ADMIN_CLIENT_SECRET: must have at least {MIN_SECRET_CHARACTERS} characters"
-            raise ConfigurationError((problem,))
         now = self.clock.now()
         known = self.clients.find(self.admin_id)
         if known is not None and known.revoked_at is not None:

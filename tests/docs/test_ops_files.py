@@ -23,6 +23,7 @@ from app.management_ports import DocumentKind
 from app.settings import Settings
 from app.steps.accept import session_ids
 from app.steps.authorize import LOCAL_CALLER
+from app.web.openapi.pages import SHOW_PAGE
 from app.web.openapi.sessions import OPEN_SESSION
 from app.web.server import build
 from tests.adapters.fetching import open_breaker
@@ -41,6 +42,8 @@ EXPRESSIONS = [
     *(pytest.param(rule["expr"], id=rule["alert"]) for rule in ALERTS if rule["alert"] != "VestibuleDown"),
     *(pytest.param(target["expr"], id=panel["title"]) for panel in PANELS for target in panel["targets"]),
 ]
+INTAKE = (OPEN_SESSION.path, SHOW_PAGE.path)
+"""Where participants come in: by the API and by a link."""
 MATCHER = r'(\w+)(?:=~|!~|!=|=)"([^"]*)"'
 SELECTOR = re.compile(rf"\b(vestibule_\w+)(?:\{{((?:{MATCHER},?)+)\}})?")
 PROMETHEUS_MAKES = {"le"}
@@ -106,8 +109,8 @@ async def test_expression_selects_figures_that_are_there_by_labels_that_they_hav
     known = {
         "state": {*BreakerState, *KeysetState},
         "verdict": {*TokenStatus},
-        "status": {"429", "5.."},
-        "route": {OPEN_SESSION.path},
+        "status": {"202", "303", "429", "5.."},
+        "route": {*INTAKE},
     }
 
     selected = list(_selected(expression))
@@ -119,6 +122,32 @@ async def test_expression_selects_figures_that_are_there_by_labels_that_they_hav
         assert grouped - PROMETHEUS_MAKES <= served[name].keys()
         for label, values in matchers:
             assert set(values.split("|")) <= known.get(label, served[name][label])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param(expression, id=name)
+        for name, expression in (
+            *((rule["alert"], rule["expr"]) for rule in ALERTS if rule["alert"] == "VestibuleRefusesParticipants"),
+            *(
+                (panel["title"], panel["targets"][0]["expr"])
+                for panel in PANELS
+                if panel["title"] == "Sessions asked for"
+            ),
+        )
+    ],
+)
+def test_who_is_refused_is_counted_wherever_participants_come_in(expression: str) -> None:
+    routes = [
+        set(values.split("|"))
+        for _, matchers in _selected(expression)
+        for label, values in matchers
+        if label == "route"
+    ]
+
+    assert routes
+    assert all(named == {*INTAKE} for named in routes)
 
 
 async def test_handbook_names_every_figure_and_no_other(served: Labels) -> None:
@@ -147,3 +176,16 @@ def test_dashboard_panels_stand_beside_each_other_and_name_themselves() -> None:
     assert max(x for x, _ in squares) == 23
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     assert len({panel["title"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+ERROR_EVENT = re.compile(r"_log\.(?:error|exception)\(\s*\"([a-z_.]+)\"")
+
+
+def test_handbook_says_of_every_event_that_is_an_error_what_to_do() -> None:
+    sources = [path for folder in ("app", "workers") for path in (ROOT / folder).rglob("*.py")]
+    section = HANDBOOK.partition("## What the log calls an error")[2].partition("\n## ")[0]
+
+    logged = {event for path in sources for event in ERROR_EVENT.findall(path.read_text(encoding="utf-8"))}
+
+    assert len(logged) > 10
+    assert logged <= set(re.findall(r"`([a-z_]+\.[a-z_]+)`", section))

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.scopes import MIN_SECRET_CHARACTERS
 from app.steps import client_secrets
-from app.steps.client_secrets import MIN_SECRET_CHARACTERS, ClientSecrets, hash_secret, new_secret
+from app.steps.client_secrets import ClientSecrets, hash_secret, new_secret
 from tests.builders import NOW
 
 SECRET = "a-client-secret-of-some-length"
