@@ -10,7 +10,7 @@ from app.domain.budget import Bucket
 from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch, paused
 from app.management_ports import DocumentKind
 from app.reasons import PrefillReason
-from tests.adapters.fetching import LATER, claim_fairly, end_calls, open_breaker, waiting
+from tests.adapters.fetching import LATER, claim_fairly, end_calls, finish, open_breaker, waiting
 from tests.adapters.stores import Stores, sql_stores
 from tests.builders import NOW
 from tests.documents.examples import partner_body
@@ -49,6 +49,36 @@ def test_health_of_a_deleted_partner_is_forgotten_and_leaves_the_figures(databas
     assert [partner.partner_id for partner in stores.figures.load_partners(None, NOW)] == ["acme"]
     stores.documents.put(DocumentKind.PARTNER, "globex", partner_body(), None, NOW)
     assert stores.health.load(["globex"]) == {"globex": PartnerHealth()}
+
+
+def test_health_of_a_deleted_partner_stays_forgotten_whatever_its_last_calls_bring(database: Database) -> None:
+    stores = sql_stores(database)
+    stores.documents.put(DocumentKind.PARTNER, "acme", partner_body(), None, NOW)
+    waiting(stores)
+    [called] = claim_fairly(stores).sessions
+    stores.documents.delete(DocumentKind.PARTNER, "acme", None)
+
+    returned = stores.health.change({"acme": lambda health: paused(health, "retry_after")}, LATER)
+
+    assert returned == {"acme": paused(PartnerHealth(), "retry_after")}
+    finish(stores, [called])
+    assert stores.figures.load_partners(None, LATER) == []
+    stores.documents.put(DocumentKind.PARTNER, "acme", partner_body(), None, LATER)
+    assert stores.health.load(["acme"]) == {"acme": PartnerHealth()}
+
+
+def test_health_of_a_deleted_partner_is_not_made_anew_by_the_claims_that_end_its_sessions(database: Database) -> None:
+    stores = sql_stores(database)
+    stores.documents.put(DocumentKind.PARTNER, "acme", partner_body(), None, NOW)
+    stores.health.change({"acme": lambda health: paused(health, "admin")}, NOW)
+    ids = waiting(stores, 3)
+    stores.documents.delete(DocumentKind.PARTNER, "acme", None)
+
+    claimed = claim_fairly(stores)
+
+    assert [session.id for session in claimed.sessions] == ids
+    finish(stores, claimed.sessions)
+    assert stores.figures.load_partners(None, LATER) == []
 
 
 def test_health_changed_by_one_process_counts_for_another(stores: Stores, another: Another) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from app.adapters.database.inserting import insert_into
-from app.adapters.database.schema import PartnerHealthRow
+from app.adapters.database.schema import PartnerHealthRow, PartnerRow
 from app.adapters.database.types import from_micros, to_micros
 from app.domain.breaker import Breaker, Tally
 from app.domain.budget import Bucket
@@ -35,9 +35,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class LockedPartner:
-    """A partner's row under our lock."""
+    """A partner's row under our lock; that of a deleted partner is a new one, and nobody writes it."""
 
-    health: PartnerHealth
+    health: PartnerHealth = field(default_factory=PartnerHealth)
     upto: Upto = field(default_factory=dict)
 
 
@@ -50,21 +50,23 @@ def load_healths(connection: Connection, partner_ids: Collection[str]) -> Mappin
 def lock_partners(connection: Connection, partner_ids: Collection[str], now: datetime) -> Mapping[str, LockedPartner]:
     """Return the row of each partner, locked; in the order of their ids, so that nobody waits in a circle.
 
-    A lock does not hold up a reader.
+    A lock does not hold up a reader. No row is made for a partner that is deleted, also while this transaction lasts.
     """
     locked = _chosen(partner_ids).order_by(PartnerHealthRow.partner_id).with_for_update(key_share=True)
     rows = connection.execute(locked).mappings().all()
-    missing = sorted(set(partner_ids) - {row["partner_id"] for row in rows})
-    if not missing:
-        return {row["partner_id"]: _to_locked(row) for row in rows}
-    empty = {"version": 0, "updated_at": now, **_values(PartnerHealth())}
-    new = [{**empty, "partner_id": partner_id} for partner_id in missing]
-    connection.execute(insert_into(connection, PartnerHealthRow).on_conflict_do_nothing(), new)
-    return {row["partner_id"]: _to_locked(row) for row in connection.execute(locked).mappings().all()}
+    missing = set(partner_ids) - {row["partner_id"] for row in rows}
+    new = sorted(missing - _hold_deleted(connection, missing)) if missing else []
+    if new:
+        empty = {"version": 0, "updated_at": now, **_values(PartnerHealth())}
+        insert = insert_into(connection, PartnerHealthRow).on_conflict_do_nothing()
+        connection.execute(insert, [{**empty, "partner_id": partner_id} for partner_id in new])
+        rows = connection.execute(locked).mappings().all()
+    found = {row["partner_id"]: _to_locked(row) for row in rows}
+    return {partner_id: found.get(partner_id) or LockedPartner() for partner_id in partner_ids}
 
 
 def write_partners(connection: Connection, partners: Mapping[str, LockedPartner], now: datetime) -> None:
-    """Write rows that are locked."""
+    """Write rows that are locked; where there is none, since its partner was deleted, none is made."""
     if not partners:
         return
     write = (
@@ -90,6 +92,14 @@ def forget_partner(connection: Connection, partner_id: str) -> None:
 
 
 _WRITTEN = ("breaker", "budget", "opened_until", "paused_until", "paused_by", "claimed_upto", "updated_at")
+
+
+def _hold_deleted(connection: Connection, partner_ids: Collection[str]) -> frozenset[str]:
+    """Return which of these partners are deleted; the others cannot be before this transaction ends."""
+    ids = PartnerRow.id.in_(sorted(partner_ids))
+    held = select(PartnerRow.id, PartnerRow.document.is_(None)).where(ids).order_by(PartnerRow.id)
+    rows = connection.execute(held.with_for_update(read=True, key_share=True))
+    return frozenset(partner_id for partner_id, is_deleted in rows if is_deleted)
 
 
 def _chosen(partner_ids: Collection[str]) -> Any:
