@@ -17,6 +17,9 @@ from app.domain.sharing import Demand, Grant, share_out
 UNKNOWN_LIMITS = PartnerLimits(max_concurrency=50)
 """Of a partner whose document is gone: its rows are claimed to be ended, no call is made."""
 
+NO_CALLS = PartnerLimits(max_concurrency=0)
+"""Of a partner whose document cannot be read just now: only those rows are claimed whose time is over."""
+
 
 def limits_of(partner: Partner | None) -> PartnerLimits:
     """Return what a partner's document allows."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from app.domain.admission import limits_of
+from app.domain.admission import NO_CALLS, limits_of
 from app.domain.health import PartnerLimits
 from app.domain.session import ClaimedSession
 from app.fetch_ports import FetchClaim, FetchQueue
@@ -71,13 +71,14 @@ class ClaimFetches:
         return end_poisonous(self.sessions, self.queue.claim_fairly(claim).sessions, now)
 
     def _limits(self, partner_ids: Sequence[str], held: Mapping[str, int]) -> Mapping[str, PartnerLimits]:
-        """Return the limits of these partners, without those whose documents cannot be read just now."""
+        """Return the limits of these partners; those whose documents cannot be read just now may not be called."""
         loaded = self.configuration.load(frozenset(), frozenset(partner_ids))
         rooms = {partner_id: max(0, self.most_of_one - held.get(partner_id, 0)) for partner_id in partner_ids}
         return {
-            partner_id: replace(limits_of(loaded.partners.get(partner_id)), room=rooms[partner_id])
+            partner_id: NO_CALLS
+            if partner_id in loaded.unreadable_partners
+            else replace(limits_of(loaded.partners.get(partner_id)), room=rooms[partner_id])
             for partner_id in partner_ids
-            if partner_id not in loaded.unreadable_partners
         }
 
 

@@ -78,12 +78,12 @@ class FetchPrefills:
     async def call(self, planned: PlannedCall) -> Fetched:
         """Make one call and return what it makes of its session; raise nothing, not even where it is cancelled."""
         session = planned.session
+        if _is_over(session, self.clock.now()):
+            return Fetched(_dead(session, PrefillReason.DEADLINE), None)
         if planned.is_put_off:
             return Fetched(_put_off(session, self.clock.now()), None)
         if planned.call is None or session.outcome is None:
             return Fetched(_dead(session, PrefillReason.POLICY), None)
-        if _is_over(session, self.clock.now()):
-            return Fetched(_dead(session, PrefillReason.DEADLINE), None)
         started_at, began = self.clock.now(), perf_counter()
         try:
             answer = await self.partners.fetch(planned.call)

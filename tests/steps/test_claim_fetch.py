@@ -66,6 +66,18 @@ def test_claim_leaves_alone_whose_document_cannot_be_read() -> None:
     batch = claiming.step()(256, {})
 
     assert [session.partner_id for session in batch.sessions] == ["acme", "acme"]
+    assert not batch.is_full
+
+
+def test_claim_ends_what_has_expired_also_where_the_document_cannot_be_read() -> None:
+    claiming = Claiming(MemoryConfiguration.of(partner(id="broken")))
+    claiming.configuration.unreadable.add("broken")
+    claiming.wait("broken", 2)
+    claiming.clock.advance(24 * 3600)
+
+    batch = claiming.step()(256, {})
+
+    assert [session.is_over for session in batch.sessions] == [True, True]
 
 
 def test_claim_of_a_limited_rate_says_when_there_is_more() -> None:

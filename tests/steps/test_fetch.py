@@ -112,6 +112,17 @@ async def test_fetch_puts_off_whose_partner_cannot_be_read_just_now() -> None:
     assert [event["event"] for event in events] == ["prefill.put_off"]
 
 
+async def test_fetch_ends_what_has_expired_though_its_partner_cannot_be_read() -> None:
+    fetching = Fetching(unreadable={"acme"})
+    session = fetching.claimed()
+    fetching.clock.advance(25 * 3600)
+
+    await fetching.work(session)
+
+    row = fetching.sessions.rows[session.id]
+    assert (row.stage, row.error_class, fetching.api.calls) == (Stage.DEAD, PrefillReason.DEADLINE, [])
+
+
 @pytest.mark.parametrize(
     ("authorization", "bearer"),
     [
