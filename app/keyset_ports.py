@@ -99,6 +99,34 @@ class AcceptedSessions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class VoidOrder:
+    """The wish to reject what a revoked key of a partner had accepted, by whom (see `AuditEntry`), until it is done."""
+
+    partner_id: str
+    kid: str
+    thumbprints: frozenset[str]
+    asked_at: datetime
+    actor: str
+    request_id: str | None = None
+
+
+class VoidOrders(Protocol):
+    """The orders that are not over."""
+
+    def add(self, order: VoidOrder) -> None:
+        """Remember `order`, in place of an earlier one for the same kid."""
+        ...
+
+    def load(self, asked_by: datetime, limit: int) -> Sequence[VoidOrder]:
+        """Return those that were asked for until then, the oldest first."""
+        ...
+
+    def end(self, order: VoidOrder) -> None:
+        """Forget `order`, unless another one took its place meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFigures:
     """What is counted of one source; `fetches` by outcome since the beginning, `parked` sessions now, up to 10,000."""
 

@@ -9,6 +9,7 @@ from time import sleep
 
 from app.adapters.broker import broker_configuration
 from app.adapters.database.accepted_sessions import SqlAcceptedSessions
+from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.engine import Database, open_database
@@ -23,6 +24,7 @@ from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_queue import SqlSessionQueue
+from app.adapters.database.void_orders import SqlVoidOrders
 from app.adapters.digests import load_digests
 from app.adapters.jwks_http import HttpJwks
 from app.adapters.master_keys import load_master_keys
@@ -41,6 +43,7 @@ from app.steps.claim import ClaimSessions
 from app.steps.claim_fetch import ClaimFetches
 from app.steps.erase import FinishErasures
 from app.steps.fetch import FetchPrefills
+from app.steps.finish_voids import FinishVoids
 from app.steps.judge import JudgeToken
 from app.steps.keyring import Keyring
 from app.steps.purge import PurgeExpired
@@ -146,6 +149,8 @@ class _Parts:
     def purge(self) -> Found:
         leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
         FinishErasures(erasures, erasures, leases, self.clock)()
+        accepted, orders = SqlAcceptedSessions(self.database, self.sealing), SqlVoidOrders(self.database)
+        FinishVoids(orders, accepted, SqlAuditLog(self.database), leases, self.clock)()
         PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk, sleep)()
         RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
         return Found.NOTHING

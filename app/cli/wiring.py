@@ -18,6 +18,7 @@ from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.partner_health import SqlPartnerHealth
+from app.adapters.database.void_orders import SqlVoidOrders
 from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.master_keys import load_master_keys
 from app.adapters.private_file import make_data_folder
@@ -90,7 +91,7 @@ def wire(settings: Settings) -> Wiring:
     audit, secrets = SqlAuditLog(database), SqlSecrets(database, sealing)
     make_keys = MakeKeyPairs(SqlKeyPairs(database, sealing), clock)
     outbound = outbound_policy(settings)
-    desk, hints = SqlKeysetDesk(database), SweptHints()
+    desk, accepted, hints = SqlKeysetDesk(database), SqlAcceptedSessions(database, sealing), SweptHints()
     figures = SqlDeliveryFigures(database, SqlConfiguration(database, sealing, join_secrets, to_partner, to_campaign))
     return Wiring(
         settings=settings,
@@ -104,7 +105,7 @@ def wire(settings: Settings) -> Wiring:
         configure=ConfigureDocuments(documents, audit, clock, outbound, (make_keys.follow_up,)),
         rotate_key_pairs=RotateKeyPairs(documents, make_keys, audit, clock),
         manage_keysets=ManageKeysets(documents, desk, audit, hints, clock),
-        revoke_key=RevokeKey(documents, desk, desk, SqlAcceptedSessions(database, sealing), audit, hints, clock),
+        revoke_key=RevokeKey(documents, desk, desk, accepted, SqlVoidOrders(database), audit, hints, clock),
         try_keyset=TryKeyset(desk, hints, clock),
         figures=figures,
         contain=ContainPartner(documents, SqlPartnerHealth(database), figures, audit, hints, clock),

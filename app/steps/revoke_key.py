@@ -2,7 +2,8 @@
 
 A revocation is by thumbprint: it holds whatever the partner publishes, in every process from its next batch. The search
 goes a stretch of sessions at a time, so that no call of the store takes long; whoever calls goes on until it is over.
-A batch that is being saved meanwhile looks after its own sessions (`steps/verify.py`).
+A batch that is being saved meanwhile looks after its own sessions (`steps/verify.py`). That sessions are to be rejected
+is stored with the revocation, and looked after by upkeep (`steps/finish_voids.py`): each of these may be killed.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_override import after_revoke
 from app.errors import Mistake, RequestInvalid
 from app.keyset_errors import KeysetShared
-from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers
+from app.keyset_ports import AcceptedSession, AcceptedSessions, KeysetDesk, SourceUsers, VoidOrder, VoidOrders
 from app.management_ports import AuditLog, DocumentStore
 from app.ports import Clock, Hints, Work
 from app.steps.authorize import Caller
@@ -53,6 +54,7 @@ class RevokeKey:
     desk: KeysetDesk
     users: SourceUsers
     sessions: AcceptedSessions
+    orders: VoidOrders
     audit: AuditLog
     hints: Hints
     clock: Clock
@@ -69,7 +71,9 @@ class RevokeKey:
         if not thumbprints:
             raise RequestInvalid((Mistake("kid", "This key set never had a key of this kid."),))
         if not dry_run:
-            self._revoke(partner_id, source, kid, thumbprints, caller)
+            self._check_users(source, caller)
+            order = VoidOrder(partner_id, kid, thumbprints, self.clock.now(), caller.client_id, caller.request_id)
+            self._revoke(source, order, caller, void=void)
         return Revocation(partner_id, kid, thumbprints, dry_run, void and not dry_run, is_over=not (dry_run or void))
 
     def go_on(self, revocation: Revocation, caller: Caller) -> Revocation:
@@ -99,15 +103,18 @@ class RevokeKey:
         present = {thumbprint_of(key) for key in keys if key.get("kid") == kid}
         return frozenset(present | {event.thumbprint for event in history if event.kid == kid})
 
-    def _revoke(self, partner_id: str, source: str, kid: str, thumbprints: frozenset[str], caller: Caller) -> None:
+    def _check_users(self, source: str, caller: Caller) -> None:
         if caller.partner_id is not None and self.users.load_users(source) - {caller.partner_id}:
             raise KeysetShared
-        now = self.clock.now()
-        detail = {"source": source_label(source), "kid": kid, "thumbprints": sorted(thumbprints)}
+
+    def _revoke(self, source: str, order: VoidOrder, caller: Caller, *, void: bool) -> None:
+        detail = {"source": source_label(source), "kid": order.kid, "thumbprints": sorted(order.thumbprints)}
         with self.audit.together():
-            self.desk.change(source, lambda keyset: after_revoke(keyset, thumbprints), now)
-            self._record("keyset.key_revoked", partner_id, caller, detail)
-        self.desk.wake(source, now)
+            self.desk.change(source, lambda keyset: after_revoke(keyset, order.thumbprints), order.asked_at)
+            if void:
+                self.orders.add(order)
+            self._record("keyset.key_revoked", order.partner_id, caller, detail)
+        self.desk.wake(source, order.asked_at)
         self.hints.ring(Work.VERIFY)
 
     def _record(self, action: str, partner_id: str, caller: Caller, detail: Mapping[str, object]) -> None:

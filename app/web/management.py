@@ -23,6 +23,7 @@ from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.partner_health import SqlPartnerHealth
 from app.adapters.database.replays import SqlReplays
 from app.adapters.database.session_records import SqlSessionRecords
+from app.adapters.database.void_orders import SqlVoidOrders
 from app.adapters.digests import load_digests
 from app.adapters.partner_http import SinglePartnerCalls
 from app.adapters.partner_probe import HttpPartnerProbe
@@ -209,10 +210,10 @@ class ManagementWiring:
     def _keyset_calls(self) -> KeysetCalls:
         shared, desk = self._shared, self._shared.keyset_desk
         hints, clock = shared.hints, shared.clock
-        accepted = SqlAcceptedSessions(shared.database, shared.sealing)
+        accepted, orders = SqlAcceptedSessions(shared.database, shared.sealing), SqlVoidOrders(shared.database)
         return KeysetCalls(
             ManageKeysets(self._documents, desk, self._audit, hints, clock),
-            RevokeKey(self._documents, desk, desk, accepted, self._audit, hints, clock),
+            RevokeKey(self._documents, desk, desk, accepted, orders, self._audit, hints, clock),
             TryKeyset(desk, hints, clock),
             shared.threads,
             clock,

@@ -27,12 +27,13 @@ from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_queue import SqlSessionQueue
 from app.adapters.database.session_reads import SqlSessionReads
 from app.adapters.database.session_records import SqlSessionRecords
+from app.adapters.database.void_orders import SqlVoidOrders
 from app.adapters.sealing import AesSealing, KeyRing
 from app.domain.campaign import Campaign
 from app.domain.partner import Authorization, AuthorizationSource, Partner, PrefillConfig
 from app.domain.retention import Retention
 from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
-from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers
+from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers, VoidOrders
 from app.management_ports import (
     AuditLog,
     AuditReads,
@@ -78,6 +79,7 @@ from tests.fakes import (
     MemoryReplays,
     MemorySecrets,
     MemorySessions,
+    MemoryVoidOrders,
 )
 
 MASTER_KEY = bytes(range(32))
@@ -126,6 +128,7 @@ class Stores:
     keyset_figures: KeysetFigures
     source_users: SourceUsers
     accepted: AcceptedSessions
+    void_orders: VoidOrders
     dead_letters: DeadLetters
     records: SessionRecords
     replays: ReplayStore
@@ -164,6 +167,7 @@ def memory_stores(retention: Retention = KEPT) -> Stores:
         keyset_figures=keysets,
         source_users=keysets,
         accepted=MemoryAcceptedSessions(sessions),
+        void_orders=MemoryVoidOrders(),
         dead_letters=replays,
         records=replays,
         replays=replays,
@@ -199,6 +203,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retent
         keyset_figures=SqlKeysetDesk(database),
         source_users=SqlKeysetDesk(database),
         accepted=SqlAcceptedSessions(database, sealing),
+        void_orders=SqlVoidOrders(database),
         dead_letters=SqlDeadLetters(database),
         records=SqlSessionRecords(database, sealing),
         replays=SqlReplays(database),

@@ -16,6 +16,7 @@ from tests.fakes.upkeep import (
     MemoryLedger,
     MemorySecrets,
 )
+from tests.fakes.void_orders import MemoryVoidOrders
 
 __all__ = [
     "ConfiguredByDocuments",
@@ -40,5 +41,6 @@ __all__ = [
     "MemoryReplays",
     "MemorySecrets",
     "MemorySessions",
+    "MemoryVoidOrders",
     "RecordingHints",
 ]

@@ -72,6 +72,7 @@ from tests.fakes import (
     MemoryReplays,
     MemorySecrets,
     MemorySessions,
+    MemoryVoidOrders,
     RecordingHints,
 )
 from tests.web.conforming import ConformingClient
@@ -97,6 +98,7 @@ class Management:
     sessions: MemorySessions = field(default_factory=MemorySessions)
     keysets: MemoryKeysets = field(default_factory=MemoryKeysets)
     accepted: MemoryAcceptedSessions = field(init=False)
+    void_orders: MemoryVoidOrders = field(default_factory=MemoryVoidOrders)
     replays: MemoryReplays = field(init=False)
     erasures: MemoryErasures = field(init=False)
     key_pairs: MemoryKeyPairs = field(default_factory=MemoryKeyPairs)
@@ -202,7 +204,7 @@ class Management:
         desk, audit, hints, clock = self.keysets, self.audit, self.hints, self.clock
         return KeysetCalls(
             ManageKeysets(self.documents, desk, audit, hints, clock),
-            RevokeKey(self.documents, desk, desk, self.accepted, audit, hints, clock),
+            RevokeKey(self.documents, desk, desk, self.accepted, self.void_orders, audit, hints, clock),
             TryKeyset(desk, hints, clock),
             threads,
             clock,

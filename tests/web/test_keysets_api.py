@@ -14,7 +14,7 @@ from app.domain.keyset import DroppedKey, Keyset, source_label
 from app.domain.keyset_history import thumbprint_of
 from app.domain.keyset_refresh import after_failure
 from app.domain.session import ClaimedSession, Stage, TokenStatus
-from app.keyset_ports import AcceptedPage
+from app.keyset_ports import AcceptedPage, VoidOrder
 from app.management_ports import DocumentKind
 from app.ports import Claim, Work
 from app.web.keysets import FINDINGS_HEADER
@@ -211,6 +211,20 @@ async def test_revoke_voids_what_the_key_had_accepted(management: Management) ->
     assert (outcome.token_status, outcome.token_reason) == (TokenStatus.REJECTED, "key_revoked")
     assert (outcome.prefill.status, outcome.prefill.form) == ("none", {})
     assert management.audit.entries[-1].detail == {"kid": "k1", "voided": 1, "left": 1}
+
+
+async def test_revoke_leaves_to_upkeep_what_its_own_search_may_miss(management: Management) -> None:
+    publish(management)
+
+    await management.call("POST", f"{KEYSET}/revoke", json={"kid": "k1", "dry_run": True})
+    await management.call("POST", f"{KEYSET}/revoke", json={"kid": "k1"})
+    before = dict(management.void_orders.rows)
+    await management.call("POST", f"{KEYSET}/revoke", json={"kid": "k1", "void": True})
+
+    assert before == {}
+    assert management.void_orders.rows == {
+        ("acme", "k1"): VoidOrder("acme", "k1", frozenset({PRINT}), NOW, "admin", "test-1")
+    }
 
 
 @dataclass(slots=True)

@@ -11,8 +11,10 @@ from app.adapters.database.audit import SqlAuditLog
 from app.adapters.database.engine import Database
 from app.adapters.database.erasures import SqlErasures
 from app.adapters.database.migrate import migrate
-from app.adapters.database.schema import AuditRow, Base, ErasureRow, SessionRow
+from app.adapters.database.schema import AuditRow, Base, ErasureRow, SessionRow, VoidOrderRow
+from app.adapters.database.void_orders import SqlVoidOrders
 from app.domain.erasure import Erasure
+from app.keyset_ports import VoidOrder
 from app.management_ports import AuditEntry
 from app.ports import Work
 from app.settings import load_settings
@@ -61,3 +63,19 @@ def test_purge_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts) 
 
     assert database.read(lambda connection: connection.scalars(select(SessionRow.id)).all()) == ["ses_2"]
     assert (count(database, ErasureRow), count(database, AuditRow)) == (0, 1)
+
+
+def test_purge_finishes_revocations_whose_sessions_are_to_be_rejected(parts: _Parts) -> None:
+    now, database = datetime.now(UTC), parts.database
+    accepted = {"token_status": "accepted", "key_thumbprint": "stolen", "keyset_version": 1}
+    rows = [settled("ses_1", "ada", now) | accepted, settled("ses_2", "bob", now) | accepted]
+    rows[1]["key_thumbprint"] = "good"
+    database.write(lambda connection: connection.execute(insert(SessionRow), rows))
+    order = VoidOrder("acme", "k1", frozenset({"stolen"}), now - timedelta(minutes=1), "admin")
+    SqlVoidOrders(database).add(order)
+
+    parts.purge()
+
+    statuses = select(SessionRow.token_status).order_by(SessionRow.id)
+    assert database.read(lambda connection: connection.scalars(statuses).all()) == ["rejected", "accepted"]
+    assert count(database, VoidOrderRow) == 0

@@ -14,7 +14,7 @@ from app.adapters.database.schema_configuration import (
     PartnerRow,
 )
 from app.adapters.database.schema_delivery import PartnerHealthRow, ReplayRow
-from app.adapters.database.schema_keysets import KeysetEventRow, KeysetRow
+from app.adapters.database.schema_keysets import KeysetEventRow, KeysetRow, VoidOrderRow
 from app.adapters.database.schema_sessions import (
     AttemptRow,
     ErasureRow,
@@ -43,4 +43,5 @@ __all__ = [
     "ReplayRow",
     "SessionRow",
     "UsedTokenRow",
+    "VoidOrderRow",
 ]

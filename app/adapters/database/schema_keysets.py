@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.adapters.database.schema_base import Base, Document
@@ -59,3 +59,17 @@ class KeysetEventRow(Base):
     kid: Mapped[str]
     thumbprint: Mapped[str]
     version: Mapped[int]
+
+
+class VoidOrderRow(Base):
+    """Sessions to be rejected since a key was revoked; kept until upkeep has looked for them too."""
+
+    __tablename__ = "void_orders"
+    __table_args__ = (PrimaryKeyConstraint("partner_id", "kid"),)
+
+    partner_id: Mapped[str]
+    kid: Mapped[str]
+    thumbprints: Mapped[list[Any]]
+    asked_at: Mapped[datetime]
+    actor: Mapped[str]
+    request_id: Mapped[str | None]
