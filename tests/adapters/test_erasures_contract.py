@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from app.adapters.database import erasures
+from app.adapters.database.engine import open_database
 from app.domain.erasure import ErasedPlays, ErasedStretch, Erasure
 from app.domain.participation import Limit
 from app.domain.play import Play, Played, TokenUse
 from app.domain.session import Stage
 from app.management_ports import DocumentKind
 from app.ports import Attempt, Claim, ParticipantKey
-from tests.adapters.stores import Stores
+from tests.adapters.stores import Stores, sql_stores
 from tests.builders import NOW, move, new_session
 from tests.documents.examples import campaign_body, partner_body
 
@@ -81,6 +82,33 @@ def test_erasure_reaches_beyond_one_stretch(stores: Stores, monkeypatch: pytest.
 
     assert erased.sessions == 3
     assert sorted(stores.reads.load(ids)) == sorted(ids[1::2])
+
+
+def test_erasure_during_a_call_leaves_nothing_of_that_call(stores: Stores) -> None:
+    id_ = judge(stores, "ada", Stage.FETCH)
+    [called] = stores.queue.claim(Claim(Stage.FETCH, 1, NOW, NOW + LEASE))
+    erase(stores)
+
+    moved = stores.queue.finish([move(called)], NOW, [Attempt(id_, "acme", 1, NOW + SECOND, SECOND)])
+
+    assert moved == frozenset()
+    assert stores.housekeeping.purge(NOW + timedelta(days=91), 10)["old_attempts"] == 0
+
+
+def test_erasure_leaves_for_later_whose_call_is_just_being_recorded(migrated_postgres_url: str) -> None:
+    recording, erasing = (open_database(migrated_postgres_url, name) for name in ("fetch", "web"))
+    stores = sql_stores(recording)
+    id_ = judge(stores, "ada")
+
+    with recording.together():
+        stores.queue.finish([], NOW, [Attempt(id_, "acme", 2, NOW + SECOND, SECOND)])
+        beside = erase(sql_stores(erasing))
+    afterwards = erase(sql_stores(erasing))
+
+    recording.dispose()
+    erasing.dispose()
+    assert (beside.sessions, beside.left) == (0, 1)
+    assert (afterwards.sessions, afterwards.attempts, afterwards.left) == (1, 2, 0)
 
 
 def test_erasures_of_several_share_a_search_each_by_its_own_time(stores: Stores) -> None:

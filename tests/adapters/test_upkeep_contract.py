@@ -95,7 +95,9 @@ def test_secrets_are_added_once_and_loaded_newest_first(stores: Stores) -> None:
 
 def test_purge_deletes_outside_calls_and_changes_that_are_too_old(stores: Stores) -> None:
     stores.audit.add(AuditEntry(NOW, "admin", "partner.created", "acme"))
-    stores.queue.finish([], NOW, [Attempt("ses_gone", "acme", 1, NOW, LEASE)])
+    session = new_session(expires_at=NOW + 500 * DAY)
+    stores.intake.add([session], NOW)
+    stores.queue.finish([], NOW, [Attempt(session.id, "acme", 1, NOW, LEASE)])
 
     kept = stores.housekeeping.purge(NOW + 90 * DAY, 10)
     calls = stores.housekeeping.purge(NOW + 91 * DAY, 10)

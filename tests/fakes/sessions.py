@@ -102,7 +102,8 @@ class MemorySessions:
     def finish(self, moves: Sequence[SessionMove], now: datetime, attempts: Sequence[Attempt] = ()) -> frozenset[str]:
         with self._lock:
             known = {(attempt.session_id, attempt.started_at) for attempt in self.attempts}
-            self.attempts.extend(a for a in attempts if (a.session_id, a.started_at) not in known)
+            new = [one for one in attempts if (one.session_id, one.started_at) not in known]
+            self.attempts.extend(one for one in new if one.session_id in self.rows)
             held = [move for move in moves if self._holds(move.id, move.lease_token)]
             for move in held:
                 _apply(self.rows[move.id], move, now)

@@ -38,7 +38,7 @@ class SqlSessionQueue:
         """Apply `moves` and record `attempts` in one transaction; return the ids whose lease still held.
 
         Attempts are recorded whoever holds the lease: a zombie's call was made too. One that stands already, since
-        its caller never heard of it, is left as it is.
+        its caller never heard of it, is left as it is; none is recorded of a session that was deleted meanwhile.
         """
         statements = statements_for(self.database)
         from_move = SessionRows(self.sealing).from_move

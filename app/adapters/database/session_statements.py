@@ -20,7 +20,7 @@ class SessionStatements(Protocol):
         ...
 
     def insert_attempts(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Insert rows of ATTEMPT_COLUMNS; one that stands already is left as it is."""
+        """Insert rows of ATTEMPT_COLUMNS whose session is there still; one that stands already is left as it is."""
         ...
 
     def claim_repeats(

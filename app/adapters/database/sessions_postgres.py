@@ -38,8 +38,11 @@ def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[ob
 _INSERT = (
     f"INSERT INTO sessions ({', '.join(NEW_COLUMNS)}) SELECT * FROM {_arrays(NEW_COLUMNS)} ON CONFLICT (id) DO NOTHING"
 )
+# Their sessions cannot be deleted before this transaction ends: whoever deletes one finds its attempt too.
 _INSERT_ATTEMPTS = f"""
-    INSERT INTO attempts ({", ".join(ATTEMPT_COLUMNS)}) SELECT * FROM {_arrays(ATTEMPT_COLUMNS)}
+    INSERT INTO attempts ({", ".join(ATTEMPT_COLUMNS)})
+    SELECT a.* FROM {_arrays(ATTEMPT_COLUMNS)} AS a ({", ".join(ATTEMPT_COLUMNS)})
+    JOIN sessions s ON s.id = a.session_id FOR KEY SHARE OF s
     ON CONFLICT (session_id, started_at) DO NOTHING"""
 
 _REPEAT_COLUMNS = {
@@ -147,7 +150,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
-    """Insert rows of ATTEMPT_COLUMNS; one that stands already is left as it is."""
+    """Insert rows of ATTEMPT_COLUMNS whose session is there still; one that stands already is left as it is."""
     connection.exec_driver_sql(_INSERT_ATTEMPTS, _named(ATTEMPT_COLUMNS, rows))
 
 

@@ -34,7 +34,11 @@ def _insert_into(table: str, columns: Mapping[str, str]) -> str:
 
 
 _INSERT = _insert_into("sessions", NEW_COLUMNS) + " ON CONFLICT (id) DO NOTHING"
-_INSERT_ATTEMPTS = _insert_into("attempts", ATTEMPT_COLUMNS) + " ON CONFLICT (session_id, started_at) DO NOTHING"
+_INSERT_ATTEMPTS = f"""
+    INSERT INTO attempts ({", ".join(ATTEMPT_COLUMNS)})
+    SELECT {", ".join(f"?{place}" for place in range(1, len(ATTEMPT_COLUMNS) + 1))}
+    WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?1)
+    ON CONFLICT (session_id, started_at) DO NOTHING"""
 
 _CLAIM_REPEAT = """
     INSERT INTO repeats (digest, session_id, session_expires_at, made_at) VALUES (?, ?, ?, ?)
@@ -112,7 +116,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
-    """Insert rows of ATTEMPT_COLUMNS; one that stands already is left as it is."""
+    """Insert rows of ATTEMPT_COLUMNS whose session is there still; one that stands already is left as it is."""
     connection.exec_driver_sql(_INSERT_ATTEMPTS, _spelled(tuple(ATTEMPT_COLUMNS), rows))
 
 
