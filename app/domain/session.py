@@ -103,7 +103,8 @@ class SessionMove:
 
     `stage` is the one moved to, `due_at` when it is looked at again (None in a terminal stage). A move always ends the
     lease. The token stays at rest only while `stage` is `verify`, the request only in `fetch` and `dead`.
-    `parked_on` names the key source a session waits for.
+    `parked_on` names the key source a session waits for. One that stays in its stage with neither that nor an
+    `error_class` was put off: nothing was tried, and no attempt counts.
     """
 
     id: str

@@ -64,7 +64,8 @@ def failed(stores: Stores, number: int = 1) -> list[str]:
     """Put sessions of `acme` whose call failed into the stage `fetch`, as retries due at LATER; return their ids."""
     waiting(stores, number)
     called = claim_fairly(stores, limit=number).sessions
-    moves = [move(one, Stage.FETCH, due_at=LATER, priority=Priority.RETRY, request=one.request) for one in called]
+    retry = {"due_at": LATER, "priority": Priority.RETRY, "error_class": PrefillReason.TIMEOUT}
+    moves = [move(one, Stage.FETCH, request=one.request, **retry) for one in called]
     stores.queue.finish(moves, LATER)
     return [session.id for session in called]
 

@@ -7,6 +7,7 @@ import pytest
 from app.domain.health import PartnerLimits, paused
 from app.domain.session import ClaimedSession, Stage
 from app.fetch_ports import FetchClaimed
+from app.reasons import PrefillReason
 from tests.adapters.fetching import LATER, LEASE, WIDE, claim_fairly, open_breaker, waiting
 from tests.adapters.stores import Stores
 from tests.builders import NOW, move
@@ -93,4 +94,5 @@ def test_suspect_whose_call_ended_is_none_any_more(stores: Stores) -> None:
 
 
 def _fail(stores: Stores, session: ClaimedSession) -> None:
-    stores.queue.finish([move(session, Stage.FETCH, due_at=AFTERWARDS)], AFTERWARDS)
+    failed = move(session, Stage.FETCH, due_at=AFTERWARDS, error_class=PrefillReason.TIMEOUT)
+    stores.queue.finish([failed], AFTERWARDS)

@@ -133,6 +133,18 @@ def test_finish_that_puts_off_in_verify_counts_no_attempt(stores: Stores) -> Non
     assert (again.token, again.attempts) == (JWS, 1)
 
 
+def test_finish_that_puts_off_a_call_counts_no_attempt(stores: Stores) -> None:
+    taken_in(stores)
+    [claimed] = claim(stores)
+    stores.queue.finish([move(claimed, Stage.FETCH, due_at=NOW, request=request())], NOW)
+    [fetching] = claim(stores, stage=Stage.FETCH)
+
+    stores.queue.finish([move(fetching, Stage.FETCH, due_at=NOW + SECOND, outcome=None)], NOW)
+
+    [again] = claim(stores, NOW + SECOND, stage=Stage.FETCH)
+    assert (again.attempts, again.request, again.outcome) == (1, request(), outcome())
+
+
 def test_finish_of_a_zombie_changes_nothing(stores: Stores) -> None:
     [id_] = taken_in(stores)
     [zombie] = claim(stores)

@@ -192,7 +192,7 @@ def _apply(row: MemorySession, move: SessionMove, now: datetime) -> None:
     if row.stage is Stage.VERIFY and move.stage is not Stage.VERIFY:
         row.verified_at = now
     row.settled_at = now if move.stage in _TERMINAL else None
-    is_put_off = move.stage is Stage.VERIFY and move.parked_on is None
+    is_put_off = move.parked_on is None and move.error_class is None
     row.attempts = row.attempts - is_put_off if move.stage is row.stage else 0
     row.crash_count = 0
     row.stage, row.due_at, row.priority = move.stage, move.due_at, move.priority

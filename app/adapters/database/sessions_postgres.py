@@ -99,7 +99,7 @@ _FINISH = f"""
         error_class = m.error_class, lease_until = NULL, lease_token = NULL,
         attempts = CASE
             WHEN s.stage <> m.stage THEN 0
-            WHEN m.stage = 'verify' AND m.parked_on IS NULL THEN s.attempts - 1  -- put off: nobody looked at it
+            WHEN m.parked_on IS NULL AND m.error_class IS NULL THEN s.attempts - 1  -- put off: no look at it, no call
             ELSE s.attempts END,
         crash_count = 0,
         token = CASE WHEN m.stage = 'verify' THEN s.token END,

@@ -79,7 +79,7 @@ _FINISH = """
     UPDATE sessions SET
         attempts = CASE
             WHEN stage <> :stage THEN 0
-            WHEN :stage = 'verify' AND :parked_on IS NULL THEN attempts - 1  -- put off: nobody looked at it
+            WHEN :parked_on IS NULL AND :error_class IS NULL THEN attempts - 1  -- put off: no look at it, no call
             ELSE attempts END,
         crash_count = 0,
         verified_at = CASE WHEN stage = 'verify' AND :stage <> 'verify' THEN :now ELSE verified_at END,
