@@ -5,8 +5,8 @@ Knows nothing of HTTP or JMESPath: a partner's answer arrives here as two plain 
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
@@ -104,6 +104,11 @@ def prefill_from_answer(answer: PartnerAnswer) -> Prefill:
 def unavailable(reason: PrefillReason, warnings: tuple[str, ...] = ()) -> Prefill:
     """Return the prefill of a session whose values could not be had."""
     return Prefill(PrefillStatus.UNAVAILABLE, reason=reason, warnings=warnings)
+
+
+def with_earlier_warnings(prefill: Prefill, earlier: Sequence[str]) -> Prefill:
+    """Return `prefill` with the warnings about what was looked at before it in front: the token's own values."""
+    return replace(prefill, warnings=_few([*earlier, *prefill.warnings])) if earlier else prefill
 
 
 def expand_url(template: str, sub: str, campaign_id: str) -> str:

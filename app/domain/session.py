@@ -1,14 +1,21 @@
 """A session: one participant's visit. Its stages, what moves it, and what the public may see of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
 
 from app.domain.campaign import Campaign, Mode
 from app.domain.participation import NO_TICKET, Ticket, Verdict, may_play
-from app.domain.prefill import NO_PREFILL, Prefill, PrefillRequest, PrefillStatus, unavailable
+from app.domain.prefill import (
+    NO_PREFILL,
+    Prefill,
+    PrefillRequest,
+    PrefillStatus,
+    unavailable,
+    with_earlier_warnings,
+)
 from app.domain.screens import ChosenScreen, screen_for
 from app.domain.token import Gift
 from app.reasons import PrefillReason, TokenReason
@@ -55,6 +62,10 @@ class Outcome:
     custom: Mapping[str, object] = field(default_factory=dict, repr=False)
     prefill: Prefill = NO_PREFILL
     ticket: Ticket = NO_TICKET
+
+    def with_prefill(self, prefill: Prefill) -> "Outcome":
+        """Return the outcome with what a call brought, or none; what was left out of the token is told still."""
+        return replace(self, prefill=with_earlier_warnings(prefill, self.prefill.warnings))
 
 
 @light_value
@@ -233,5 +244,5 @@ def _prefill_now(session: StoredSession, now: datetime) -> Prefill:
         return Prefill(PrefillStatus.PENDING)
     prefill = session.outcome.prefill
     if prefill.status is PrefillStatus.PENDING and now >= session.deadline_at:
-        return unavailable(session.error_class or PrefillReason.DEADLINE)
+        return unavailable(session.error_class or PrefillReason.DEADLINE, prefill.warnings)
     return prefill

@@ -1,7 +1,7 @@
 """Take due sessions under a lease; what has killed its process once too often ends here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -50,7 +50,7 @@ def end_poisonous(queue: SessionQueue, claimed: Sequence[ClaimedSession], now: d
 def _ended(session: ClaimedSession) -> SessionMove:
     """Return the move to `dead`; a token that kills its judge counts as malformed, since nobody could read it."""
     unjudged = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.TOKEN_MALFORMED)
-    outcome = replace(session.outcome or unjudged, prefill=unavailable(PrefillReason.POISON))
+    outcome = (session.outcome or unjudged).with_prefill(unavailable(PrefillReason.POISON))
     return SessionMove(
         session.id,
         session.lease_token,

@@ -243,7 +243,7 @@ def _bearer(config: PrefillConfig, carried: str | None) -> str | None:
 
 
 def _done(session: ClaimedSession, outcome: Outcome, prefill: Prefill) -> SessionMove:
-    return SessionMove(session.id, session.lease_token, Stage.DONE, outcome=replace(outcome, prefill=prefill))
+    return SessionMove(session.id, session.lease_token, Stage.DONE, outcome=outcome.with_prefill(prefill))
 
 
 def _put_off(session: ClaimedSession, now: datetime) -> SessionMove:
@@ -252,7 +252,7 @@ def _put_off(session: ClaimedSession, now: datetime) -> SessionMove:
 
 
 def _dead(session: ClaimedSession, error_class: PrefillReason) -> SessionMove:
-    outcome = session.outcome and replace(session.outcome, prefill=unavailable(error_class))
+    outcome = session.outcome and session.outcome.with_prefill(unavailable(error_class))
     return SessionMove(
         session.id,
         session.lease_token,

@@ -12,6 +12,7 @@ from app.domain.prefill import (
     expand_url,
     prefill_from_answer,
     prefill_from_claims,
+    with_earlier_warnings,
 )
 
 
@@ -157,3 +158,13 @@ def test_warnings_beyond_64_are_cut_and_that_is_told() -> None:
     prefill = prefill_from_answer(answer)
 
     assert prefill.warnings[63:] == ("form.k63: value_unusable", "too_many_warnings")
+
+
+def test_earlier_warnings_stand_in_front_and_all_together_are_cut() -> None:
+    answer = prefill_from_answer(PartnerAnswer({f"k{number}": [] for number in range(64)}, {}))
+
+    both = with_earlier_warnings(answer, ("form.a: value_unusable",))
+
+    assert with_earlier_warnings(answer, ()) == answer
+    assert both.warnings[:2] == ("form.a: value_unusable", "form.k0: value_unusable")
+    assert both.warnings[63:] == ("form.k62: value_unusable", "too_many_warnings")

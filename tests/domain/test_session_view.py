@@ -130,6 +130,14 @@ def test_view_past_the_deadline_is_settled_and_unavailable() -> None:
     assert with_class["prefill"]["reason"] == "http_5xx"
 
 
+def test_view_past_the_deadline_tells_still_what_was_left_out_of_the_token() -> None:
+    pending = Prefill(PrefillStatus.PENDING, warnings=("form.a: value_unusable",))
+
+    body = view(replace(FETCHING, outcome=replace(ACCEPTED, prefill=pending)), after=10)
+
+    assert (body["prefill"]["status"], body["prefill"]["warnings"]) == ("unavailable", ["form.a: value_unusable"])
+
+
 def test_view_of_a_dead_letter_turned_ready_shows_the_prefill() -> None:
     ready = Prefill(PrefillStatus.READY, PrefillSource.PARTNER, form={"a": "1"})
     dead = replace(PENDING, stage=Stage.DEAD, outcome=replace(ACCEPTED, prefill=unavailable(PrefillReason.TIMEOUT)))

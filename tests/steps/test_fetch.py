@@ -154,6 +154,21 @@ async def test_fetch_of_an_answer_settles_the_session_and_records_the_attempt() 
     assert (attempt.number, attempt.error_class, attempt.status) == (1, None, 200)
 
 
+@pytest.mark.parametrize("fault", [None, PrefillReason.HTTP_4XX], ids=["answer", "dead-letter"])
+async def test_fetch_tells_still_what_was_left_out_of_the_token(fault: PrefillReason | None) -> None:
+    answer = OutsideError(fault) if fault else PartnerAnswer({"firstname": "Ada", "town": []}, {})
+    pending = outcome(prefill=Prefill(PrefillStatus.PENDING, warnings=("form.a: value_unusable",)))
+    fetching = Fetching(answers=(answer,))
+    session = replace(fetching.claimed(), outcome=pending)
+
+    await fetching.work(session)
+
+    settled = fetching.sessions.rows[session.id].outcome
+    expected = ["form.a: value_unusable", *([] if fault else ["form.town: value_unusable"])]
+    assert settled is not None
+    assert list(settled.prefill.warnings) == expected
+
+
 async def test_fetch_that_may_pass_is_due_again_while_the_participant_waits() -> None:
     fetching = Fetching(answers=(OutsideError(PrefillReason.HTTP_5XX, status=503), ANSWER))
     session = fetching.claimed()
