@@ -17,7 +17,6 @@ let port = null;
 let opened = null;
 let isPlaying = false;
 let isWanted = false; // the form was sent before there was a session
-let refused = null; // why the token was, that no session came of
 
 const tell = (name, code) => port.postMessage({ type: "state", name, code: code || null });
 
@@ -52,7 +51,7 @@ const hear = (state, session) => {
 };
 
 const look = async (seconds) => {
-  const seen = withRefused(await lookAt(opened, seconds, language), refused);
+  const seen = withRefused(await lookAt(opened, seconds, language), opened.refused);
   showGift(seen); // of the game's script
   return seen;
 };
@@ -76,13 +75,10 @@ const play = async () => {
 
 const begin = (given) => {
   opened = given;
-  if (isRejection(opened.code)) {
-    if (rejected) return refuse("rejected", opened.code, rejected);
-    refused = opened.code;
-    return port.postMessage({ type: "forget" });
-  }
+  if (!opened.id) isPlaying = isWanted = false;
+  if (rejected && isRejection(opened.code)) return refuse("rejected", opened.code, rejected);
+  showOnly(flow); // also to one who was refused before this
   if (!opened.id) {
-    isPlaying = isWanted = false;
     place.dataset.state = "none";
     return beBusy(opened.code);
   }
@@ -114,7 +110,7 @@ const connect = (source, origin, nonce) => {
     if (!data || data.type !== "session" || (data.id && !/^ses_[0-9a-v]{26}$/.test(data.id))) return;
     // Another participant: nothing of this one stays, and the steps begin anew.
     if (opened && opened.id) window.location.replace(window.location.pathname + window.location.search);
-    else begin({ id: data.id, key: data.key, code: data.code });
+    else begin({ id: data.id, key: data.key, code: data.code, refused: data.refused });
   };
   source.postMessage({ vestibule: 1, type: "port", nonce }, origin, [channel.port2]);
   port.postMessage({ type: "title", title: document.title });

@@ -65,11 +65,8 @@ class Minisite {
     });
   }
 
-  // Whose token no session comes of plays without one where the campaign lets them: it has no screen for that.
-  async open(token) {
-    const opened = await openSession(this.campaign, token, this.language);
-    if (!isRejection(opened.code) || opened.screen || token === null) return opened;
-    return { ...(await openSession(this.campaign, null, this.language)), refused: opened.code };
+  open(token) {
+    return openWithOrWithout(this.campaign, token, this.language);
   }
 
   async look(opened, seconds) {

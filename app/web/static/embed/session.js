@@ -53,3 +53,13 @@ const openSession = async (campaign, token, language) => {
   });
   return status === 202 ? { id: body.session_id, key: body.session_key } : { code: body.code, screen: body.screen };
 };
+
+const isRejection = (code) => /^token_/.test(code);
+
+// As above. Whose token no session comes of plays without one where the campaign lets them, which then has no screen for
+// that: `refused` says why the token was.
+const openWithOrWithout = async (campaign, token, language) => {
+  const opened = await openSession(campaign, token, language);
+  if (!isRejection(opened.code) || opened.screen || token === null) return opened;
+  return { ...(await openSession(campaign, null, language)), refused: opened.code };
+};

@@ -18,7 +18,7 @@ const give = (campaign, token) => {
   const visit = visitOf(campaign);
   if (visit.given === token) return;
   visit.given = token;
-  visit.session = openSession(campaign, token);
+  visit.session = openWithOrWithout(campaign, token);
   embeds.forEach((embed) => embed.campaign === campaign && embed.hand());
   // There is nothing to frame, and no wait for it.
   visit.session.then(({ code }) => {
@@ -149,7 +149,7 @@ class Embed {
     else if (type === "step") this.follow();
     else if (type === "forget") give(this.campaign, null);
     else if (type === "again") {
-      visitOf(this.campaign).session = openSession(this.campaign, visitOf(this.campaign).given);
+      visitOf(this.campaign).session = openWithOrWithout(this.campaign, visitOf(this.campaign).given);
       this.hand();
     }
   }

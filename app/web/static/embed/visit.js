@@ -32,7 +32,6 @@ const playIn = async (opened, playKey, language) => {
 const mark = (element, language) => (language ? Object.assign(element, { lang: language, dir: "auto" }) : element);
 
 // What the codes of the interface mean to a participant.
-const isRejection = (code) => /^token_/.test(code);
 const isOver = (code) => /^session_/.test(code);
 const isDenial = (code) => code === "limit_reached" || code === "not_eligible";
 
