@@ -10,12 +10,14 @@ const embeds = new Map(); // by element that is in the page
 const known = new WeakMap(); // by element, also those that were taken out and may come back
 
 const visitOf = (campaign) => {
-  if (!visits.has(campaign)) visits.set(campaign, { given: undefined, session: null });
+  if (!visits.has(campaign)) visits.set(campaign, { given: undefined, question: null, session: null });
   return visits.get(campaign);
 };
 
 const give = (campaign, token) => {
   const visit = visitOf(campaign);
+  if (token === null && visit.question) return; // the answer may tell more
+  visit.question = null;
   if (visit.given === token) return;
   visit.given = token;
   visit.session = openWithOrWithout(campaign, token);
@@ -92,22 +94,26 @@ class Embed {
 
   begin() {
     const { campaign, token } = this;
-    const isOpen = () => visitOf(campaign).session;
+    const isBegun = () => visitOf(campaign).session || visitOf(campaign).question;
     this.token = undefined; // given once
     if (token !== undefined) give(campaign, token);
-    else if (isOpen()) return;
+    else if (isBegun()) return;
     else if (this.getToken) this.ask();
-    else afterGrace(() => this.frame && this.campaign === campaign && !isOpen() && give(campaign, null));
+    else afterGrace(() => this.frame && this.campaign === campaign && !isBegun() && give(campaign, null));
   }
 
   async ask() {
-    const campaign = this.campaign;
+    const { campaign } = this;
+    const visit = visitOf(campaign);
+    const question = (visit.question = {}); // the answer to the last one counts, unless a token comes first
     let token = null;
     try {
       token = await this.getToken.call(this.element);
     } catch {
       // The page could not tell who this is: nobody in particular.
     }
+    if (visit.question !== question) return;
+    visit.question = null;
     give(campaign, typeof token === "string" ? token : null);
   }
 
