@@ -208,6 +208,24 @@ async def test_both_scripts_in_one_page_share_the_queue_whichever_comes_first(st
         assert host.troubles == []
 
 
+async def test_both_scripts_in_a_page_with_a_form_alone_open_one_session(stand: Stand) -> None:
+    both = '<script src="{service}/embed/v1/tag.js"></script>' + FORM
+
+    async with stand.hosting(stand.snippet(stand.token(), element=both)) as host:
+        await host.until("prefilled")
+        assert len(host.sent("POST", "/sessions")) == 1
+        await host.page.evaluate(
+            """() => {
+              const element = document.createElement("vestibule-campaign");
+              element.setAttribute("campaign", "demo");
+              document.querySelector("main").append(element);
+            }"""
+        )
+        await host.until("prefilled", 2)
+
+        assert len(host.sent("POST", "/sessions")) == 2
+
+
 async def test_form_keeps_what_was_typed(stand: Stand) -> None:
     async with stand.hosting(stand.snippet(None, element=FORM).replace(", null]", ", undefined]")) as host:
         await host.page.get_by_label("First name").fill("Mine")

@@ -150,6 +150,21 @@ async def test_element_taken_out_and_put_back_shows_the_same_session_again(stand
         assert len(host.sent("POST", "/sessions")) == 1
 
 
+async def test_element_that_comes_back_after_another_token_shows_its_participant(stand: Stand) -> None:
+    other = stand.token({"form": {"firstname": "Grace", "lastname": "Moreau", "email": "g@example.com"}, "optin": {}})
+
+    async with stand.hosting(stand.snippet(stand.token())) as host:
+        await host.until("prefilled")
+        await host.page.evaluate("() => { window.kept = document.querySelector('vestibule-campaign'); kept.remove(); }")
+        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", other)
+        await host.page.evaluate("() => document.querySelector('main').append(kept)")
+        await host.until("prefilled", 2)
+        await go_to_form(host.frame)
+
+        await expect(host.frame.get_by_label("First name")).to_have_value("Grace")
+        assert len(host.sent("POST", "/sessions")) == 2
+
+
 async def test_element_inserted_by_a_script_is_shown(stand: Stand) -> None:
     async with stand.hosting(stand.snippet(stand.token(), element=SCRIPT)) as host:
         await host.page.evaluate(

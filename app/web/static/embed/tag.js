@@ -14,18 +14,26 @@ const visitOf = (campaign) => {
   return visits.get(campaign);
 };
 
+// Gives the campaign's session to the elements that show it; without one there is none, nor a need.
+const openFor = (campaign) => {
+  const shown = [...embeds.values()].filter((embed) => embed.frame && embed.campaign === campaign);
+  if (!shown.length) return;
+  const visit = visitOf(campaign);
+  visit.session = openWithOrWithout(campaign, visit.given);
+  shown.forEach((embed) => embed.hand());
+  // There is nothing to frame, and no wait for it.
+  visit.session.then(({ code }) => {
+    if (code === "campaign_unknown") embeds.forEach((embed) => embed.campaign === campaign && embed.fail(code));
+  });
+};
+
 const give = (campaign, token) => {
   const visit = visitOf(campaign);
   if (token === null && visit.question) return; // the answer may tell more
   visit.question = null;
   if (visit.given === token) return;
-  visit.given = token;
-  visit.session = openWithOrWithout(campaign, token);
-  embeds.forEach((embed) => embed.campaign === campaign && embed.hand());
-  // There is nothing to frame, and no wait for it.
-  visit.session.then(({ code }) => {
-    if (code === "campaign_unknown") embeds.forEach((embed) => embed.campaign === campaign && embed.fail(code));
-  });
+  Object.assign(visit, { given: token, session: null });
+  openFor(campaign);
 };
 
 class Embed {
@@ -94,12 +102,13 @@ class Embed {
 
   begin() {
     const { campaign, token } = this;
-    const isBegun = () => visitOf(campaign).session || visitOf(campaign).question;
+    const visit = visitOf(campaign);
+    const isKnown = () => visit.given !== undefined || visit.question;
     this.token = undefined; // given once
     if (token !== undefined) give(campaign, token);
-    else if (isBegun()) return;
-    else if (this.getToken) this.ask();
-    else afterGrace(() => this.frame && this.campaign === campaign && !isBegun() && give(campaign, null));
+    if (!isKnown() && this.getToken) this.ask();
+    else if (!isKnown()) afterGrace(() => this.frame && this.campaign === campaign && !isKnown() && give(campaign, null));
+    else if (visit.given !== undefined && !visit.session) openFor(campaign);
   }
 
   async ask() {
@@ -154,10 +163,7 @@ class Embed {
     } else if (type === "title" && typeof title === "string" && !this.option("title")) this.frame.title = title;
     else if (type === "step") this.follow();
     else if (type === "forget") give(this.campaign, null);
-    else if (type === "again") {
-      visitOf(this.campaign).session = openWithOrWithout(this.campaign, visitOf(this.campaign).given);
-      this.hand();
-    }
+    else if (type === "again") openFor(this.campaign);
   }
 
   // The next step begins at the frame's top, which a tall one before may have pushed out of sight.
