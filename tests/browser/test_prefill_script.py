@@ -27,11 +27,11 @@ FORM = """<!doctype html><html lang="en"><div id="place"></div><form>
 <input name="secret" type="hidden"><label>Password <input name="password" type="password"></label></form></html>"""
 # The test answers each look, when it wants to, with `answer(session)` or `fail(code)`.
 STAGE = """(given) => {
-  window.told = []; window.looks = []; window.forgotten = 0;
+  window.told = []; window.codes = []; window.looks = []; window.forgotten = 0;
   const form = document.querySelector("form");
   window.bound = bindPrefill(form, {
     look: (seconds) => new Promise((resolve, reject) => looks.push({ seconds, resolve, reject })),
-    tell: (state) => told.push(state),
+    tell: (state, session, code) => { told.push(state); codes.push(code || null); },
     forget: () => { forgotten += 1; },
     place: document.getElementById("place"),
     ...given,
@@ -148,6 +148,28 @@ async def test_form_past_its_deadline_says_so_and_offers_what_comes_later(browse
 
         await expect(page.get_by_role("button", name="Fill them in")).to_be_visible()
         assert await values(page) == {}
+
+
+async def test_form_past_a_short_deadline_does_not_say_again_that_it_looks(browser: Browser) -> None:
+    async with bound(browser, deadlineSeconds=1) as page:
+        await page.clock.run_for(5_000)
+
+        assert await page.evaluate("() => told") == ["loading", "unavailable"]
+
+
+async def test_form_past_its_deadline_tells_why_the_last_look_failed_unless_a_later_one_did_not(
+    browser: Browser,
+) -> None:
+    async with bound(browser) as page:
+        await page.evaluate("() => fail('unreachable')")
+        await page.clock.run_for(10_100)
+        await answer(page, session())
+
+        await expect(page.get_by_role("button", name="Fill them in")).to_be_visible()
+        assert await page.evaluate("() => [told, codes].map((said) => said.slice(-2))") == [
+            ["unavailable", "late"],
+            ["unreachable", None],
+        ]
 
 
 async def test_form_not_shown_yet_is_filled_whenever_the_data_comes(browser: Browser) -> None:

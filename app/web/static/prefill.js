@@ -22,8 +22,8 @@ const unshadowed = (form) =>
  * place: an empty or server-filled element of the page, where the status and its buttons go; `data-state` mirrors it.
  * deadlineSeconds: how long the participant waits at most; from then on what comes is offered, not filled in.
  * isFilled: the form came filled from the server; no look is needed.
- * tell(state, session): called with each state: loading slow prefilled partial late none cleared unavailable expired
- *   closed, and rejected or denied, of which `place` says nothing: the screen is the page's.
+ * tell(state, session, code): called with each state: loading slow prefilled partial late none cleared unavailable expired
+ *   closed, and rejected or denied, whose screen is the page's; `code` says why the last look failed, if it did.
  * forget(): "Not you?" was pressed, the fields are cleared; without it there is no such button.
  */
 function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled = false, tell = () => {}, forget }) {
@@ -43,6 +43,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   const awaited = new Set(); // opt-ins that nobody sees yet
   const timers = [];
   let session = null;
+  let failure; // why the last look failed
   let isFilling = false;
   let isWatching = false;
   let isOverdue = false;
@@ -88,7 +89,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
     place.dataset.state = state;
     if (status.textContent !== text) status.textContent = text; // or it would be read out again
     actions.replaceChildren(...doors.map(button));
-    tell(state, session);
+    tell(state, session, failure);
   };
 
   // A button that was pressed is gone: whoever moves by keyboard goes on from here.
@@ -201,12 +202,13 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
     say("late", words.late, [words.fill, accept]);
   };
 
+  const calm = () => timers.splice(0).forEach(clearTimeout);
+
   const giveUp = () => {
+    calm(); // or it would say once more that it looks
     isOverdue = true;
     if (place.dataset.state !== "unavailable") say("unavailable", words.unavailable);
   };
-
-  const calm = () => timers.splice(0).forEach(clearTimeout);
 
   // Returns whether there is nothing more to look for.
   const settle = () => {
@@ -235,10 +237,12 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       try {
         session = await look(WAIT_SECONDS);
+        failure = undefined;
         if (isStopped || settle()) break;
         if (!session.settled) pause = PAUSE_MS;
       } catch (error) {
-        const end = GONE[error.code];
+        failure = error.code;
+        const end = GONE[failure];
         if (end) {
           calm();
           say(end, words[end]);

@@ -180,6 +180,30 @@ async def test_form_while_the_service_is_out_of_reach_stays_usable_and_is_not_se
         await expect(host.page.get_by_role("alert")).to_have_count(0)
 
 
+async def test_form_on_a_page_that_is_not_allowed_tells_that_nothing_was_reached_and_stays_usable(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(), element=FORM), origin=stand.stranger) as host:
+        await host.until("unavailable")
+
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail == {"code": "unreachable", "sessionId": None}
+        await expect(host.page.get_by_role("status")).to_contain_text("You can still take part.")
+        await expect(host.page.get_by_label("First name")).to_be_editable()
+
+
+async def test_form_whose_session_cannot_be_read_tells_that_nothing_was_reached(stand: Stand) -> None:
+    hasty = FORM.replace("<form", '<form data-vestibule-deadline="1"')
+
+    async with stand.hosting("<p>Soon</p>") as host:
+        await host.context.route("**/v1/sessions/*", lambda route: route.abort())
+        await stand.serve(host.context, stand.snippet(stand.token(), element=hasty))
+        await host.page.reload()
+        await host.until("unavailable")
+
+        ((_, detail, _),) = await host.told("unavailable")
+        assert detail["code"] == "unreachable"
+        assert detail["sessionId"] is not None
+
+
 async def test_form_that_is_inserted_later_is_bound_too_and_included_twice_only_once(stand: Stand) -> None:
     scripts = '<script src="{service}/embed/v1/minisite.js"></script>' * 2
 

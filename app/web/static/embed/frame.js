@@ -44,8 +44,8 @@ const beBusy = (code) => {
   tell("unavailable", code);
 };
 
-const hear = (state, session) => {
-  const [name, code] = eventFor(state, session) || [];
+const hear = (state, session, failure) => {
+  const [name, code] = eventFor(state, session, failure) || [];
   if (name === "rejected" || name === "denied") refuse(name, code, session.screen);
   else if (name) tell(name, code);
 };

@@ -55,12 +55,13 @@ class Minisite {
     this.sessionId = opened.id || null;
     if (isRejection(opened.code)) return this.refuse("rejected", opened.code, opened.screen);
     if (opened.id) this.tell("ready", null);
+    const deadlineSeconds = Number(this.form.dataset.vestibuleDeadline) || DEADLINE_SECONDS;
     this.prefill = bindPrefill(this.element, {
       look: (seconds) => (opened.id ? this.look(opened, seconds) : Promise.reject(problem(opened))),
       words: this.words,
       place: this.place,
-      deadlineSeconds: Number(this.form.dataset.vestibuleDeadline) || DEADLINE_SECONDS,
-      tell: (state, seen) => this.hear(state, seen),
+      deadlineSeconds: opened.id ? deadlineSeconds : 0, // where there is no session nothing is waited for
+      tell: (...heard) => this.hear(...heard),
       forget: () => this.enter(null),
     });
   }
@@ -81,8 +82,8 @@ class Minisite {
     this.screen.remove();
   }
 
-  hear(state, session) {
-    const [name, code] = eventFor(state, session) || [];
+  hear(state, session, failure) {
+    const [name, code] = eventFor(state, session, failure) || [];
     if (name === "rejected" || name === "denied") this.refuse(name, code, session.screen);
     else if (name) this.tell(name, code);
   }

@@ -35,14 +35,15 @@ const mark = (element, language) => (language ? Object.assign(element, { lang: l
 const isOver = (code) => /^session_/.test(code);
 const isDenial = (code) => code === "limit_reached" || code === "not_eligible";
 
-// Returns the event for a state that the prefill came to, and its code; null where it is nobody's business.
-const eventFor = (state, session) => {
+// Returns the event for a state that the prefill came to, and its code; null where it is nobody's business. `failure`
+// is why the last look at the session failed, if it did.
+const eventFor = (state, session, failure) => {
   switch (state) {
     case "prefilled":
     case "partial":
       return ["prefilled", null];
     case "unavailable":
-      return ["unavailable", session?.prefill?.reason || session?.token?.reason || "deadline"];
+      return ["unavailable", session?.prefill?.reason || session?.token?.reason || failure || "deadline"];
     case "expired":
       return ["unavailable", "session_expired"];
     case "closed":
