@@ -51,7 +51,7 @@ def parse_partner_document(
 
     A masked secret stands for the one at the same place of `previous`, the stored document with its secrets open.
     """
-    restored, unrestored = restore_secrets(PARTNER, body, previous)
+    restored, unrestored = restore_secrets(PARTNER, body, previous, outbound)
     mistakes = (*unrestored, *unstorable(restored))
     told = {mistake.path for mistake in mistakes}
     try:

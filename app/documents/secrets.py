@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
+from app.domain.outside import OutboundPolicy, UrlRefused, check_url_template
 from app.errors import Mistake
 
 PARTNER: Final = "partner"
@@ -17,6 +18,7 @@ MASK: Final = "********"
 
 _UNKNOWN = "There is no stored secret that this mask stands for; send the secret itself."
 _MOVED = "The address has another host than before; send the secret itself."
+_UNREADABLE = "Beside an address that cannot be read, this mask stands for nothing."
 _RECODED = "The encoding has changed; send the secret itself."
 
 
@@ -49,15 +51,18 @@ def holds_mask(kind: str, body: object) -> bool:
 
 
 def restore_secrets(
-    kind: str, body: object, previous: Mapping[str, object] | None
+    kind: str, body: object, previous: Mapping[str, object] | None, outbound: OutboundPolicy
 ) -> tuple[object, tuple[Mistake, ...]]:
-    """Return a copy of `body` with stored secrets for its masks, and a mistake for each mask that stands for none."""
+    """Return a copy of `body` with stored secrets for its masks, and a mistake for each mask that stands for none.
+
+    `outbound` is what addresses are read by.
+    """
     restored = deepcopy(body)
     mistakes: list[Mistake] = []
     for path, holder in _holders(kind, restored):
         if holder["secret"] != MASK:
             continue
-        stored = _stored_holder(path, holder, restored, previous)
+        stored = _stored_holder(path, holder, restored, previous, outbound)
         if isinstance(stored, str):
             mistakes.append(Mistake(path, stored))
         else:
@@ -81,7 +86,11 @@ def _holders(kind: str, document: object) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _stored_holder(
-    path: str, holder: Mapping[str, Any], body: object, previous: Mapping[str, object] | None
+    path: str,
+    holder: Mapping[str, Any],
+    body: object,
+    previous: Mapping[str, object] | None,
+    outbound: OutboundPolicy,
 ) -> Mapping[str, Any] | str:
     """Return the stored object whose secret is meant, or the reason why none is."""
     if not path.startswith("prefill"):
@@ -90,8 +99,10 @@ def _stored_holder(
     if not isinstance(stored, dict) or "secret" not in stored:
         return _UNKNOWN
     # Else one who may write, but not read, could have the secret sent to a host of his own.
-    same_host = _host(_member(body, "prefill")) == _host(_member(previous, "prefill"))
-    return stored if same_host else _MOVED
+    origin = _origin(_member(body, "prefill"), outbound)
+    if origin is None:
+        return _UNREADABLE
+    return stored if origin == _origin(_member(previous, "prefill"), outbound) else _MOVED
 
 
 def _stored_key(
@@ -122,6 +133,13 @@ def _keys(document: object, part: str) -> Sequence[Any]:
     return keys if isinstance(keys, list) else []
 
 
-def _host(prefill: object) -> str | None:
-    url = _member(prefill, "url")
-    return "/".join(url.split("/")[:3]).lower() if isinstance(url, str) else None
+def _origin(prefill: object, outbound: OutboundPolicy) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of the address, in the one spelling that is stored; None if it cannot be read."""
+    template = _member(prefill, "url")
+    if not isinstance(template, str):
+        return None
+    try:
+        url = check_url_template(template, outbound)
+    except UrlRefused:
+        return None
+    return url.scheme, url.host, url.port

@@ -1,12 +1,14 @@
 """Secrets in documents: the mask, their way to the store and back, and what a mask that comes back stands for."""
 
 from copy import deepcopy
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from app.documents.partner import parse_partner_document
 from app.documents.secrets import MASK, join_secrets, mask_document, split_secrets
+from app.domain.outside import OutboundPolicy
 from tests.documents.examples import (
     AES_SECRET,
     CREDENTIAL,
@@ -19,6 +21,8 @@ from tests.documents.examples import (
 
 STORED = parse_partner_document(secretive_body(), None, OUTBOUND)
 UNKNOWN = "There is no stored secret that this mask stands for; send the secret itself."
+MOVED = "The address has another host than before; send the secret itself."
+UNREADABLE = "Beside an address that cannot be read, this mask stands for nothing."
 
 
 def masked() -> dict[str, Any]:
@@ -77,6 +81,60 @@ def test_masked_key_with_a_kid_keeps_its_secret_wherever_it_stands() -> None:
     assert [key["secret"] for key in document["signature"]["keys"]] == [HS_SECRET + "2"]
 
 
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        pytest.param("https://b\u00fccher.example:443/x", "https://b\u00fccher.example:443/x", id="as-it-was-sent"),
+        pytest.param("https://xn--bcher-kva.example/x", "https://B\u00dcCHER.example/x", id="other-spelling"),
+        pytest.param("https://a.example/x", "https://a.example:443/x", id="usual-port"),
+        pytest.param("https://a.example/x", "https://a.example?x=1", id="other-query"),
+        pytest.param("https://a.example/x", "https://a.example/{sub}", id="other-path"),
+    ],
+)
+def test_masked_credential_beside_another_spelling_of_the_host_keeps_its_secret(stored: str, sent: str) -> None:
+    previous = parse_partner_document(secretive_body(prefill=_prefill(stored, CREDENTIAL)), None, OUTBOUND)
+
+    document = parse_partner_document(secretive_body(prefill=_prefill(sent, MASK)), previous, OUTBOUND)
+
+    assert document["prefill"]["authorization"]["secret"] == CREDENTIAL
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        pytest.param("https://a.example:444/x", MOVED, id="other-port"),
+        pytest.param("https://b.example/a.example", MOVED, id="other-host"),
+        pytest.param("https://a.example@b.example/x", UNREADABLE, id="user-name"),
+        pytest.param("https://a.example\\@b.example/x", UNREADABLE, id="backslash"),
+        pytest.param("https://a.example#/x", UNREADABLE, id="fragment"),
+        pytest.param("a.example", UNREADABLE, id="no-address"),
+        pytest.param(1, UNREADABLE, id="no-text"),
+    ],
+)
+def test_masked_credential_beside_another_or_no_host_is_refused(sent: object, reason: str) -> None:
+    previous = parse_partner_document(
+        secretive_body(prefill=_prefill("https://a.example/x", CREDENTIAL)), None, OUTBOUND
+    )
+
+    found = partner_mistakes(secretive_body(prefill=_prefill(sent, MASK)), previous)
+
+    assert found["prefill.authorization.secret"] == reason
+
+
+def test_masked_credential_where_the_stored_address_may_not_be_called_any_more_is_refused() -> None:
+    formerly = OutboundPolicy((ip_network("10.0.0.0/8"),))
+    prefill = _prefill("http://10.0.0.1/x", CREDENTIAL)
+    previous = parse_partner_document(secretive_body(prefill=prefill), None, formerly)
+
+    found = partner_mistakes(mask_document("partner", previous), previous)
+
+    assert found["prefill.authorization.secret"] == UNREADABLE
+
+
+def _prefill(url: object, secret: str) -> dict[str, Any]:
+    return {"url": url, "authorization": {"from": "static", "secret": secret}}
+
+
 def with_a_key_before(sent: dict[str, Any]) -> None:
     sent["encryption"]["keys"].insert(0, {"secret": "0123456789abcdef"})
 
@@ -100,7 +158,7 @@ def with_another_kid(sent: dict[str, Any]) -> None:
         pytest.param(with_another_kid, {"signature.keys[1].secret": UNKNOWN}, id="kid-unknown"),
         pytest.param(
             with_another_host,
-            {"prefill.authorization.secret": "The address has another host than before; send the secret itself."},
+            {"prefill.authorization.secret": MOVED},
             id="host-changed",
         ),
         pytest.param(
