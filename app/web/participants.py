@@ -106,7 +106,10 @@ class Participants:
         return visit
 
     async def wait(self, visit: Visit, seconds: float) -> Visit:
-        """Return the visit as soon as it is settled, else as it stands after `seconds`, or when nobody may wait."""
+        """Return the visit as soon as it is settled, else as it stands after `seconds`, or when nobody may wait.
+
+        Raise SessionUnknown, or SessionExpired as soon as the session's life is over.
+        """
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + seconds
         while self.polls.is_open:
@@ -116,8 +119,9 @@ class Participants:
                 break
             to_deadline = (visit.session.deadline_at - now).total_seconds()
             look_in = to_deadline if to_deadline > 0 else _RECHECK_SECONDS
+            to_end = (visit.session.expires_at - now).total_seconds()
             age = (now - visit.session.received_at).total_seconds()
-            session = await self.polls.wait(visit.session.id, min(left, look_in), age)
+            session = await self.polls.wait(visit.session.id, min(left, look_in, to_end), age)
             if session is not None:
                 return replace(visit, session=session)
             visit = await self._looked_again(visit)

@@ -89,6 +89,19 @@ async def test_read_waiting_says_at_the_deadline_what_the_call_failed_of_meanwhi
         assert (prefill["status"], prefill["reason"]) == ("unavailable", PrefillReason.CONNECT)
 
 
+async def test_read_waiting_answers_410_as_soon_as_the_session_expires() -> None:
+    async with staged() as stage:
+        now = stage.clock.now()
+        _take_in(stage, deadline_at=now + timedelta(seconds=10), expires_at=now + timedelta(seconds=0.1))
+        asked = asyncio.create_task(stage.read(SESSION_ID, query="?wait=25"))
+        await eventually(lambda: stage.ingress.participants.polls.waiting == 1)
+
+        stage.clock.advance(1)
+
+        answer = await asyncio.wait_for(asked, 3)
+        assert (answer.status, answer.body["code"]) == (410, "session_expired")
+
+
 async def test_read_waiting_past_the_deadline_settles_when_the_token_is_judged() -> None:
     async with staged() as stage:
         _take_in(stage, deadline_at=stage.clock.now() - timedelta(seconds=1))
