@@ -11,7 +11,7 @@ import click
 
 from app.adapters.memory import uncollected
 from app.cli.exits import exit_code
-from app.cli.output import show_error
+from app.cli.output import note_arguments, show_error, usage_told
 from app.errors import VestibuleError
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -53,9 +53,15 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        note_arguments(ctx, args)
+        with usage_told(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with usage_told(ctx):
+                return super().invoke(ctx)
         except VestibuleError as error:
             show_error(error, ctx)
             ctx.exit(exit_code(error))

@@ -5,7 +5,8 @@ Results go to stdout, remarks and errors to stderr, so that output can be piped.
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,7 +19,11 @@ from app.jose.keys import KeyRefused
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+USAGE_INVALID: Final = "usage_invalid"
+"""The code of a command that was used wrongly."""
+
 _WANTS_JSON: Final = "app.cli.json"
+_NAMES_JSON: Final = "app.cli.names_json"
 _UNFOLDED: Final = 1000
 """Columns of a table where the output is no terminal: a row is a line."""
 
@@ -38,6 +43,24 @@ def examples(*lines: str) -> str:
 def wants_json(context: click.Context | None = None) -> bool:
     """Tell whether the running command was called with `--json`."""
     return bool((context or click.get_current_context()).meta.get(_WANTS_JSON))
+
+
+def note_arguments(context: click.Context, arguments: Sequence[str]) -> None:
+    """Note whether `--json` is among `arguments`, all that came: a mistake may stand before the option is read."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    context.meta[_NAMES_JSON] = "--json" in options
+
+
+@contextmanager
+def usage_told(context: click.Context) -> Iterator[None]:
+    """Show click's errors of usage as JSON where `--json` is among the arguments, and end; else leave them to click."""
+    try:
+        yield
+    except click.UsageError as error:
+        if not context.meta[_NAMES_JSON]:
+            raise
+        _show_json_error({"code": USAGE_INVALID, "detail": error.format_message()})
+        context.exit(error.exit_code)
 
 
 def show_json(content: object) -> None:
@@ -67,11 +90,15 @@ def show_error(error: VestibuleError, context: click.Context) -> None:
     """Print why a command failed: every mistake, and never a traceback."""
     details = _details(error)
     if wants_json(context):
-        click.echo(json.dumps({"code": error.code, **details}, indent=2, ensure_ascii=False), err=True)
+        _show_json_error({"code": error.code, **details})
         return
     click.echo(click.style(f"{error.code}: ", fg="red") + str(details["detail"]), err=True)
     for mistake in details.get("errors", ()):
         click.echo(f"  {mistake['path'] or '(document)'}: {mistake['reason']}", err=True)
+
+
+def _show_json_error(content: Mapping[str, object]) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False), err=True)
 
 
 def _details(error: VestibuleError) -> dict[str, Any]:

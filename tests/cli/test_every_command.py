@@ -1,5 +1,6 @@
 """Each command there is: help with a sentence and examples that are commands, --json, a place in the guide."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -97,6 +98,32 @@ def test_command_has_examples_that_call_it(named: Named) -> None:
 @pytest.mark.parametrize("named", EVERY)
 def test_command_answers_with_json_if_it_is_asked_to(named: Named) -> None:
     assert "--json" in {spelling for option in named.command.params for spelling in option.opts}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "detail"),
+    [
+        pytest.param("partner get --json", "Missing argument 'PARTNER_ID'.", id="argument-missing"),
+        pytest.param("partner get --json --nosuch", "No such option '--nosuch'.", id="option-after-it"),
+        pytest.param("partner get --nosuch --json", "No such option '--nosuch'.", id="option-before-it"),
+        pytest.param("nosuch --json", "No such command 'nosuch'.", id="command"),
+        pytest.param("--nosuch stats --json", "No such option '--nosuch'.", id="option-of-no-command"),
+        pytest.param("doctor --sub x --json", "--sub is a participant of a --partner.", id="rule-of-the-command"),
+    ],
+)
+def test_wrong_usage_with_json_is_told_as_json(arguments: str, detail: str) -> None:
+    told = CliRunner().invoke(main, arguments.split())
+
+    assert (told.exit_code, told.stdout) == (Exit.USAGE, "")
+    assert json.loads(told.stderr) == {"code": "usage_invalid", "detail": detail}
+
+
+@pytest.mark.parametrize("arguments", ["partner get", "partner get -- a --json"])
+def test_wrong_usage_without_json_is_told_as_text(arguments: str) -> None:
+    told = CliRunner().invoke(main, arguments.split())
+
+    assert (told.exit_code, told.stdout) == (Exit.USAGE, "")
+    assert told.stderr.startswith("Usage: ")
 
 
 def test_guide_names_every_command_and_every_exit_code() -> None:
