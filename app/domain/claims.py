@@ -202,16 +202,13 @@ def _json_bytes(value: dict[str, object]) -> float:
 
 
 def _jti(claims: Claims, policy: ClaimsPolicy, _: datetime) -> str | None:
-    value, required = claims.get("jti"), policy.require_jti
-    if value is None and not required:
-        return None
-    if value is None:
-        raise TokenRejected(TokenReason.CLAIM_MISSING, "jti")
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME_CHARACTERS:
-        if required:
-            raise TokenRejected(TokenReason.CLAIM_INVALID, "jti")
-        return None
-    return value
+    value = claims.get("jti")
+    if isinstance(value, str) and 1 <= len(value) <= MAX_NAME_CHARACTERS:
+        return value
+    if policy.require_jti:
+        reason = TokenReason.CLAIM_INVALID if "jti" in claims else TokenReason.CLAIM_MISSING
+        raise TokenRejected(reason, "jti")
+    return None
 
 
 CLAIM_RULES: Final[Mapping[str, ClaimRule]] = {

@@ -79,6 +79,7 @@ def check(policy: ClaimsPolicy = POLICY, **changes: object) -> AcceptedClaims:
         pytest.param(STRICT, {"aud": []}, TokenReason.AUDIENCE_MISMATCH, id="audience-empty"),
         pytest.param(STRICT, {"aud": {"vestibule": 1}}, TokenReason.AUDIENCE_MISMATCH, id="audience-object"),
         pytest.param(STRICT, {"jti": MISSING}, TokenReason.CLAIM_MISSING, id="jti-missing-where-single-use"),
+        pytest.param(STRICT, {"jti": None}, TokenReason.CLAIM_INVALID, id="jti-null"),
         pytest.param(STRICT, {"jti": 7}, TokenReason.CLAIM_INVALID, id="jti-number"),
         pytest.param(POLICY, {"limit": []}, TokenReason.CLAIM_INVALID, id="limit-list"),
         pytest.param(POLICY, {"limit": None}, TokenReason.CLAIM_INVALID, id="limit-null"),
@@ -121,6 +122,7 @@ def test_claims_that_break_a_rule_are_refused_for_it(
         pytest.param(POLICY, {"gift": {"label": "x" * 8192}}, id="gift-label-long"),
         pytest.param(POLICY, {"unknown": object}, id="unknown-claim"),
         pytest.param(POLICY, {"jti": 7}, id="jti-unused-may-be-anything"),
+        pytest.param(POLICY, {"jti": None}, id="jti-unused-may-be-null"),
     ],
 )
 def test_claims_that_hold_are_accepted(policy: ClaimsPolicy, changes: dict[str, object]) -> None:
