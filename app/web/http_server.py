@@ -6,7 +6,7 @@ aiohttp answers such requests before any middleware runs, in words of its own an
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiohttp import StreamReader, web
+from aiohttp import HttpVersion10, HttpVersion11, StreamReader, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from structlog import get_logger
@@ -14,7 +14,7 @@ from structlog import get_logger
 from app import errors
 from app.logs import fault_fields
 from app.web.fast_path import FastLane, FastProtocol
-from app.web.middleware import BEGAN_AT, SERVER, instance_of, request_id_of, translate
+from app.web.middleware import BEGAN_AT, SERVER, UNSERVED, instance_of, request_id_of, translate
 from app.web.problems import problem
 from app.web.shedding import Handle, Shedding
 
@@ -23,6 +23,7 @@ KEEPALIVE_SECONDS: Final = 75.0
 MAX_LINE_BYTES: Final = 32 * 1024
 """Of the request line, since a campaign URL carries a token of up to 16 KiB, which its encoding may lengthen; and of a
 header, since a browser brings the cookies of all that stands on our host."""
+_SERVED: Final = (HttpVersion10, HttpVersion11)
 _ERROR: Final = 400
 _log = get_logger()
 
@@ -56,7 +57,7 @@ class ProblemRunner(web.AppRunner):
         return _ProblemServer(
             handler if self._shedding is None else self._shedding.around(handler),
             self._lane,
-            request_factory=_with_its_beginning(made.request_factory),
+            request_factory=_with_what_is_known(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             **made._kwargs,  # noqa: SLF001 - the server has no other door to what its protocols are made with
         )
@@ -103,13 +104,20 @@ class _ProblemProtocol(FastProtocol):
         return await super().finish_response(request, resp, start_time)
 
 
-def _with_its_beginning(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
-    """Return what makes a request and notes when the short way began it, if it did."""
+def _with_what_is_known(make: Callable[..., web.BaseRequest]) -> Callable[..., web.BaseRequest]:
+    """Return what makes a request and notes when the short way began it, if it did, and whether it is served at all.
+
+    aiohttp's parser takes HTTP/0.9 and HTTP/2.0 in a request line too, and would have them named in the answer.
+    """
 
     def make_request(
         message: RawRequestMessage, payload: StreamReader, protocol: FastProtocol, *rest: Any
     ) -> web.BaseRequest:
-        request = make(message, payload, protocol, *rest)
+        is_served = message.version in _SERVED
+        known = message if is_served else message._replace(version=HttpVersion10, should_close=True)
+        request = make(known, payload, protocol, *rest)
+        if not is_served:
+            request[UNSERVED] = True
         began_at = protocol.take_began_at()
         if began_at is not None:
             request[BEGAN_AT] = began_at

@@ -26,6 +26,8 @@ ALLOWED_ORIGIN: Final = web.RequestKey("allowed_origin", str)
 """Set by `app.web.cors`: the origin that may read the answer."""
 BEGAN_AT: Final = web.RequestKey("began_at", float)
 """Of a request that the short way began and sent back: when that was."""
+UNSERVED: Final = web.RequestKey("unserved", bool)
+"""Of a request in a version of HTTP that is not served, which is refused whatever it asks for."""
 UNMATCHED: Final = "unmatched"
 """The route of a request that met none."""
 SERVER: Final = "vestibule"
@@ -125,6 +127,7 @@ async def _answer(
 ) -> tuple[web.StreamResponse, Exception | None]:
     error: Exception
     try:
+        _check_version(request)
         check_host(request)
         return await handler(request), None
     except web.HTTPException as answer:
@@ -146,6 +149,11 @@ async def _answer(
     if allow is not None:
         response.headers["Allow"] = allow
     return response, error
+
+
+def _check_version(request: web.Request) -> None:
+    if UNSERVED in request:
+        raise errors.RequestMalformed("HTTP/1.0 and HTTP/1.1 are served here.")
 
 
 def translate(answer: web.HTTPException) -> errors.VestibuleError:

@@ -12,6 +12,7 @@ from app.reasons import TokenReason
 from app.web.http_server import MAX_LINE_BYTES
 from app.web.problems import STATUSES, problem, status_of
 from tests.web.stage import staged
+from tests.web.wire import post, request, wired
 
 SECRET = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 
@@ -165,6 +166,21 @@ async def test_malformed_http_answers_400_and_tells_no_traceback(
     assert head.split()[1] == b"400"
     assert b"application/problem+json" in head
     assert all(event["level"] == "info" for event in _events(capfd.readouterr().err))
+
+
+@pytest.mark.parametrize("version", ["0.9", "1.2", "2.0", "3.0"])
+async def test_request_of_another_http_is_refused_in_one_that_is_served(version: str) -> None:
+    async with staged() as stage:
+        for sent in (request("GET", "/v1/nothing", version=version), post(version=version)):
+            async with wired(stage) as wire:
+                wire.send(sent)
+
+                answer = await wire.answer()
+
+                assert (answer.status_line, answer.content["code"]) == ("HTTP/1.0 400 Bad Request", "request_malformed")
+                assert await wire.rest() == b""
+
+        assert stage.store.sessions.rows == {}
 
 
 def _tree(above: type[errors.VestibuleError]) -> list[type[errors.VestibuleError]]:
