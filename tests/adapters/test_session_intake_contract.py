@@ -82,6 +82,19 @@ def test_intake_of_a_repeat_after_ten_minutes_makes_a_new_session(stores: Stores
     assert [taken[0].id, repeated[0].id] == [later.id, later.id]
 
 
+def test_intake_of_a_repeat_after_the_session_ended_makes_a_new_session(stores: Stores) -> None:
+    end = NOW + timedelta(seconds=2)
+    first = new_session(repeat_digest="digest", expires_at=end)
+    stores.intake.add([first], NOW)
+
+    [in_time] = stores.intake.add([new_session(repeat_digest="digest")], end - timedelta(milliseconds=1))
+    [late] = stores.intake.add([later := new_session(repeat_digest="digest")], end)
+    [repeated] = stores.intake.add([new_session(repeat_digest="digest")], end)
+
+    assert [in_time.id, late.id, repeated.id] == [first.id, later.id, later.id]
+    assert stores.reads.load([first.id, later.id]).keys() == {first.id, later.id}
+
+
 @pytest.mark.parametrize("digest", [pytest.param(None, id="without a key"), pytest.param("digest", id="with a key")])
 def test_intake_of_the_same_sessions_again_changes_nothing(stores: Stores, digest: str | None) -> None:
     session = new_session(repeat_digest=digest)

@@ -146,7 +146,7 @@ class MemorySessions:
         taken = TakenIn(session.id, session.expires_at)
         if session.repeat_digest is not None:
             earlier, made_at = self.repeats.get(session.repeat_digest, (taken, now))
-            if earlier != taken and made_at > now - _REPEAT_WINDOW:
+            if earlier != taken and made_at > now - _REPEAT_WINDOW and earlier.expires_at > now:
                 return earlier
             self.repeats[session.repeat_digest] = taken, now
         due_at = None if session.stage in _TERMINAL else session.received_at

@@ -26,7 +26,7 @@ class SessionStatements(Protocol):
     def claim_repeats(
         self, connection: Connection, rows: Sequence[Row], now: datetime, forgotten_at: datetime
     ) -> set[str]:
-        """Remember rows of (digest, session id, its end) unless known; return the new digests."""
+        """Remember rows of (digest, session id, its end) unless known and not ended; return the new digests."""
         ...
 
     def find_repeats(self, connection: Connection, digests: Sequence[str]) -> Sequence[Row]:

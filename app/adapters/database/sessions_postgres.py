@@ -56,7 +56,7 @@ _CLAIM_REPEATS = f"""
     SELECT *, %(now)b::timestamptz FROM {_arrays(_REPEAT_COLUMNS)} ORDER BY 1
     ON CONFLICT (digest) DO UPDATE
     SET session_id = excluded.session_id, session_expires_at = excluded.session_expires_at, made_at = excluded.made_at
-    WHERE repeats.made_at <= %(forgotten_at)b
+    WHERE repeats.made_at <= %(forgotten_at)b OR repeats.session_expires_at <= %(now)b
     RETURNING digest"""
 _FIND_REPEATS = "SELECT digest, session_id, session_expires_at FROM repeats WHERE digest = ANY(%(digests)b)"
 
@@ -155,7 +155,10 @@ def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def claim_repeats(connection: Connection, rows: Sequence[Row], now: datetime, forgotten_at: datetime) -> set[str]:
-    """Remember rows of (digest, session id, its end) unless known since `forgotten_at`; return the new digests."""
+    """Remember rows of (digest, session id, its end) unless known since `forgotten_at`; return the new digests.
+
+    A session that has ended by `now` is known no more.
+    """
     parameters = {**_named(_REPEAT_COLUMNS, rows), "now": now, "forgotten_at": forgotten_at}
     return set(connection.exec_driver_sql(_CLAIM_REPEATS, parameters).scalars())
 

@@ -44,7 +44,7 @@ _CLAIM_REPEAT = """
     INSERT INTO repeats (digest, session_id, session_expires_at, made_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (digest) DO UPDATE
     SET session_id = excluded.session_id, session_expires_at = excluded.session_expires_at, made_at = excluded.made_at
-    WHERE made_at <= ?
+    WHERE made_at <= ? OR session_expires_at <= ?
     RETURNING digest"""
 _FIND_REPEATS = """
     SELECT digest, session_id, session_expires_at FROM repeats WHERE digest IN (SELECT value FROM json_each(?))"""
@@ -121,10 +121,14 @@ def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def claim_repeats(connection: Connection, rows: Sequence[Row], now: datetime, forgotten_at: datetime) -> set[str]:
-    """Remember rows of (digest, session id, its end) unless known since `forgotten_at`; return the new digests."""
+    """Remember rows of (digest, session id, its end) unless known since `forgotten_at`; return the new digests.
+
+    A session that has ended by `now` is known no more.
+    """
     new: set[str] = set()
     for digest, session_id, expires_at in rows:
-        parameters = (digest, session_id, to_micros(expires_at), to_micros(now), to_micros(forgotten_at))
+        ended_at = made_at = to_micros(now)
+        parameters = (digest, session_id, to_micros(expires_at), made_at, to_micros(forgotten_at), ended_at)
         new.update(connection.exec_driver_sql(_CLAIM_REPEAT, parameters).scalars())
     return new
 
