@@ -99,8 +99,7 @@ class JudgeToken:
         """
         allowed = KEY_ALGORITHMS_OF[partner.encryption.method] if partner.encryption else frozenset()
         keys = self.keyring.encryption_keys(partner, received_at)
-        named = [key for key in keys if key.kid is not None and key.kid == token.kid]
-        return decrypt(token, named or keys, allowed, CONTENT_ENCODINGS)
+        return decrypt(token, keys_named_by(token, keys) or keys, allowed, CONTENT_ENCODINGS)
 
     def choose_keys(
         self,
@@ -138,6 +137,11 @@ class JudgeToken:
         if kid in keyset.withdrawn if key is None else key.thumbprint in keyset.revoked:
             raise TokenRejected(TokenReason.KEY_REVOKED, "kid")
         return key
+
+
+def keys_named_by(token: UnverifiedToken, keys: Sequence[UsableKey]) -> Sequence[UsableKey]:
+    """Return those of `keys` that the token's kid names."""
+    return [key for key in keys if key.kid is not None and key.kid == token.kid]
 
 
 def asks_for_decryption(token: UnverifiedToken, partner: Partner) -> bool:

@@ -10,10 +10,11 @@ from typing import Final
 from app.domain.partner import KeyMaterial, Partner, SignatureMethod
 from app.errors import TokenRejected
 from app.jose.encryption import decrypt
-from app.jose.encryption_rules import ENCODING_RULES, KEY_RULES, encryption_key_fits
+from app.jose.encryption_rules import CONTENT_ENCODINGS, encryption_key_fits
 from app.jose.gate import UnverifiedToken
 from app.jose.keys import KeyRefused, SecretEncoding, UsableKey, import_secret
 from app.jose.signature import RULES, key_fits, verify
+from app.steps.judge import KEY_ALGORITHMS_OF, keys_named_by
 from app.steps.keyring import Keyring
 
 _ENCODINGS: Final[tuple[SecretEncoding, ...]] = ("base64url", "hex", "text")
@@ -32,41 +33,63 @@ def signature_advice(token: UnverifiedToken, partner: Partner, keyring: Keyring,
         return f"The signature has {len(token.signature)} bytes; {token.alg} has {rule.signature_bytes}.{said}"
     if partner.signature.method is SignatureMethod.JWKS:
         return None
-    if _is_signed_by(token, keyring.signature_keys(partner, _LONG_AGO)):
+    active = keyring.signature_keys(partner, received_at)
+    if _is_signed_by(token, _retired(keyring.signature_keys(partner, _LONG_AGO), active)):
         return _RETIRED
-    if not any(key_fits(key, token.alg, "verify") for key in keyring.signature_keys(partner, received_at)):
-        return f"None of the configured keys has the type, curve or size that {token.alg} asks for."
-    readings = _readings(partner.signature.keys)
-    return next((_read_as(encoding) for encoding, key in readings if _is_signed_by(token, [key])), None)
+    if not any(key_fits(key, token.alg, "verify") for key in active):
+        return _unfit(active, token.alg)
+    readings = _readings(partner.signature.keys, received_at)
+    return next((_read_as(encoding) for _, encoding, key in readings if _is_signed_by(token, [key])), None)
 
 
 def decryption_advice(token: UnverifiedToken, partner: Partner, keyring: Keyring, received_at: datetime) -> str | None:
     """Return the likely cause of a JWE that does not open, or None where there is none to be seen."""
-    alg, enc = token.alg, token.enc or ""
-    if partner.encryption is None or alg not in KEY_RULES or enc not in ENCODING_RULES:
+    encryption, alg, enc = partner.encryption, token.alg, token.enc or ""
+    if encryption is None or alg not in KEY_ALGORITHMS_OF[encryption.method] or enc not in CONTENT_ENCODINGS:
         return None
-    if _is_opened_by(token, keyring.encryption_keys(partner, _LONG_AGO)):
+    active = keyring.encryption_keys(partner, received_at)
+    named = keys_named_by(token, active)
+    if named and (opener := _opener(token, active)):
+        return f"Its kid names another key than the one that opens it, which has {_kid(opener)}."
+    if _opener(token, _retired(keyring.encryption_keys(partner, _LONG_AGO), active)):
         return _RETIRED
-    for encoding, key in _readings(partner.encryption.keys):
-        if _is_opened_by(token, [key]):
+    for material, encoding, key in _readings(encryption.keys, received_at):
+        if _opener(token, [key]) and (not named or material.kid == token.kid):
             return _read_as(encoding)
-    keys = keyring.encryption_keys(partner, received_at)
-    if not any(encryption_key_fits(key, alg, enc, "decrypt") for key in keys):
-        return f"None of the configured keys has the type, curve or size that {alg} with {enc} asks for."
+    if not any(encryption_key_fits(key, alg, enc, "decrypt") for key in named or active):
+        return _unfit(named or active, f"{alg} with {enc}", is_named=bool(named))
     return None
 
 
-def _readings(materials: Sequence[KeyMaterial]) -> Iterator[tuple[SecretEncoding, UsableKey]]:
+def _retired(keys: Sequence[UsableKey], active: Sequence[UsableKey]) -> Sequence[UsableKey]:
+    return [key for key in keys if key not in active]
+
+
+def _readings(
+    materials: Sequence[KeyMaterial], received_at: datetime
+) -> Iterator[tuple[KeyMaterial, SecretEncoding, UsableKey]]:
     for material in materials:
-        for encoding in _ENCODINGS if material.secret else ():
+        is_active = material.not_after is None or received_at < material.not_after
+        for encoding in _ENCODINGS if material.secret and is_active else ():
             try:
-                yield encoding, import_secret(material.secret or "", encoding)
+                yield material, encoding, import_secret(material.secret or "", encoding)
             except KeyRefused:
                 continue
 
 
 def _read_as(encoding: SecretEncoding) -> str:
     return f"It holds if the secret is read as {encoding}: say so in the key's encoding."
+
+
+def _unfit(keys: Sequence[UsableKey], asking: str, *, is_named: bool = False) -> str:
+    if not keys:
+        return "None of the configured keys is in use any more: the not_after of each has passed."
+    whose = "The key that its kid names has not" if is_named else "None of the configured keys has"
+    return f"{whose} the type, curve or size that {asking} asks for."
+
+
+def _kid(key: UsableKey) -> str:
+    return "no kid" if key.kid is None else f"kid {key.kid}"
 
 
 def _is_signed_by(token: UnverifiedToken, keys: Sequence[UsableKey]) -> bool:
@@ -77,9 +100,12 @@ def _is_signed_by(token: UnverifiedToken, keys: Sequence[UsableKey]) -> bool:
     return True
 
 
-def _is_opened_by(token: UnverifiedToken, keys: Sequence[UsableKey]) -> bool:
-    try:
-        decrypt(token, keys, {token.alg}, {token.enc or ""})
-    except TokenRejected:
-        return False
-    return True
+def _opener(token: UnverifiedToken, keys: Sequence[UsableKey]) -> UsableKey | None:
+    """Return the first of `keys` that opens a JWE."""
+    for key in keys:
+        try:
+            decrypt(token, [key], {token.alg}, {token.enc or ""})
+        except TokenRejected:
+            continue
+        return key
+    return None
