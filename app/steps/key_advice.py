@@ -4,6 +4,7 @@ Tries the partner's own keys in ways that the journey never would, and says only
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,8 +23,10 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _RETIRED: Final = "A key was used that is no longer: its not_after has passed."
 
 
-def signature_advice(token: UnverifiedToken, partner: Partner, keyring: Keyring, received_at: datetime) -> str | None:
-    """Return the likely cause of a signature that does not hold, or None where there is none to be seen."""
+def signature_advice(
+    token: UnverifiedToken, chosen: Sequence[UsableKey], partner: Partner, keyring: Keyring, received_at: datetime
+) -> str | None:
+    """Return the likely cause of a signature that none of the `chosen` keys made, or None where there is none."""
     rule = RULES.get(token.alg)
     if rule is None:
         return None
@@ -31,13 +34,10 @@ def signature_advice(token: UnverifiedToken, partner: Partner, keyring: Keyring,
         is_der = rule.kty == "EC" and token.signature[:1] == b"\x30"
         said = " It is in DER: write r and s after one another (RFC 7518 section 3.4)." if is_der else ""
         return f"The signature has {len(token.signature)} bytes; {token.alg} has {rule.signature_bytes}.{said}"
-    if partner.signature.method is SignatureMethod.JWKS:
-        return None
-    active = keyring.signature_keys(partner, received_at)
-    if _is_signed_by(token, _retired(keyring.signature_keys(partner, _LONG_AGO), active)):
+    if _is_signed_by(token, _retired(keyring.signature_keys(partner, _LONG_AGO), chosen)):
         return _RETIRED
-    if not any(key_fits(key, token.alg, "verify") for key in active):
-        return _unfit(active, token.alg)
+    if not any(key_fits(key, token.alg, "verify") for key in chosen):
+        return _unfit_for_signature(chosen, token.alg, is_named=partner.signature.method is SignatureMethod.JWKS)
     readings = _readings(partner.signature.keys, received_at)
     return next((_read_as(encoding) for _, encoding, key in readings if _is_signed_by(token, [key])), None)
 
@@ -86,6 +86,26 @@ def _unfit(keys: Sequence[UsableKey], asking: str, *, is_named: bool = False) ->
         return "None of the configured keys is in use any more: the not_after of each has passed."
     whose = "The key that its kid names has not" if is_named else "None of the configured keys has"
     return f"{whose} the type, curve or size that {asking} asks for."
+
+
+def _unfit_for_signature(keys: Sequence[UsableKey], alg: str, *, is_named: bool) -> str:
+    """Tell why none of `keys` may be used with `alg`: by what its JWK says, or by what it is."""
+    whose = "The key that its kid names" if is_named else f"The configured key of the type that {alg} asks for"
+    for key in keys:
+        if key_fits(replace(key, alg=None, use=None, key_ops=None), alg, "verify"):
+            return f"{whose} is not for {alg}: its JWK says {_restriction(key, alg)}."
+    if is_named:
+        kinds = ", ".join(f"{key.kty} {key.curve or f'of {key.bits} bits'}" for key in keys)
+        return f"{whose} is of another kind than {alg} asks for: {kinds}."
+    return _unfit(keys, alg)
+
+
+def _restriction(key: UsableKey, alg: str) -> str:
+    if key.alg not in {None, alg}:
+        return f"alg {key.alg}"
+    if key.use not in {None, "sig"}:
+        return f"use {key.use}"
+    return f"key_ops {', '.join(sorted(key.key_ops or ()))}"
 
 
 def _kid(key: UsableKey) -> str:

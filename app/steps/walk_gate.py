@@ -97,7 +97,7 @@ class WalkGate:
             "signature",
             lambda: verify(token, chosen.keys, partner.signature.algorithms),
             lambda key: f"{len(token.signature)} bytes, {'verified' if key else 'not verified'}",
-            lambda: signature_advice(token, partner, self.judge.keyring, self.question.received_at),
+            lambda: signature_advice(token, chosen.keys, partner, self.judge.keyring, self.question.received_at),
         )
         if key is None:
             return Walked(self._read(token))

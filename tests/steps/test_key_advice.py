@@ -1,6 +1,8 @@
 """What the inspector says of a signature that does not hold, or a JWE that does not open, where the keys tell why."""
 
+import json
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -11,12 +13,19 @@ from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 
 from app.domain.inspection import Check
-from app.domain.partner import EncryptionConfig, EncryptionMethod, KeyMaterial, Partner
+from app.domain.partner import (
+    EncryptionConfig,
+    EncryptionMethod,
+    KeyMaterial,
+    Partner,
+    SignatureConfig,
+    SignatureMethod,
+)
 from app.jose.signing import generate_key
 from app.reasons import TokenReason
-from tests.builders import NOW
+from tests.builders import NOW, SOURCE, keyset
 from tests.steps.inspecting import Bench, check
-from tests.steps.verifying import mint, pinned_partner
+from tests.steps.verifying import key_pair, mint, pinned_partner, published_partner
 
 SHORT, LONG, OTHER = "s" * 16, "l" * 32, "o" * 32
 RETIRED = "A key was used that is no longer: its not_after has passed."
@@ -124,3 +133,94 @@ def test_decryption_tells_a_retired_key_by_those_that_are_in_use(
     keys: list[KeyMaterial], token: str, advice: str
 ) -> None:
     assert decryption(sharing(*keys), token).advice == advice
+
+
+@cache
+def public_rsa_key() -> dict[str, Any]:
+    return {**generate_key("RS256", "r")[1]}
+
+
+def signed_as(alg: str, kid: str, signature_bytes: int) -> str:
+    """Return a token of that algorithm whose signature does not hold."""
+    header = urlsafe_b64encode(json.dumps({"alg": alg, "kid": kid}).encode()).decode().rstrip("=")
+    signature = urlsafe_b64encode(bytes(signature_bytes)).decode().rstrip("=")
+    return f"{header}.e30.{signature}"
+
+
+def unfit(**changes: Any) -> dict[str, Any]:
+    key = {name: value for name, value in public_rsa_key().items() if name not in {"alg", "use"}}
+    return {**key, **changes}
+
+
+def configured(*jwks: dict[str, Any]) -> Bench:
+    keys = tuple(KeyMaterial(jwk=jwk) for jwk in jwks)
+    algorithms = frozenset({"RS256", "PS256", "ES256", "ES384"})
+    return Bench.of(pinned_partner(signature=SignatureConfig(SignatureMethod.PUBLIC_KEY, algorithms, keys)))
+
+
+def publishing(*jwks: dict[str, Any]) -> Bench:
+    signature = replace(published_partner().signature, algorithms=frozenset({"RS256", "PS256", "ES256", "ES384"}))
+    bench = Bench.of(published_partner(signature=signature))
+    bench.verification.keysets.rows[SOURCE] = keyset(keys=jwks)
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("jwk", "restriction"),
+    [
+        pytest.param({"alg": "RS256"}, "alg RS256", id="alg"),
+        pytest.param({"use": "enc"}, "use enc", id="use"),
+        pytest.param({"key_ops": ["encrypt", "wrapKey"]}, "key_ops encrypt, wrapKey", id="key-ops"),
+    ],
+)
+def test_signature_by_a_configured_key_that_says_it_is_for_something_else_tells_what(
+    jwk: dict[str, Any], restriction: str
+) -> None:
+    bench = configured(unfit(**jwk), key_pair("k1")[1])
+
+    found = check(bench.inspect(signed_as("PS256", "r", 256)), "signature")
+
+    assert found.advice == (
+        f"The configured key of the type that PS256 asks for is not for PS256: its JWK says {restriction}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("jwk", "token", "advice"),
+    [
+        pytest.param(
+            lambda: unfit(alg="RS256"),
+            signed_as("PS256", "r", 256),
+            "The key that its kid names is not for PS256: its JWK says alg RS256.",
+            id="alg-of-the-same-type",
+        ),
+        pytest.param(
+            lambda: {**key_pair("k1")[1], "kid": "r", "alg": "ES384"},
+            signed_as("ES256", "r", 64),
+            "The key that its kid names is not for ES256: its JWK says alg ES384.",
+            id="alg-of-another-curve",
+        ),
+        pytest.param(
+            lambda: {**key_pair("k1")[1], "kid": "r"},
+            signed_as("RS256", "r", 256),
+            "The key that its kid names is of another kind than RS256 asks for: EC P-256.",
+            id="another-type",
+        ),
+        pytest.param(
+            unfit,
+            signed_as("ES256", "r", 64),
+            "The key that its kid names is of another kind than ES256 asks for: RSA of 2048 bits.",
+            id="another-size",
+        ),
+        pytest.param(unfit, signed_as("PS256", "r", 256), None, id="fitting"),
+    ],
+)
+def test_signature_by_a_published_key_that_is_not_for_it_tells_why(
+    jwk: Callable[[], dict[str, Any]], token: str, advice: str | None
+) -> None:
+    inspection = publishing(jwk()).inspect(token)
+
+    found = check(inspection, "signature")
+
+    assert check(inspection, "key").passed is True
+    assert (found.reason, found.advice) == (TokenReason.SIGNATURE_INVALID, advice)
