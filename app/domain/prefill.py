@@ -91,14 +91,23 @@ NO_PREFILL = Prefill(PrefillStatus.NONE)
 
 
 def prefill_from_claims(form: object, optin: object) -> Prefill:
-    """Return the prefill that the claims carry; `none`, with its warnings, if no key is usable (a partner is asked)."""
+    """Return the prefill that the claims carry; `none`, with its warnings, if no key is usable (a partner is asked).
+
+    A null fills nothing: an opt-in that is null beside others is "", by itself it keeps nobody from asking the partner.
+    """
     prefill = _usable(form, optin, PrefillSource.TOKEN)
-    return prefill if prefill.form or prefill.optin else Prefill(PrefillStatus.NONE, warnings=prefill.warnings)
+    fills = prefill.form or _usable(None, _without_nulls(optin), PrefillSource.TOKEN).optin
+    return prefill if fills else Prefill(PrefillStatus.NONE, warnings=prefill.warnings)
 
 
 def prefill_from_answer(answer: PartnerAnswer) -> Prefill:
     """Return the prefill that a partner's answer holds; an answer without a usable key is ready and empty."""
     return _usable(answer.form, answer.optin, PrefillSource.PARTNER)
+
+
+def found_in_answer(answer: PartnerAnswer) -> Prefill:
+    """Return that prefill without the opt-ins for which the answer had nothing, and which a session has as ""."""
+    return _usable(answer.form, _without_nulls(answer.optin), PrefillSource.PARTNER)
 
 
 def unavailable(reason: PrefillReason, warnings: tuple[str, ...] = ()) -> Prefill:
@@ -126,6 +135,12 @@ def _usable(form: object, optin: object, source: PrefillSource) -> Prefill:
         optin=_usable_values("optin", optin, _optin_value, warnings),
         warnings=_few(warnings),
     )
+
+
+def _without_nulls(values: object) -> object:
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _few(warnings: list[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from app.domain.checkup_list import check_cached_keys, check_campaigns, check_pa
 from app.domain.health import is_paused
 from app.domain.keyset import DroppedKey, Keyset
 from app.domain.partner import Partner
-from app.domain.prefill import PrefillCall, PrefillRequest, prefill_from_answer
+from app.domain.prefill import PrefillCall, PrefillRequest, found_in_answer
 from app.errors import OutsideError, PartnerUnknown
 from app.fetch_ports import HealthStore, PartnerProbe
 from app.jose.keys import KeyPolicy, UsableKey, import_keys
@@ -112,7 +112,7 @@ class ExaminePartner:
             reached, answer = await self.probe.ask_for_participant(call)
         except OutsideError as error:
             return [check_api_failure(error, partner)]
-        return list(check_api_answer(reached, prefill_from_answer(answer), partner, self.clock.now()))
+        return list(check_api_answer(reached, found_in_answer(answer), partner, self.clock.now()))
 
 
 def _sample_call(examination: Examination) -> PrefillCall | None:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from app.domain.health import is_paused
 from app.domain.inspection import Inspection
-from app.domain.prefill import Prefill, PrefillCall, prefill_from_answer, unavailable
+from app.domain.prefill import Prefill, PrefillCall, found_in_answer, unavailable
 from app.errors import OutsideError
 from app.fetch_ports import HealthStore
 from app.ports import Clock, PartnerApi
@@ -58,7 +58,7 @@ class RehearsePrefill:
             answer = await self.partners.fetch(call)
         except OutsideError as error:
             return Rehearsal(unavailable(error.error_class), _since(began), error.detail or None, error.status)
-        prefill = prefill_from_answer(answer)
+        prefill = found_in_answer(answer)
         return Rehearsal(prefill, _since(began), None, answer.status, _missing(call, prefill))
 
 

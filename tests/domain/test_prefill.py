@@ -10,6 +10,7 @@ from app.domain.prefill import (
     PrefillSource,
     PrefillStatus,
     expand_url,
+    found_in_answer,
     prefill_from_answer,
     prefill_from_claims,
     with_earlier_warnings,
@@ -94,9 +95,9 @@ def test_form_of_more_than_64_keys_is_cut_and_reported() -> None:
     ],
 )
 def test_optin_value_is_three_valued(value: object, text: str) -> None:
-    prefill = prefill_from_claims(None, {"newsletter": value})
+    prefill = prefill_from_claims(None, {"newsletter": value, "other": True})
 
-    assert prefill.optin == {"newsletter": text}
+    assert prefill.optin == {"newsletter": text, "other": "1"}
 
 
 @pytest.mark.parametrize("value", [2, -1, "maybe", [], {}, 0.5])
@@ -112,6 +113,7 @@ def test_optin_value_of_another_kind_is_reported(value: object) -> None:
     [
         pytest.param(None, None, (), id="absent"),
         pytest.param({}, {}, (), id="empty"),
+        pytest.param({"firstname": None}, {"newsletter": None}, (), id="nulls"),
         pytest.param(
             {"a": []}, {"b": "maybe"}, ("form.a: value_unusable", "optin.b: value_unusable"), id="nothing-usable"
         ),
@@ -122,6 +124,13 @@ def test_prefill_from_claims_without_usable_keys_is_none_and_says_why(
     form: object, optin: object, warnings: tuple[str, ...]
 ) -> None:
     assert prefill_from_claims(form, optin) == Prefill(PrefillStatus.NONE, warnings=warnings)
+
+
+def test_prefill_from_an_answer_has_a_null_opt_in_as_empty_and_what_was_found_has_it_not() -> None:
+    answer = PartnerAnswer({"firstname": "Ada"}, {"newsletter": None, "post": "", "phone": False})
+
+    assert prefill_from_answer(answer).optin == {"newsletter": "", "post": "", "phone": "0"}
+    assert found_in_answer(answer).optin == {"post": "", "phone": "0"}
 
 
 def test_prefill_from_an_empty_answer_is_ready() -> None:

@@ -26,6 +26,7 @@ API = PrefillConfig(
     timedelta(seconds=5),
     50,
     form_mapping={"firstname": "given", "town": "town"},
+    optin_mapping={"newsletter": "consents.mail"},
 )
 
 
@@ -56,6 +57,7 @@ def test_rehearsal_plans_the_call_of_the_session() -> None:
         pytest.param({"exp": 1}, id="refused"),
         pytest.param({"at": None}, id="without-credential"),
         pytest.param({"form": {"firstname": "Ada"}}, id="carried"),
+        pytest.param({"optin": {"newsletter": ""}}, id="carried-opt-in"),
         pytest.param({"limit": {"canPlay": False}}, id="may-not-play"),
     ],
 )
@@ -78,12 +80,19 @@ def test_rehearsal_calls_a_partner_whose_breaker_is_open_since_that_is_what_one_
     assert isinstance(rehearse(health).plan(inspected()), PrefillCall)
 
 
+def test_rehearsal_plans_the_call_where_the_token_says_nothing_but_null() -> None:
+    found = rehearse().plan(inspected(form={"firstname": None}, optin={"newsletter": None}))
+
+    assert isinstance(found, PrefillCall)
+
+
 async def test_rehearsal_names_what_the_answer_had_nothing_for() -> None:
-    step = rehearse(None, PartnerAnswer({"firstname": "Ada", "town": None}, {}))
+    step = rehearse(None, PartnerAnswer({"firstname": "Ada", "town": None}, {"newsletter": None}))
 
     found = await step(planned(step, inspected()))
 
-    assert (dict(found.prefill.form), found.missing, found.status) == ({"firstname": "Ada"}, ("form.town",), 200)
+    assert (found.missing, found.status) == (("form.town", "optin.newsletter"), 200)
+    assert (dict(found.prefill.form), dict(found.prefill.optin)) == ({"firstname": "Ada"}, {})
     assert "Ada" not in repr(found)
 
 

@@ -59,6 +59,16 @@ async def test_checkup_tells_what_endpoints_and_documents_say(management: Manage
     assert (call.url, call.bearer) == ("https://api.acme.example/spring/sample-sub", CREDENTIAL)
 
 
+async def test_checkup_tells_an_opt_in_that_the_mapping_finds_nothing_for_as_missing(management: Management) -> None:
+    mapping = {"form": {"firstname": "name"}, "optin": {"newsletter": "consent.mail"}}
+    await management.call("PUT", "/v1/partners/acme", json=partner_body(prefill={**PREFILL, "mapping": mapping}))
+    management.probe.participant = REACHED, PartnerAnswer({"firstname": "Secret-Ada"}, {"newsletter": None})
+
+    checks = await examined(management, json={"sub": "sample-sub"})
+
+    assert checks["prefill_mapping"] == ("warn", "came back: form.firstname; missing: optin.newsletter")
+
+
 async def test_checkup_tells_no_value_and_is_recorded_without_its_sample(management: Management) -> None:
     answer = await management.call("POST", DOCTOR, json={"sub": "sample-sub"})
 
