@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from app.domain.key_guide import told_refusal
+from app.domain.keyset import Keyset
 from app.domain.partner import KeyMaterial, Partner, SignatureMethod
 from app.errors import TokenRejected
 from app.jose.encryption import decrypt
@@ -21,6 +23,14 @@ from app.steps.keyring import Keyring
 _ENCODINGS: Final[tuple[SecretEncoding, ...]] = ("base64url", "hex", "text")
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _RETIRED: Final = "A key was used that is no longer: its not_after has passed."
+
+
+def kid_advice(kid: object, keyset: Keyset | None) -> str | None:
+    """Return why the key set has that kid and drops its key, or None where it does not."""
+    if keyset is None or not isinstance(kid, str):
+        return None
+    reasons = (dropped.reason for dropped in keyset.dropped if dropped.kid == kid)
+    return next((f"The key set has this kid, and its key is dropped. {told_refusal(one)}." for one in reasons), None)
 
 
 def signature_advice(

@@ -20,7 +20,7 @@ from app.jose.gate import UnverifiedToken, open_token, read_header
 from app.jose.signature import key_fits, verify
 from app.reasons import TokenReason
 from app.steps.judge import ChosenKeys, JudgeToken, Waiting, asks_for_decryption, check_algorithm, signed_claims
-from app.steps.key_advice import decryption_advice, signature_advice
+from app.steps.key_advice import decryption_advice, kid_advice, signature_advice
 
 _JWS_PARTS = 3
 _SHOWN_CHARACTERS = 500
@@ -124,11 +124,13 @@ class WalkGate:
             "key",
             lambda: self.judge.choose_keys(token, question.partner, self.keyset, received_at, self.now),
             got,
+            lambda: kid_advice(token.kid, self.keyset),
         )
         if isinstance(chosen, Waiting):
             reason = TokenReason.KID_UNKNOWN if chosen.kid else TokenReason.KEYS_UNAVAILABLE
             expected = self.trail.expected["key"]
             self.trail.note(Check("key", passed=None, expected=expected, got=f"kid {shown(token.kid)}", reason=reason))
+            self.trail.remark("key", kid_advice(token.kid, self.keyset))
         return chosen
 
     def _read(self, token: UnverifiedToken) -> Mapping[str, object] | None:

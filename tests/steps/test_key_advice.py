@@ -13,6 +13,7 @@ from joserfc import jwe
 from joserfc.jwk import OctKey, RSAKey
 
 from app.domain.inspection import Check
+from app.domain.keyset import DroppedKey
 from app.domain.partner import (
     EncryptionConfig,
     EncryptionMethod,
@@ -224,3 +225,31 @@ def test_signature_by_a_published_key_that_is_not_for_it_tells_why(
 
     assert check(inspection, "key").passed is True
     assert (found.reason, found.advice) == (TokenReason.SIGNATURE_INVALID, advice)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        pytest.param(
+            "not_for_verifying",
+            "This key says (use, key_ops) that it does not verify signatures. (not_for_verifying)",
+            id="use",
+        ),
+        pytest.param(
+            "kid_ambiguous", "Several usable keys have this `kid`; give each its own. (kid_ambiguous)", id="ambiguous"
+        ),
+    ],
+)
+@pytest.mark.parametrize("fetched_before", [timedelta(0), timedelta(hours=1)], ids=["refused", "waiting"])
+def test_key_of_a_kid_that_the_set_drops_tells_the_reason(reason: str, told: str, fetched_before: timedelta) -> None:
+    bench = publishing(key_pair("k1")[1])
+    rows = bench.verification.keysets.rows
+    dropped = (DroppedKey(None, "kid_missing"), DroppedKey("enc", reason), DroppedKey("enc", reason))
+    rows[SOURCE] = replace(rows[SOURCE], dropped=dropped, fetched_at=NOW - fetched_before)
+
+    found = check(bench.inspect(mint(named="enc")), "key")
+    other = check(bench.inspect(mint(named="other")), "key")
+
+    assert (found.passed, found.reason) == (None if fetched_before else False, TokenReason.KID_UNKNOWN)
+    assert found.advice == f"The key set has this kid, and its key is dropped. {told}."
+    assert other.advice is None
