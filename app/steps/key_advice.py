@@ -46,8 +46,11 @@ def signature_advice(
         return f"The signature has {len(token.signature)} bytes; {token.alg} has {rule.signature_bytes}.{said}"
     if _is_signed_by(token, _retired(keyring.signature_keys(partner, _LONG_AGO), chosen)):
         return _RETIRED
-    if not any(key_fits(key, token.alg, "verify") for key in chosen):
+    fitting = [key for key in chosen if key_fits(key, token.alg, "verify")]
+    if not fitting:
         return _unfit_for_signature(chosen, token.alg, is_named=partner.signature.method is SignatureMethod.JWKS)
+    if rule.kty == "RSA":
+        return _of_another_length(token, fitting)
     readings = _readings(partner.signature.keys, received_at)
     return next((_read_as(encoding) for _, encoding, key in readings if _is_signed_by(token, [key])), None)
 
@@ -96,6 +99,15 @@ def _unfit(keys: Sequence[UsableKey], asking: str, *, is_named: bool = False) ->
         return "None of the configured keys is in use any more: the not_after of each has passed."
     whose = "The key that its kid names has not" if is_named else "None of the configured keys has"
     return f"{whose} the type, curve or size that {asking} asks for."
+
+
+def _of_another_length(token: UnverifiedToken, keys: Sequence[UsableKey]) -> str | None:
+    """Tell that an RSA signature is not as long as the modulus of any of `keys` (RFC 8017 section 8.2.2)."""
+    sizes = sorted({(key.bits + 7) // 8 for key in keys})
+    if len(token.signature) in sizes:
+        return None
+    bytes_ = " or ".join(map(str, sizes))
+    return f"The signature has {len(token.signature)} bytes; {token.alg} has {bytes_} with the keys that are there."
 
 
 def _unfit_for_signature(keys: Sequence[UsableKey], alg: str, *, is_named: bool) -> str:

@@ -253,3 +253,14 @@ def test_key_of_a_kid_that_the_set_drops_tells_the_reason(reason: str, told: str
     assert (found.passed, found.reason) == (None if fetched_before else False, TokenReason.KID_UNKNOWN)
     assert found.advice == f"The key set has this kid, and its key is dropped. {told}."
     assert other.advice is None
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256"])
+@pytest.mark.parametrize("make", [publishing, configured])
+def test_signature_of_rsa_that_was_cut_is_told_by_its_length(alg: str, make: Callable[..., Bench]) -> None:
+    bench = make(unfit())
+
+    cut, whole = (check(bench.inspect(signed_as(alg, "r", size)), "signature") for size in (250, 256))
+
+    assert cut.advice == f"The signature has 250 bytes; {alg} has 256 with the keys that are there."
+    assert whole.advice is None
