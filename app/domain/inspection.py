@@ -4,6 +4,7 @@ A check is asked for with a question of the journey itself; what refuses a parti
 neither keys nor configuration: which checks there are, and what each expects, is handed in.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from app.reasons import ParticipationReason, PrefillReason, TokenReason
 
 Reason = TokenReason | ParticipationReason | PrefillReason
 Answer = TypeVar("Answer")
+
+_SHOWN_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,12 @@ class Trail:
                 status = TokenStatus.PENDING if check.passed is None else TokenStatus.REJECTED
                 return TokenVerdict(status, check.reason)
         return TokenVerdict(TokenStatus.ACCEPTED)
+
+
+def shown(value: object) -> str:
+    """Return a value of a token's as JSON, cut where it is long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except ValueError:  # a number with more digits than Python prints
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -92,13 +92,9 @@ def open_nested(plaintext: bytes, header: Mapping[str, object]) -> UnverifiedTok
     if not isinstance(content_type, str) or content_type.upper() != "JWT":
         raise TokenRejected(TokenReason.TOKEN_MALFORMED, "cty")
     try:
-        text = plaintext.decode("ascii")
-    except UnicodeDecodeError:
-        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "no signed token inside") from None
-    token = open_token(text)
-    if token.encrypted:
-        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "encrypted twice")
-    return token
+        return _open_signed(plaintext)
+    except TokenRejected as refusal:
+        raise TokenRejected(refusal.reason, f"inside the JWE: {refusal.detail}") from None
 
 
 def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -> str:
@@ -110,7 +106,7 @@ def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -
         raise KeyRefused("key_unfit_for_algorithm")
     plaintext = payload.encode("utf-8")
     said = {"alg": alg, "enc": enc, "cty": "JWT", **({} if kid is None else {"kid": kid})}
-    open_nested(plaintext, said)
+    _open_signed(plaintext)
     rule = ENCODING_RULES[enc]
     content_key, encrypted_key, more = _new_content_key(key, alg, enc, said)
     header = json.dumps({**said, **more}, separators=(",", ":"))
@@ -119,6 +115,16 @@ def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -
     token = ".".join((protected, *map(base64url.encode, (encrypted_key, iv, ciphertext, tag))))
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRejected(TokenReason.TOKEN_TOO_LARGE)
+    return token
+
+
+def _open_signed(plaintext: bytes) -> UnverifiedToken:
+    try:
+        token = open_token(plaintext.decode("ascii"))
+    except UnicodeDecodeError:
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "not ASCII") from None
+    if token.encrypted:
+        raise TokenRejected(TokenReason.TOKEN_MALFORMED, "encrypted twice")
     return token
 
 

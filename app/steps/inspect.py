@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.domain.claims import CLAIM_RULES, ClaimsPolicy, check_claims
-from app.domain.inspection import Check, Inspection, Question, Trail
+from app.domain.inspection import Check, Inspection, Question, Trail, shown
 from app.domain.keyset import Keyset
 from app.domain.participation import TOKEN_REJECTED, Verdict, decide_participation
 from app.domain.prefill import Prefill, PrefillRequest
@@ -33,7 +33,7 @@ from app.steps.expectations import expectations
 from app.steps.judge import JudgeToken, Waiting
 from app.steps.settle import decide_prefill
 from app.steps.verify import claims_policy
-from app.steps.walk_gate import WalkGate, shown
+from app.steps.walk_gate import WalkGate
 
 LOOK_SECONDS = 0.2
 """Between two looks at a key set that has been asked for."""

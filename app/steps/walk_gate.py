@@ -3,12 +3,11 @@
 The stages are those of `judge`; here is nothing that decides.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.inspection import Check, Question, Trail
+from app.domain.inspection import Check, Question, Trail, shown
 from app.domain.keyset import Keyset
 from app.domain.shape import check_shape
 from app.domain.strict_json import NotStrictJson, parse_object
@@ -19,11 +18,11 @@ from app.jose.encryption import open_nested
 from app.jose.gate import UnverifiedToken, open_token, read_header
 from app.jose.signature import key_fits, verify
 from app.reasons import TokenReason
+from app.steps.content_advice import content_advice, content_seen, payload_advice
 from app.steps.judge import ChosenKeys, JudgeToken, Waiting, asks_for_decryption, check_algorithm, signed_claims
 from app.steps.key_advice import decryption_advice, kid_advice, signature_advice
 
 _JWS_PARTS = 3
-_SHOWN_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,8 @@ class WalkGate:
         return ask(
             "content",
             lambda: open_nested(plaintext, token.header),
-            lambda inner: None if inner is None else f"a JWS, alg {inner.alg}",
+            lambda inner: content_seen(plaintext, token.header) if inner is None else f"a JWS, alg {inner.alg}",
+            lambda: content_advice(plaintext),
         )
 
     def _verify(self, token: UnverifiedToken) -> Walked:
@@ -106,6 +106,7 @@ class WalkGate:
             "claims",
             lambda: signed_claims(token, key, version),
             lambda read: None if read is None else _names(read.claims),
+            lambda: payload_advice(token.payload),
         )
         return Walked() if signed is None else Walked(signed.claims, signed)
 
@@ -135,16 +136,12 @@ class WalkGate:
 
     def _read(self, token: UnverifiedToken) -> Mapping[str, object] | None:
         """Return the claims of a token that nothing vouches for, so that all its mistakes show at once."""
-        return self.trail.ask("claims", lambda: _parsed(token), lambda read: None if read is None else _names(read))
-
-
-def shown(value: object) -> str:
-    """Return a value of a token's as JSON, cut where it is long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except ValueError:  # a number with more digits than Python prints
-        return "a number of thousands of digits"
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+        return self.trail.ask(
+            "claims",
+            lambda: _parsed(token),
+            lambda read: None if read is None else _names(read),
+            lambda: payload_advice(token.payload),
+        )
 
 
 def _parsed(token: UnverifiedToken) -> Mapping[str, object]:
