@@ -6,6 +6,7 @@ section 2.1).
 
 import binascii
 import json
+import re
 from base64 import b64decode
 from typing import Literal, assert_never
 
@@ -17,7 +18,12 @@ from app.jose.material import KeyRefused
 
 SecretEncoding = Literal["base64url", "hex", "text"]
 
+_PEM_MARK = re.compile(b"-----(?:BEGIN|END) ")
 _SSH_MARKS = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-", b"---- BEGIN SSH2")
+_SSH_BLOB = re.compile(rb"\0\0\0[\x07-\x40](?:ssh-|ecdsa-sha2-|sk-)|openssh-key-v1\0")
+"""A public key begins with the length of its type's name (RFC 4253 section 6.6)."""
+_KTY = re.compile(rb"""\bkty[\\"']*\s*:\s*[\\"']*(?:RSA|EC|OKP|oct)\b""")
+"""However a JWK is quoted, and whatever stands around it."""
 _DER_SEQUENCE = b"\x30"
 _LONG_LENGTH = 0x80
 
@@ -51,20 +57,27 @@ def _unpadded(secret: str) -> str:
 
 
 def _refuse_keys(candidate: bytes) -> None:
-    stripped = candidate.strip()
-    if b"-----BEGIN " in candidate:
-        raise KeyRefused("secret_is_pem")
-    if stripped.startswith(_SSH_MARKS):
-        raise KeyRefused("secret_is_ssh_key")
-    if _is_jwk(stripped):
-        raise KeyRefused("secret_is_jwk")
-    if _is_der(candidate.lstrip()) or _is_der(_headless_pem(stripped)):
-        raise KeyRefused("secret_is_der")
+    for octets in (candidate, _from_base64(candidate), _from_hex(candidate)):
+        if _PEM_MARK.search(octets):
+            raise KeyRefused("secret_is_pem")
+        if _is_ssh_key(octets):
+            raise KeyRefused("secret_is_ssh_key")
+        if _is_jwk(octets):
+            raise KeyRefused("secret_is_jwk")
+        if _is_der(octets.lstrip()):
+            raise KeyRefused("secret_is_der")
+
+
+def _is_ssh_key(candidate: bytes) -> bool:
+    if candidate.strip().startswith(_SSH_MARKS) or _SSH_BLOB.match(candidate):
+        return True
+    # Before the blob of a known host or an authorized key stand names and options.
+    return any(_SSH_BLOB.match(_from_base64(word)) for word in candidate.split() if word.startswith(b"AAAA"))
 
 
 def _is_jwk(candidate: bytes) -> bool:
-    if not candidate.startswith(b"{"):
-        return False
+    if _KTY.search(candidate):
+        return True
     try:
         value = json.loads(candidate)
     except (ValueError, RecursionError):
@@ -72,13 +85,19 @@ def _is_jwk(candidate: bytes) -> bool:
     return isinstance(value, dict) and not value.keys().isdisjoint({"kty", "keys"})
 
 
-def _headless_pem(candidate: bytes) -> bytes:
+def _from_base64(candidate: bytes) -> bytes:
+    """Return the octets that a text in base64 or base64url spells, with padding or without; none for any other."""
+    text = b"".join(candidate.split()).rstrip(b"=")
+    altchars = b"-_" if b"-" in text or b"_" in text else None
     try:
-        return b64decode(
-            b"".join(candidate.split()),
-            altchars=b"-_" if b"-" in candidate or b"_" in candidate else None,
-            validate=True,
-        )
+        return b64decode(text + b"=" * (-len(text) % 4), altchars, validate=True)
+    except ValueError:
+        return b""
+
+
+def _from_hex(candidate: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(candidate.strip())
     except ValueError:
         return b""
 

@@ -4,6 +4,7 @@ import json
 import pickle
 from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -163,6 +164,58 @@ def test_import_secret_jwk_is_refused(keys: KeyRing, wrap: Any) -> None:
         import_secret(f" {text}", "text")
 
 
+def test_import_secret_key_without_its_wrapping_or_in_another_is_refused(keys: KeyRing) -> None:
+    public = _public(keys, "ES256")
+    pem, der = _pem(public), public.public_bytes(DER, SPKI)
+    lines = [_openssh(_public(keys, alg)) for alg in ("RS256", "ES256", "EdDSA")]
+    jwk = json.dumps(dict(keys("ES256").public_jwk))
+    private = keys("EdDSA").private.material.get_op_key("sign")
+    openssh = private.private_bytes(PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()).decode()
+    attempts = [
+        *((line.split()[1], "secret_is_ssh_key") for line in lines),
+        *((f"[host]:22,10.0.0.1 {line}", "secret_is_ssh_key") for line in lines),
+        (f'from="10.0.0.1" {lines[0]} ada@host', "secret_is_ssh_key"),
+        (b64encode(lines[0].encode()).decode(), "secret_is_ssh_key"),
+        ("".join(openssh.splitlines()[1:-1]), "secret_is_ssh_key"),
+        (f"\ufeff{jwk}", "secret_is_jwk"),
+        (f"[{jwk}]", "secret_is_jwk"),
+        (f"{jwk};", "secret_is_jwk"),
+        (f"const key = {jwk}", "secret_is_jwk"),
+        (json.dumps(jwk), "secret_is_jwk"),
+        (str(dict(keys("ES256").public_jwk)), "secret_is_jwk"),
+        (b64encode(jwk.encode()).decode(), "secret_is_jwk"),
+        (urlsafe_b64encode(jwk.encode()).decode().rstrip("="), "secret_is_jwk"),
+        (jwk.encode().hex(), "secret_is_jwk"),
+        (b64encode(pem.encode()).decode(), "secret_is_pem"),
+        (pem.partition("\n")[2], "secret_is_pem"),
+        (b64encode(der).decode().rstrip("="), "secret_is_der"),
+        (der.hex(), "secret_is_der"),
+    ]
+
+    for secret, reason in attempts:
+        with pytest.raises(KeyRefused) as refusal:
+            import_secret(secret, "text")
+        assert (secret, refusal.value.reason) == (secret, reason)
+
+
+def test_import_secret_by_chance_is_taken_however_it_is_written() -> None:
+    chance = Random(8725)  # noqa: S311 the same secrets in each run
+    for _ in range(2000):
+        octets = chance.randbytes(48)
+        printable = "".join(chance.choices([chr(code) for code in range(32, 127)], k=48))
+        written = (b64encode(octets).decode(), urlsafe_b64encode(octets).decode(), octets.hex(), printable)
+
+        assert [import_secret(text, "text").bits for text in written] == [len(text) * 8 for text in written]
+        assert import_secret(octets.hex(), "hex").bits == 384
+
+
+@pytest.mark.parametrize(
+    "secret", ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "a password of kty: none at all", "-----BEGINNING and -----ENDING"]
+)
+def test_import_secret_text_that_holds_a_mark_of_a_key_by_accident_is_taken(secret: str) -> None:
+    assert import_secret(secret, "text").bits == len(secret) * 8
+
+
 @pytest.mark.parametrize(
     "secret", ["{not json but long enough}", '{"a": "json that is no key"}', "0" * 40, "MIIB" * 8, "[" * 900 + "{" * 99]
 )
@@ -199,6 +252,11 @@ def _public(keys: KeyRing, alg: str) -> Any:
 
 def _pem(public: Any) -> str:
     return str(public.public_bytes(PEM, SPKI).decode())
+
+
+def _openssh(public: Any) -> str:
+    encoding, form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    return str(public.public_bytes(encoding, form).decode())
 
 
 def _private_pem(keys: KeyRing, alg: str) -> str:
