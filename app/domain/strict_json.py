@@ -25,7 +25,14 @@ def parse(text: str | bytes, max_depth: int = MAX_DEPTH) -> object:
             text = text.decode("utf-8")
         except UnicodeDecodeError:
             raise NotStrictJson("not UTF-8") from None
-    value = _decoded(text)
+    try:
+        value = _DECODER.decode(text)
+    except NotStrictJson:
+        raise
+    except RecursionError:
+        raise NotStrictJson("nested too deep") from None
+    except ValueError:
+        raise NotStrictJson("not JSON") from None
     if text.count("{") + text.count("[") > max_depth and _depth(value) > max_depth:
         raise NotStrictJson("nested too deep")
     if not text.isascii() or _SURROGATE_ESCAPE.search(text):
@@ -41,28 +48,6 @@ def parse_object(text: str | bytes, max_depth: int = MAX_DEPTH) -> dict[str, obj
     return value
 
 
-def _decoded(text: str) -> object:
-    try:
-        try:
-            return _DECODER.decode(text)
-        except (NotStrictJson, json.JSONDecodeError):
-            raise
-        except ValueError:  # an integer of more digits than Python reads: seldom enough to begin again for
-            return _LONG_DECODER.decode(text)
-    except RecursionError:
-        raise NotStrictJson("nested too deep") from None
-    except json.JSONDecodeError:
-        raise NotStrictJson("not JSON") from None
-
-
-def _integer(digits: str) -> int | float:
-    """Return what `digits` say; infinity where Python's guard refuses to read so many: it is JSON, as 1e400 is."""
-    try:
-        return int(digits)
-    except ValueError:
-        return float(digits)
-
-
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -76,8 +61,6 @@ def _refuse_constant(_: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
 """Made once: `json.loads` with hooks makes one for each call."""
-_LONG_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer)
-"""The same for integers of any length, with a call for each."""
 
 
 def _depth(value: object) -> int:

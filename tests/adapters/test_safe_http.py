@@ -2,7 +2,6 @@
 
 import gzip
 import logging
-import math
 import pickle
 import traceback
 from collections.abc import AsyncIterator
@@ -239,6 +238,7 @@ async def test_request_answered_with_another_status_fails_with_its_class(
         pytest.param(b'{"a": "\xff"}', id="not UTF-8"),
         pytest.param(b'\xef\xbb\xbf{"a": 1}', id="byte order mark"),
         pytest.param(b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", id="nested"),
+        pytest.param(b'{"a": ' + b"9" * 5000 + b"}", id="endless number"),
         pytest.param(b'{"a": 1}{}', id="two values"),
     ],
 )
@@ -249,12 +249,6 @@ def test_json_object_of_a_body_that_is_not_strict_json_breaks_the_contract(body:
         answer.json_object()
 
     assert failed.value.error_class is PrefillReason.CONTRACT
-
-
-def test_json_object_of_a_body_with_a_long_number_holds_what_stands_beside_it() -> None:
-    answer = SafeAnswer(200, {}, b'{"a": ' + b"9" * 5000 + b', "b": 1}')
-
-    assert answer.json_object() == {"a": math.inf, "b": 1}
 
 
 async def test_request_after_set_cookie_sends_and_logs_no_cookie(

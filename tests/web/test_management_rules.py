@@ -143,15 +143,6 @@ async def test_body_that_is_needed_and_not_there_is_malformed(management: Manage
         assert (answer.status, (await answer.json())["code"]) == (400, "request_malformed"), operation.path
 
 
-async def test_body_with_a_long_number_is_well_formed(management: Management) -> None:
-    body = b'{"filter": {"partner_id": "acme"}, "rate_per_second": ' + b"9" * 5000 + b"}"
-
-    answer = await management.call("POST", "/v1/replays", data=body, headers={"Content-Type": JSON})
-
-    assert answer.status == 422
-    assert (await answer.json())["errors"] == [{"path": "rate_per_second", "reason": "This must be at most 1000."}]
-
-
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"null", b"1"])
 async def test_body_that_is_no_object_is_invalid(management: Management, body: bytes) -> None:
     for operation in calls_with_a_body():
