@@ -41,7 +41,7 @@ class HttpJwks:
 
 async def ask_for_keys(http: SafeHttp, url: str, conditions: Mapping[str, str]) -> SafeAnswer:
     """Return the bare answer of an endpoint; raise OutsideError."""
-    return await http.request("GET", url, bounds=_BOUNDS, headers={"Accept": _ACCEPT, **conditions})
+    return await http.request("GET", url, pool=url, bounds=_BOUNDS, headers={"Accept": _ACCEPT, **conditions})
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:

@@ -47,6 +47,7 @@ async def ask_partner(http: SafeHttp, call: PrefillCall) -> SafeAnswer:
     return await http.request(
         _method(call),
         call.url,
+        pool=call.partner_id,
         bounds=CallBounds(whole=call.timeout, max_body_bytes=_MAX_BODY_BYTES),
         headers=_headers(call),
         body=b"{}" if call.method == "POST" else None,

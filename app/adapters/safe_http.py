@@ -21,6 +21,7 @@ from yarl import URL
 
 from app.adapters.address_guard import GuardedResolver, ThreadsResolver, guarded_socket
 from app.adapters.outside_faults import classify_exception, classify_status
+from app.adapters.quiet_connections import QuietConnector, keep_to_pool
 from app.domain import strict_json
 from app.domain.outside import OutboundPolicy, UrlRefused, check_url
 from app.errors import ConfigurationError, OutsideError
@@ -85,7 +86,7 @@ class SafeHttp:
 
     async def __aenter__(self) -> Self:
         self._lookup = GuardedResolver(self._policy, self._resolver or ThreadsResolver())
-        connector = aiohttp.TCPConnector(
+        connector = QuietConnector(
             ssl=_tls_context(self._ca_file),
             resolver=self._lookup,
             socket_factory=guarded_socket(self._policy),
@@ -99,7 +100,6 @@ class SafeHttp:
             trust_env=False,
             auto_decompress=False,
             raise_for_status=False,
-            middlewares=(_try_once,),
             response_class=_CertifiedResponse,
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
         )
@@ -116,23 +116,23 @@ class SafeHttp:
         method: Literal["GET", "POST"],
         url: str,
         *,
+        pool: str,
         bounds: CallBounds,
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> SafeAnswer:
-        """Make one request and return its answer; raise OutsideError for whatever is neither a JSON 200 nor a 304."""
+        """Make one request and return its answer; raise OutsideError for whatever is neither a JSON 200 nor a 304.
+
+        It shares kept connections with requests of the same `pool` only.
+        """
         try:
             target = URL(str(check_url(url, self._policy)), encoded=True)
         except UrlRefused as refused:
             raise OutsideError(PrefillReason.POLICY, refused.reason) from None
-        timeout = aiohttp.ClientTimeout(
-            total=bounds.whole.total_seconds(),
-            connect=bounds.connect.total_seconds(),
-            ceil_threshold=_EXACT_TIMERS,
-        )
+        timeout, once = _client_timeout(bounds), (_OneTry(pool),)
         try:
             async with self._session.request(
-                method, target, headers=headers, data=body, timeout=timeout, allow_redirects=False
+                method, target, headers=headers, data=body, timeout=timeout, allow_redirects=False, middlewares=once
             ) as response:
                 return await _read(response, bounds.max_body_bytes)
         except (aiohttp.ClientError, OSError) as exc:
@@ -151,12 +151,28 @@ class _CertifiedResponse(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-async def _try_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a GET twice after a lost connection: tries are counted, and ours to make."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientError, OSError) as exc:
-        raise classify_exception(exc) from None
+@dataclass(frozen=True, slots=True)
+class _OneTry:
+    """Sends a request over the connections of its pool, once: tries are counted, and ours to make.
+
+    By itself aiohttp sends a GET again after a lost connection.
+    """
+
+    pool: str
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        keep_to_pool(request, self.pool)
+        try:
+            return await handler(request)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise classify_exception(exc) from None
+
+
+def _client_timeout(bounds: CallBounds) -> aiohttp.ClientTimeout:
+    whole, connect = bounds.whole.total_seconds(), bounds.connect.total_seconds()
+    return aiohttp.ClientTimeout(total=whole, connect=connect, ceil_threshold=_EXACT_TIMERS)
 
 
 async def _read(response: aiohttp.ClientResponse, max_body_bytes: int) -> SafeAnswer:

@@ -41,6 +41,14 @@ async def test_fetch_of_a_key_set_returns_it_with_its_validators(jwks: HttpJwks)
     assert found == KeysetAnswer({"keys": []}, 'W/"7"', MODIFIED, None, timedelta(seconds=30), no_store=False)
 
 
+async def test_fetches_of_several_key_sets_of_one_server_share_no_connection(jwks: HttpJwks) -> None:
+    async with serving(http_answer(SET)) as double:
+        for path in ("acme", "globex"):
+            await jwks.fetch(f"http://127.0.0.1:{double.port}/{path}", None, None)
+
+    assert (len(double.requests), double.connections) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("etag", "last_modified"),
     [

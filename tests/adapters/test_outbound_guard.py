@@ -42,7 +42,7 @@ async def calling(
 
 
 async def get(http: SafeHttp, url: str) -> SafeAnswer:
-    return await http.request("GET", url, bounds=BOUNDS, headers={})
+    return await http.request("GET", url, pool="acme", bounds=BOUNDS, headers={})
 
 
 async def failure(http: SafeHttp, url: str) -> tuple[str, str]:

@@ -31,9 +31,10 @@ def call(
     timeout_seconds: float = 5,
     form_mapping: Mapping[str, str] | None = None,
     optin_mapping: Mapping[str, str] | None = None,
+    partner_id: str = "brand",
 ) -> PrefillCall:
     return PrefillCall(
-        partner_id="brand",
+        partner_id=partner_id,
         url=f"http://127.0.0.1:{port}/participants/a%2Fb",
         method=method,
         bearer=bearer,
@@ -52,6 +53,14 @@ async def test_fetch_by_get_sends_bearer_and_no_body(api: HttpPartnerApi) -> Non
     assert double.requests[0].endswith(b"\r\n\r\n")
     assert double.header("authorization") == f"Bearer {TOKEN_CHARACTERS}"
     assert double.header("accept") == "application/json"
+
+
+async def test_fetches_for_partners_behind_one_gateway_share_no_connection(api: HttpPartnerApi) -> None:
+    async with serving(http_answer()) as double:
+        for partner_id in ("brand", "other", "brand", "other"):
+            await api.fetch(call(double.port, partner_id=partner_id))
+
+    assert (len(double.requests), double.connections) == (4, 2)
 
 
 async def test_fetch_by_post_sends_an_empty_object_and_no_bearer_without_one(api: HttpPartnerApi) -> None:

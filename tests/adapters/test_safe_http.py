@@ -40,7 +40,7 @@ async def http() -> AsyncIterator[SafeHttp]:
 
 
 async def get(http: SafeHttp, port: int, path: str = "/", bounds: CallBounds = BOUNDS) -> SafeAnswer:
-    return await http.request("GET", f"http://127.0.0.1:{port}{path}", bounds=bounds, headers={})
+    return await http.request("GET", f"http://127.0.0.1:{port}{path}", pool="acme", bounds=bounds, headers={})
 
 
 async def test_request_answered_with_json_returns_body_and_caching_headers(http: SafeHttp) -> None:
@@ -56,7 +56,7 @@ async def test_request_answered_with_json_returns_body_and_caching_headers(http:
 async def test_request_sends_what_is_given_and_nothing_of_the_process(http: SafeHttp) -> None:
     async with serving(http_answer()) as double:
         url = f"http://127.0.0.1:{double.port}/a%2Fb/%7E?c=d+e"
-        await http.request("POST", url, bounds=BOUNDS, headers={"Accept": "x/y", "X-A": "b"}, body=b"{}")
+        await http.request("POST", url, pool="acme", bounds=BOUNDS, headers={"Accept": "x/y", "X-A": "b"}, body=b"{}")
 
     head, _, body = double.requests[0].partition(b"\r\n\r\n")
     line, *fields = head.decode().split("\r\n")

@@ -1,0 +1,67 @@
+"""Which kept connection may carry the next call: one of the same pool on which the server has said nothing since.
+
+HTTP/1.1 tells answers apart by their order alone: one that nobody asked for would be taken for the next call's, and
+each after it for that of the call behind it. aiohttp does not look. A server that was heard once gets a new connection
+for each call until the process ends: its next surplus answer might come while a call is under way.
+"""
+
+import select
+from typing import Any
+
+from aiohttp import ClientRequest, TCPConnector
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from multidict import CIMultiDict
+from structlog import get_logger
+
+_log = get_logger()
+
+
+def keep_to_pool(request: ClientRequest, pool: str) -> None:
+    """Have `request` share connections with those of its pool only: what a server mixes up stays within that.
+
+    aiohttp finds kept connections by the headers for a proxy too, and sends them to a proxy only; we use none.
+    """
+    request.proxy_headers = CIMultiDict(pool=pool)
+
+
+class QuietConnector(TCPConnector):
+    """Hands out a kept connection only if it is quiet.
+
+    `_get` is aiohttp's own, and the one place that tells a kept connection from a new one; our tests fail if aiohttp
+    no longer goes by it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._distrusted: set[ConnectionKey] = set()
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            if _has_spoken(connection):
+                self._distrust(key)
+            if key not in self._distrusted and not _has_unread_bytes(connection):
+                return connection
+            connection.close()
+        return None
+
+    def _distrust(self, key: ConnectionKey) -> None:
+        if key not in self._distrusted:
+            self._distrusted.add(key)
+            _log.error("answer.unasked", host=key.host)
+
+
+def _has_spoken(connection: Connection) -> bool:
+    """Tell whether aiohttp has read something since the last answer ended; it keeps none that ended otherwise."""
+    return connection.protocol is not None and connection.protocol.should_close
+
+
+def _has_unread_bytes(connection: Connection) -> bool:
+    """Tell whether the system holds bytes, or the end, that the loop has not come to; by TLS they may be harmless."""
+    transport = connection.transport
+    if transport is None:
+        return True
+    waiting = select.poll()
+    waiting.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
