@@ -137,6 +137,7 @@ class _Parts:
                 f"vestibule/{version('vestibule')}",
                 ca_file=self.settings.ca_file,
                 limit=self.calls + _KEYSET_CONNECTIONS,
+                clock=self.clock,
             ),
             self._pump if Work.FETCH in self.roles else None,
             self._watch if Work.REFRESH in self.roles else None,

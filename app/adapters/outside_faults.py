@@ -13,9 +13,11 @@ import aiohttp
 
 from app.adapters.address_guard import AddressRefused
 from app.errors import OutsideError
+from app.ports import Clock
 from app.reasons import PrefillReason
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]+")
+_MAX_SECONDS = 2**31  # what a larger number counts as, as in caching (RFC 9111 section 1.2.2)
 _MAY_ASK_TO_WAIT = frozenset({429, 503})
 _STATUSES = {
     401: PrefillReason.AUTH,
@@ -48,24 +50,26 @@ def classify_exception(exc: Exception) -> OutsideError:
     return OutsideError(PrefillReason.INTERNAL, type(exc).__name__)
 
 
-def classify_status(status: int, headers: Mapping[str, str]) -> OutsideError:
+def classify_status(status: int, headers: Mapping[str, str], clock: Clock) -> OutsideError:
     """Return what a status means that is neither 200 nor 304; a redirect breaks the contract, wherever it points."""
     error_class = _STATUSES.get(status) or _STATUS_CLASSES.get(status // 100, PrefillReason.CONTRACT)
-    retry_after = parse_retry_after(headers) if status in _MAY_ASK_TO_WAIT else None
+    retry_after = parse_retry_after(headers, clock) if status in _MAY_ASK_TO_WAIT else None
     return OutsideError(error_class, f"status_{status}", status, retry_after)
 
 
-def parse_retry_after(headers: Mapping[str, str]) -> timedelta | None:
+def parse_retry_after(headers: Mapping[str, str], clock: Clock) -> timedelta | None:
     """Return how long `Retry-After` asks to wait (RFC 9110 section 10.2.3), or None if it is absent or makes no sense.
 
-    A date counts from the answer's own `Date`, so that neither side's clock need be right. Bounds are the caller's.
+    A date counts from the answer's own `Date`, so that neither side's clock need be right, and from our clock if the
+    answer has none. Bounds are the caller's.
     """
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
-        return timedelta(seconds=int(value))
-    wanted_at, answered_at = parse_http_date(value), parse_http_date(headers.get("Date", ""))
-    if wanted_at is None or answered_at is None:
+        return timedelta(seconds=min(float(value), _MAX_SECONDS))
+    wanted_at = parse_http_date(value)
+    if wanted_at is None:
         return None
+    answered_at = parse_http_date(headers.get("Date", "")) or clock.now()
     return max(timedelta(0), wanted_at - answered_at)
 
 

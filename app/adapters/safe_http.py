@@ -20,11 +20,13 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from app.adapters.address_guard import GuardedResolver, ThreadsResolver, guarded_socket
+from app.adapters.clock import SystemClock
 from app.adapters.outside_faults import classify_exception, classify_status
 from app.adapters.quiet_connections import QuietConnector, keep_to_pool
 from app.domain import strict_json
 from app.domain.outside import OutboundPolicy, UrlRefused, check_url
 from app.errors import ConfigurationError, OutsideError
+from app.ports import Clock
 from app.reasons import PrefillReason
 
 MAX_CONNECTIONS = 2000
@@ -77,12 +79,14 @@ class SafeHttp:
         ca_file: Path | None = None,
         resolver: AbstractResolver | None = None,
         limit: int = MAX_CONNECTIONS,
+        clock: Clock | None = None,
     ) -> None:
         self._policy = policy
         self._user_agent = user_agent
         self._ca_file = ca_file
         self._resolver = resolver
         self._limit = limit
+        self._clock = clock or SystemClock()
 
     async def __aenter__(self) -> Self:
         self._lookup = GuardedResolver(self._policy, self._resolver or ThreadsResolver())
@@ -134,7 +138,7 @@ class SafeHttp:
             async with self._session.request(
                 method, target, headers=headers, data=body, timeout=timeout, allow_redirects=False, middlewares=once
             ) as response:
-                return await _read(response, bounds.max_body_bytes)
+                return await _read(response, bounds.max_body_bytes, self._clock)
         except (aiohttp.ClientError, OSError) as exc:
             raise classify_exception(exc) from None
 
@@ -175,9 +179,9 @@ def _client_timeout(bounds: CallBounds) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=whole, connect=connect, ceil_threshold=_EXACT_TIMERS)
 
 
-async def _read(response: aiohttp.ClientResponse, max_body_bytes: int) -> SafeAnswer:
+async def _read(response: aiohttp.ClientResponse, max_body_bytes: int, clock: Clock) -> SafeAnswer:
     if response.status not in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
-        raise classify_status(response.status, response.headers)
+        raise classify_status(response.status, response.headers, clock)
     headers, ends_at = _kept_headers(response), getattr(response, "certificate_ends_at", None)
     if response.status == HTTPStatus.NOT_MODIFIED:
         return SafeAnswer(response.status, headers, certificate_ends_at=ends_at)
