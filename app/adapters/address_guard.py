@@ -16,8 +16,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.domain.outside import OutboundPolicy
 
-_LOOKUP_THREADS = 32
-"""A dead name server holds a thread per partner for many seconds; the others' lookups must not wait behind it."""
+_LOOKUP_THREADS = 256
+"""A dead name server holds a thread for many seconds, one for each host that it serves (aiohttp asks once at a time for
+a host); the others' lookups must not wait behind it. Threads are started when they are needed."""
 
 
 class AddressRefused(OSError):

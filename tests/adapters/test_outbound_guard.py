@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,3 +246,28 @@ async def test_threads_resolver_of_a_name_returns_its_addresses() -> None:
 
     assert {result["host"] for result in found} <= {"127.0.0.1", "::1"}
     assert {result["port"] for result in found} == {443}
+
+
+async def test_threads_resolver_finds_a_name_while_two_hundred_others_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, look_up = threading.Event(), socket.getaddrinfo
+
+    def hang(host: str, *arguments: Any, **options: Any) -> Any:
+        if host.endswith(".example"):
+            answered.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    resolver = ThreadsResolver()
+
+    hanging = [asyncio.ensure_future(resolver.resolve(f"dead{number}.example", 443)) for number in range(200)]
+    await asyncio.sleep(0)
+    try:
+        found = await asyncio.wait_for(resolver.resolve("localhost", 443), timeout=5)
+    finally:
+        answered.set()
+        failures = await asyncio.gather(*hanging, return_exceptions=True)
+        await resolver.close()
+
+    assert found
+    assert {type(failure) for failure in failures} == {socket.gaierror}
