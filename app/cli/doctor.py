@@ -19,9 +19,10 @@ from app.cli.exits import Exit
 from app.cli.output import examples, json_option, show_json, wants_json
 from app.cli.partner_checkup import examine
 from app.cli.wiring import Wiring, wire
+from app.domain.master_keys import CURE_OF_MISSING, OPEN_NOTHING
 from app.errors import ConfigurationError, SealBroken, StoreUnavailable
 from app.settings import PREFIX, Settings, load_settings
-from app.steps.secrets import DIGEST, SIGNING
+from app.steps.secrets import TryMasterKeys
 
 _BROKER_SECONDS = 2
 
@@ -114,10 +115,9 @@ def _database(wiring: Wiring) -> Finding:
 
 def _master_keys(wiring: Wiring) -> Finding:
     try:
-        count = sum(len(wiring.secrets.load(name)) for name in (DIGEST, SIGNING))
+        count = TryMasterKeys(wiring.secrets)()
     except SealBroken:
-        cure = f"add the key that sealed it to {PREFIX}MASTER_KEYS"
-        return _bad("master keys", "they do not open what is sealed in the database", cure)
+        return _bad("master keys", OPEN_NOTHING, CURE_OF_MISSING)
     if not count:
         return _bad("master keys", "there is nothing that they could open", "run `vestibule migrate`")
     return _good("master keys", f"they open the {count} secrets of this installation")

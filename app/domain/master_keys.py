@@ -9,6 +9,9 @@ from app.errors import ConfigurationError
 
 MASTER_KEY_BYTES: Final = 32
 
+OPEN_NOTHING: Final = "they do not open what is sealed in the database"
+CURE_OF_MISSING: Final = "add the key that sealed it to VESTIBULE_MASTER_KEYS"
+
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")
 

@@ -64,6 +64,20 @@ def load_digest_secret(secrets: SecretStore, now: datetime) -> bytes:
     return known[0].value
 
 
+@dataclass(slots=True)
+class TryMasterKeys:
+    """Tries whether the master keys open the installation's secrets, which were the first thing that it sealed."""
+
+    secrets: SecretStore
+    _opened: int = 0
+
+    def __call__(self) -> int:
+        """Return how many they open, 0 before there are any; raise SealBroken. Once right, they are not tried again."""
+        if not self._opened:
+            self._opened = sum(len(self.secrets.load(name)) for name in (DIGEST, SIGNING))
+        return self._opened
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A key that signs access tokens; `public` is its public JWK."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from app.adapters.database.clock import DatabaseClock
 from app.adapters.database.configuration import SqlConfiguration
 from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.engine import Database, open_database
+from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.keyset_desk import SqlKeysetDesk
 from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.revision import current_revision, is_current
@@ -32,9 +34,12 @@ from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
 from app.documents.campaign import to_campaign
 from app.documents.partner import to_partner
 from app.documents.secrets import join_secrets
+from app.domain.master_keys import CURE_OF_MISSING, OPEN_NOTHING
 from app.domain.outside import OutboundPolicy
+from app.errors import ConfigurationError, SchemaOutdated, SealBroken, StoreUnavailable
 from app.logs import configure, gathered
 from app.settings import Settings
+from app.steps.secrets import TryMasterKeys
 from app.web.assets import load_assets
 from app.web.client_address import TRUSTED_PROXIES
 from app.web.delivery_gauges import DeliveryGauges
@@ -75,6 +80,15 @@ class WebProcess:
     management_threads: StoreThreads
     hints: HintPublisher
     database: Database
+    try_master_keys: TryMasterKeys
+
+    async def check_master_keys(self) -> None:
+        """Raise ConfigurationError for master keys that do not open what is sealed, as far as the database can tell."""
+        with suppress(StoreUnavailable, SchemaOutdated):  # `/health/ready` looks again
+            try:
+                await self.ingress.threads.call(self.try_master_keys)
+            except SealBroken as error:
+                raise ConfigurationError((f"master keys: {OPEN_NOTHING}; {CURE_OF_MISSING}",)) from error
 
     async def close(self) -> None:
         """Commit what was taken in, send its hints, let go of the store; nothing listens any more."""
@@ -99,6 +113,7 @@ def build(settings: Settings, *, reuse_port: bool = False) -> WebProcess:
 
 async def _serve(settings: Settings, *, reuse_port: bool) -> None:
     process = build(settings, reuse_port=reuse_port)
+    await process.check_master_keys()
     collect_seldom()
     with gathered(asyncio.get_running_loop()):
         await run_until_signal(process.sites, process.close, settings.web_grace_seconds)
@@ -126,6 +141,7 @@ class _Wiring:
         self.configuration = SqlConfiguration(self.database, self.sealing, join_secrets, to_partner, to_campaign)
         self.keyset_desk = SqlKeysetDesk(self.database)
         self.figures = SqlDeliveryFigures(self.database, self.configuration)
+        self.try_master_keys = TryMasterKeys(SqlSecrets(self.database, self.sealing))
         self.metrics = WebMetrics()
         self.metrics.count("vestibule_hints_dropped", "Hints that no broker took.", lambda: self.hints.dropped)
         self.ingress = build_ingress(self._stores(), self.limits, self.metrics)
@@ -148,7 +164,9 @@ class _Wiring:
             ),
         ]
         served = Sites(sites, settings.web_grace_seconds)
-        return WebProcess(served, self.ingress, self.management_threads, self.hints, self.database)
+        return WebProcess(
+            served, self.ingress, self.management_threads, self.hints, self.database, self.try_master_keys
+        )
 
     def _lane(self, shedding: Shedding) -> FastSessions:
         settings = self.settings
@@ -208,6 +226,7 @@ class _Wiring:
         health = HealthRoutes(
             self.ingress.threads,
             lambda: is_current(self.database),
+            self.try_master_keys,
             self.metrics,
             partial(self.management_threads.call, lambda: b"".join(gauge.render() for gauge in gauges)),
         )

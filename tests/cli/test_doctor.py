@@ -1,6 +1,9 @@
 """`doctor`: each thing that can be missing is found, with a cure, and nothing secret is shown."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,26 @@ def test_doctor_with_another_master_key_says_so(commands: Commands, tmp_path: Pa
     found = checks(Commands.at(tmp_path, MASTER_KEYS=OTHER_KEY))
 
     assert found["master keys"] == "add the key that sealed it to VESTIBULE_MASTER_KEYS"
+
+
+def test_web_process_with_another_master_key_does_not_start_and_says_what_doctor_says(
+    commands: Commands, tmp_path: Path
+) -> None:
+    commands.run("migrate")
+    other = Commands.at(tmp_path, MASTER_KEYS=OTHER_KEY, PORT="0", ADMIN_PORT="0").environment
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "web"],
+        env={**os.environ, **other},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert ended.returncode == 3
+    assert "master keys: they do not open what is sealed in the database; add the key that sealed it to" in ended.stderr
+    assert "site.opened" not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 
 from app.adapters.sealing import KeyRing, SessionKeys
 from app.domain.session import NewSession, StoredSession
-from app.errors import StoreUnavailable
+from app.errors import MasterKeyMissing, StoreUnavailable
 from app.ports import TakenIn
 from app.web.fast_sessions import FastSessions
 from app.web.health import HealthRoutes
@@ -39,6 +39,7 @@ class SlowStore:
     sessions: MemorySessions = field(default_factory=MemorySessions)
     is_lost: bool = False
     is_migrated: bool = True
+    has_foreign_seals: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
     calls: dict[str, list[int]] = field(default_factory=lambda: {"add": [], "load": [], "load_settled": []})
 
@@ -60,6 +61,11 @@ class SlowStore:
     def probe(self) -> bool:
         self._reach("probe", 0)
         return self.is_migrated
+
+    def open_seals(self) -> None:
+        self._reach("open_seals", 0)
+        if self.has_foreign_seals:
+            raise MasterKeyMissing("the test sealed it with another")
 
     def _reach(self, call: str, rows: int) -> None:
         self.calls.setdefault(call, []).append(rows)
@@ -135,7 +141,7 @@ async def staged(
     session_limits = SessionLimits(per_address, per_campaign)
     routes = [
         *SessionRoutes(ingress.participants, OWN_ORIGIN, session_limits).routes(),
-        *HealthRoutes(ingress.threads, store.probe, metrics).routes(),
+        *HealthRoutes(ingress.threads, store.probe, store.open_seals, metrics).routes(),
         *more_routes,
     ]
     app = build_application(routes, metrics.observe_request)

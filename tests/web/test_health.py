@@ -37,6 +37,21 @@ async def test_ready_before_the_migration_answers_503_and_logs_why() -> None:
     ]
 
 
+async def test_ready_with_master_keys_that_do_not_open_what_is_sealed_answers_503_and_logs_why() -> None:
+    with capture_logs() as told:
+        async with staged() as stage:
+            stage.store.has_foreign_seals = True
+
+            answer = await stage.ask("GET", "/health/ready")
+
+            assert (answer.status, answer.body["code"]) == (503, "store_unavailable")
+            assert not stage.ingress.threads.is_down
+
+    assert [event["error"] for event in told if event["event"] == "request.failed"] == [
+        "StoreUnavailable < MasterKeyMissing"
+    ]
+
+
 async def test_ready_while_the_store_is_lost_answers_503_and_recovers() -> None:
     async with staged() as stage:
         stage.store.is_lost = True

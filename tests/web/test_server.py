@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 import yaml
 from aiohttp import ClientResponse, ClientSession
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from app.adapters.database.engine import open_database
 from app.adapters.database.migrate import migrate
+from app.cli.wiring import opened
 from app.errors import ConfigurationError
 from app.settings import Settings, load_settings
+from app.steps.secrets import EnsureSecrets
 from app.web.server import MANAGEMENT_THREADS, WebProcess, build
 from app.web.sites import Sites, run_until_signal
 from tests.architecture.sources import ROOT
 from tests.web.stage import eventually
+
+KEY, OTHER_KEY = "01" * 32, "02" * 32
 
 
 @pytest.fixture
@@ -124,6 +129,44 @@ async def test_process_is_what_the_health_check_of_compose_asks_for(settings: Se
 
     assert compose["environment"]["VESTIBULE_ADMIN_HOST"] == "0.0.0.0"
     assert [await look(settings), await look(unmigrated)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        pytest.param(KEY, 200, id="the-same"),
+        pytest.param(f"{OTHER_KEY},{KEY}", 200, id="a-new-one-in-front"),
+        pytest.param(f"{KEY},{OTHER_KEY}", 200, id="a-new-one-behind"),
+        pytest.param(OTHER_KEY, 503, id="another"),
+    ],
+)
+async def test_process_is_ready_with_master_keys_that_open_what_is_sealed(
+    settings: Settings, keys: str, status: int
+) -> None:
+    with opened(settings.model_copy(update={"master_keys": SecretStr(KEY)})) as wiring:
+        EnsureSecrets(wiring.secrets, wiring.clock)()
+    started = _started(settings.model_copy(update={"master_keys": SecretStr(keys)}))
+
+    async with started as (process, _, admin), ClientSession() as client:
+        answered = await _status(client.get(admin + "/health/ready"))
+        refusal = None
+        try:
+            await process.check_master_keys()
+        except ConfigurationError as error:
+            refusal = str(error)
+
+    assert answered == status
+    assert (refusal is not None) is (status == 503)
+
+
+async def test_process_starts_where_the_database_cannot_tell_whether_its_master_keys_are_right(tmp_path: Path) -> None:
+    lost = {"VESTIBULE_DATABASE_URL": "postgresql://127.0.0.1:1/none", "VESTIBULE_MASTER_KEYS": KEY}
+    for environment in (lost, {}):
+        process = build(load_settings({"VESTIBULE_DATA_DIR": str(tmp_path), **environment}))
+
+        await process.check_master_keys()
+
+        await process.close()
 
 
 async def test_process_without_migration_is_not_ready(tmp_path: Path) -> None:
