@@ -93,7 +93,7 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     metrics.watch("store_down", lambda: threads.is_down)
     record = RecordParticipation(stores.ledger, stores.clock)
     marks = ReadMarks(stores.read_record.mark_read, threads)
-    metrics.watch("read_marks_lost", lambda: marks.lost)
+    metrics.count("vestibule_read_marks_lost", "Readings that no timeline tells of.", lambda: marks.lost)
     participants = Participants(
         campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
     )

@@ -156,6 +156,27 @@ async def test_handbook_names_every_figure_and_no_other(served: Labels) -> None:
     assert set(re.findall(r"`(vestibule_\w+)`", HANDBOOK)) == families
 
 
+def test_handbook_names_everything_that_is_held_and_nothing_else(served: Labels) -> None:
+    [row] = [line for line in HANDBOOK.splitlines() if line.startswith("| `vestibule_held` | `what` |")]
+    _, _, _, meaning, _ = row.split("|")
+
+    assert set(re.findall(r"`(\w+)`", meaning)) == served["vestibule_held"]["what"]
+
+
+def test_dashboard_adds_up_only_what_waits(samples: Samples) -> None:
+    [panel] = [panel for panel in PANELS if panel["title"] == "Held by web processes"]
+    [target] = panel["targets"]
+    [(name, matchers)] = _selected(target["expr"])
+
+    shown = {
+        labels["what"]
+        for figure, labels in samples
+        if figure == name and all(_matches(labels[label], how, value) for label, how, value in matchers)
+    }
+
+    assert shown == {"commit_queue", "read_queue", "long_polls"}
+
+
 def test_alert_leads_to_a_place_of_the_handbook() -> None:
     places = [rule["annotations"]["runbook"].partition("#") for rule in ALERTS]
 
