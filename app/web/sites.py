@@ -41,11 +41,6 @@ class Sites:
         self._grace = grace_seconds
         self._runners: list[ProblemRunner] = []
 
-    @property
-    def is_listening(self) -> bool:
-        """Tell whether every site was started and none was stopped."""
-        return bool(self._runners) and len(self._runners) == len(self._sites)
-
     async def start(self) -> Sequence[tuple[str, int]]:
         """Listen, and return the addresses; raise ConfigurationError for a port that is taken or an unknown host."""
         try:

@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -228,13 +229,20 @@ async def test_process_on_a_taken_port_says_which(settings: Settings) -> None:
 
 async def test_process_on_sigterm_stops_listening_and_ends(settings: Settings) -> None:
     process = build(settings)
-    running = asyncio.create_task(run_until_signal(process.sites, process.close, 5))
-    await eventually(lambda: process.sites.is_listening)
+    with capture_logs() as told:
+        running = asyncio.create_task(run_until_signal(process.sites, process.close, 5))
+        await eventually(lambda: len(_opened_ports(told)) == 2)
 
-    os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    await asyncio.wait_for(running, 5)
-    assert not process.sites.is_listening
+        await asyncio.wait_for(running, 5)
+    for port in _opened_ports(told):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
+def _opened_ports(told: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [event["port"] for event in told if event["event"] == "site.opened"]
 
 
 async def test_process_that_cannot_end_is_cut_short() -> None:

@@ -6,8 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Mistake
 
-PROBLEM_MEMBERS: Final = ("type", "title", "status", "detail", "instance", "code", "request_id")
-
 
 class Shape(BaseModel):
     """The body of an answer, or a part of it: it has these members and no others."""
