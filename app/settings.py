@@ -24,6 +24,16 @@ from app.errors import ConfigurationError
 PREFIX = "VESTIBULE_"
 _KNOWN_TO_OTHERS = frozenset({"VESTIBULE_VECTORS"})
 """Names with our prefix that are no settings of the service: the folder of the tests' vectors."""
+_REASONS: Mapping[str, str] = {
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number, and no such large one",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be one of {expected}",
+}
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -111,7 +121,10 @@ class Settings(BaseModel):
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(ip_network(text.strip()) for text in value.split(",") if text.strip())
+        try:
+            return tuple(ip_network(text.strip()) for text in value.split(",") if text.strip())
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, comma-separated") from None
 
     @property
     def is_embedded_database(self) -> bool:
@@ -181,9 +194,16 @@ def _typed(values: Mapping[str, str]) -> tuple[Settings, list[str]]:
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
-        refused = {str(one["loc"][0]): one["msg"] for one in error.errors()}
+        refused = {str(one["loc"][0]): _reason(one["type"], one.get("ctx", {})) for one in error.errors()}
     settings = Settings.model_validate({name: text for name, text in values.items() if name not in refused})
     return settings, [f"{PREFIX}{name.upper()}: {reason}" for name, reason in refused.items()]
+
+
+def _reason(kind: str, context: Mapping[str, object]) -> str:
+    """Return what a value must be, where pydantic says `kind`; quotes nothing of it."""
+    if kind == "value_error":
+        return str(context["error"])
+    return _REASONS.get(kind, "is not what this setting may hold").format_map(context)
 
 
 def _known_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

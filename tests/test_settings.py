@@ -103,6 +103,30 @@ def test_settings_of_no_days_keep_changes_and_participations_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        pytest.param("PORT", "canary", "must be a whole number", id="no-number"),
+        pytest.param("PORT", "9" * 5000, "must be a whole number, and no such large one", id="no-such-number"),
+        pytest.param("PORT", "65536", "must be at most 65535", id="too-much"),
+        pytest.param("PORT", "-1", "must be at least 0", id="too-little"),
+        pytest.param("CLAIM_ROWS", "0", "must be at least 1", id="none"),
+        pytest.param("LEASE_SECONDS", "soon", "must be a number", id="no-seconds"),
+        pytest.param("LEASE_SECONDS", "0", "must be more than 0", id="no-time"),
+        pytest.param("LEASE_SECONDS", "inf", "must be a finite number", id="for-ever"),
+        pytest.param("LOG_LEVEL", "loud", "must be one of 'debug', 'info', 'warning' or 'error'", id="no-such-level"),
+        pytest.param(
+            "PRIVATE_URL_CIDRS", "canary", "must be networks such as 10.0.0.0/8, comma-separated", id="no-network"
+        ),
+    ],
+)
+def test_value_that_a_setting_may_not_have_is_told_in_plain_words(name: str, value: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(_named({name: value}))
+
+    assert refused.value.problems == (f"VESTIBULE_{name}: {problem}",)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         pytest.param("example.com", id="no-scheme"),

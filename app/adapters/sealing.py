@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.domain.master_keys import MASTER_KEY_BYTES
+from app.domain.master_keys import CURE_OF_MISSING, MASTER_KEY_BYTES
 from app.errors import MasterKeyMissing, SealBroken
 
 _VERSION = b"\x01"
@@ -83,7 +83,7 @@ class AesSealing:
             raise SealBroken("a sealed value is cut short, or none")
         key = self.ring.by_id.get(sealed[1:_HEAD_BYTES])
         if key is None:
-            raise MasterKeyMissing("no master key of the ring sealed this value")
+            raise MasterKeyMissing(f"no master key of this process sealed the value; {CURE_OF_MISSING}")
         where = place.encode()
         opener = AESGCM(_mac(key.seal, where))
         try:

@@ -141,12 +141,23 @@ def _shown(settings: Settings) -> Mapping[str, Any]:
     return {f"{PREFIX}{name.upper()}": value for name, value in {**values, **urls}.items()}
 
 
+def _as_set(value: Any) -> str:
+    """Return how a setting is spelled in the environment."""
+    match value:
+        case None:
+            return ""
+        case list():
+            return ",".join(value)
+        case _:
+            return str(value)
+
+
 def _show(settings: Mapping[str, Any], findings: list[Finding]) -> None:
     if wants_json():
         show_json({"settings": dict(settings), "checks": [asdict(finding) for finding in findings]})
         return
     for name, value in settings.items():
-        click.echo(f"{name} = {value}")
+        click.echo(f"{name} = {_as_set(value)}")
     for finding in findings:
         word = click.style("ok    ", fg="green") if finding.ok else click.style("failed", fg="red")
         click.echo(f"{word} {finding.name}: {finding.detail}" + (f"; {finding.cure}" if finding.cure else ""))

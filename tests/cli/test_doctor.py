@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Commands
+from tests.documents.examples import secretive_body
 
 KEY, OTHER_KEY = "00112233445566778899aabbccddeeff" * 2, "ffeeddccbbaa99887766554433221100" * 2
 
@@ -38,6 +39,29 @@ def test_doctor_of_a_sound_installation_finds_nothing(commands: Commands) -> Non
         "ok     broker",
     ]
     assert KEY not in result.output
+
+
+def test_doctor_shows_settings_as_the_environment_spells_them(tmp_path: Path) -> None:
+    given = {"TRUSTED_PROXY_CIDRS": "10.0.0.0/8, fd00::/8", "KEYSET_BACKOFF_BASE_SECONDS": "2.5"}
+
+    shown = Commands.at(tmp_path, MASTER_KEYS=KEY, **given).run("doctor").stdout.splitlines()
+
+    assert {
+        "VESTIBULE_CA_FILE = ",
+        "VESTIBULE_PRIVATE_URL_CIDRS = ",
+        "VESTIBULE_TRUSTED_PROXY_CIDRS = 10.0.0.0/8,fd00::/8",
+        "VESTIBULE_KEYSET_BACKOFF_BASE_SECONDS = 2.5",
+    } <= {*shown}
+
+
+def test_command_with_another_master_key_says_what_doctor_says(commands: Commands, tmp_path: Path) -> None:
+    commands.run("migrate")
+    commands.run("partner", "put", "acme", "-", input_=secretive_body())
+
+    ended = Commands.at(tmp_path, MASTER_KEYS=OTHER_KEY).run("partner", "get", "acme")
+
+    assert ended.exit_code == 1
+    assert "add the key that sealed it to VESTIBULE_MASTER_KEYS" in ended.stderr
 
 
 def test_doctor_before_the_migration_says_so(commands: Commands) -> None:
