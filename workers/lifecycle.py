@@ -25,8 +25,8 @@ _log = structlog.get_logger()
 _told_to_stop = mmap(-1, 1)
 """One byte that the main process shares with the children that it forks."""
 
-_CHATTY = ("celery.app.trace", "celery.worker.strategy")
-"""They tell of each hint, twice; our own events tell of each batch."""
+_CHATTY = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+"""They tell of each hint and tick; our own events tell of each batch."""
 
 
 class RuntimeStep(bootsteps.StartStopStep):
