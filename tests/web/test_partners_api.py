@@ -193,30 +193,6 @@ async def test_partner_that_the_caller_has_as_it_is_is_not_sent_again(
     assert (answer.status, answer.headers["ETag"]) == (status, '"1"')
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        pytest.param({"If-Match": '"1"'}, 200, id="match"),
-        pytest.param({"If-Match": '"7", "1"'}, 200, id="one-of-two"),
-        pytest.param({"If-Match": "*"}, 200, id="any"),
-        pytest.param({"If-Match": '"7"'}, 412, id="other"),
-        pytest.param({"If-Match": 'W/"1"'}, 412, id="weak"),
-        pytest.param({"If-Match": ""}, 412, id="empty"),
-        pytest.param({"If-Match": '"1"', "If-None-Match": '"1"'}, 304, id="match-and-known"),
-        pytest.param({"If-Match": '"7"', "If-None-Match": '"1"'}, 412, id="other-and-known"),
-    ],
-)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_partner_that_is_read_obeys_preconditions(
-    management: Management, method: str, headers: dict[str, str], status: int
-) -> None:
-    await management.call("PUT", ACME, json=partner_body())
-
-    answer = await management.call(method, ACME, headers=headers)
-
-    assert answer.status == status
-
-
 async def test_partner_that_would_be_refused_anyway_is_told_so_before_its_precondition(management: Management) -> None:
     await management.call("PUT", ACME, json=partner_body())
 

@@ -31,13 +31,6 @@ _IF_NONE_MATCH: Final = Parameter(
     schema={"type": "string"},
     example="*",
 )
-_IF_UNCHANGED: Final = Parameter(
-    name="If-Match",
-    place="header",
-    description="Reads only the version of this ETag, or any where it is `*`; 412 otherwise.",
-    schema={"type": "string"},
-    example='"3"',
-)
 _IF_CHANGED: Final = Parameter(
     name="If-None-Match",
     place="header",
@@ -105,12 +98,12 @@ class _Kind:
             tag=self.tag,
             summary=f"Read a {self.name.lower()}",
             scope=self.read,
-            parameters=(self.id, _IF_UNCHANGED, _IF_CHANGED),
+            parameters=(self.id, _IF_CHANGED),
             answers=(
                 self._answer(200, "The document; secrets are masked."),
                 Answer(304, "The caller has the document as it is.", {}, {"ETag": parameters.ETAG}),
             ),
-            errors=(self.unknown, errors.PreconditionFailed),
+            errors=(self.unknown,),
         )
 
     def _put(self) -> ManagementOperation:
