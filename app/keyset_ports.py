@@ -67,6 +67,14 @@ class SourceUsers(Protocol):
         ...
 
 
+class ParkedSessions(Protocol):
+    """The sessions that wait for keys."""
+
+    def wake_overslept(self, now: datetime) -> int:
+        """Make due what is parked on sources that can judge it by now; return how many sources those were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptedSession:
     """A session whose token was accepted by a published key, and by which version of its set."""

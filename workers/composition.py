@@ -52,6 +52,7 @@ from app.steps.replay import AdvanceReplays
 from app.steps.retire_keysets import RetireKeysets
 from app.steps.sweep import SweepDue
 from app.steps.verify import VerifyTokens
+from app.steps.wake_overslept import WakeOverslept
 from workers.batches import VerifyBatch
 from workers.call_slots import calls_at_once, in_hand
 from workers.leases import HeldLeases
@@ -153,7 +154,9 @@ class _Parts:
         accepted, orders = SqlAcceptedSessions(self.database, self.sealing), SqlVoidOrders(self.database)
         FinishVoids(orders, accepted, SqlAuditLog(self.database), leases, self.clock)()
         PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk, sleep)()
-        RetireKeysets(SqlKeysetDesk(self.database), self.clock)()
+        keysets = SqlKeysetDesk(self.database)
+        RetireKeysets(keysets, self.clock)()
+        WakeOverslept(keysets, self.clock)()
         return Found.NOTHING
 
     def replay(self) -> Found:

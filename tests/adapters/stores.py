@@ -33,7 +33,7 @@ from app.domain.campaign import Campaign
 from app.domain.partner import Authorization, AuthorizationSource, Partner, PrefillConfig
 from app.domain.retention import Retention
 from app.fetch_ports import DeliveryFigures, FetchQueue, HealthStore
-from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, SourceUsers, VoidOrders
+from app.keyset_ports import AcceptedSessions, KeysetDesk, KeysetFigures, ParkedSessions, SourceUsers, VoidOrders
 from app.management_ports import (
     AuditLog,
     AuditReads,
@@ -127,6 +127,7 @@ class Stores:
     keyset_desk: KeysetDesk
     keyset_figures: KeysetFigures
     source_users: SourceUsers
+    parked_sessions: ParkedSessions
     accepted: AcceptedSessions
     void_orders: VoidOrders
     dead_letters: DeadLetters
@@ -166,6 +167,7 @@ def memory_stores(retention: Retention = KEPT) -> Stores:
         keyset_desk=keysets,
         keyset_figures=keysets,
         source_users=keysets,
+        parked_sessions=keysets,
         accepted=MemoryAcceptedSessions(sessions),
         void_orders=MemoryVoidOrders(),
         dead_letters=replays,
@@ -202,6 +204,7 @@ def sql_stores(database: Database, sealing: Sealing = SEALING, retention: Retent
         keyset_desk=SqlKeysetDesk(database),
         keyset_figures=SqlKeysetDesk(database),
         source_users=SqlKeysetDesk(database),
+        parked_sessions=SqlKeysetDesk(database),
         accepted=SqlAcceptedSessions(database, sealing),
         void_orders=SqlVoidOrders(database),
         dead_letters=SqlDeadLetters(database),

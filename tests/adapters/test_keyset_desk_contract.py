@@ -1,5 +1,6 @@
 """Key sets as operators see and change them: on the twin, SQLite and PostgreSQL."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from tests.builders import NOW, SOURCE, jwk, keyset, move, new_session, request
 
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)
+DAY = timedelta(days=1)
 OTHER = "https://other.example/jwks.json"
 VOIDED = Outcome(TokenStatus.REJECTED, TOKEN_REJECTED, TokenReason.KEY_REVOKED)
 
@@ -171,6 +173,39 @@ def test_pin_wakes_what_waits_for_keys(stores: Stores) -> None:
     stores.keyset_desk.wake(SOURCE, NOW)
 
     assert len(stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))) == 1
+
+
+def park(stores: Stores) -> None:
+    """Have a session that comes now wait for the keys of SOURCE."""
+    stores.intake.add([new_session()], NOW)
+    [claimed] = stores.queue.claim(Claim(Stage.VERIFY, 1, NOW, NOW + LEASE))
+    stores.queue.finish([move(claimed, Stage.VERIFY, outcome=None, due_at=NOW + DAY, parked_on=SOURCE)], NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "fetched_at", "now", "woken"),
+    [
+        pytest.param(None, NOW, NOW, 1, id="fetched-since"),
+        pytest.param(None, NOW - SECOND, NOW, 0, id="fetched-before"),
+        pytest.param(None, NOW, NOW + timedelta(hours=23, minutes=59), 1, id="stale"),
+        pytest.param(lambda one: replace(one, stale_until=NOW), NOW, NOW, 0, id="expired"),
+        pytest.param(lambda one: after_pin(one, (jwk("mine"),)), NOW - SECOND, NOW, 1, id="pinned"),
+        pytest.param(lambda one: after_unpin(one, NOW), NOW, NOW, 0, id="unpinned"),
+        pytest.param(lambda one: replace(one, mode=KeysetMode.DISABLED), NOW, NOW, 0, id="disabled"),
+    ],
+)
+def test_session_that_nobody_woke_is_woken_where_its_source_can_judge_it(
+    stores: Stores, change: Callable[[Keyset], Keyset] | None, fetched_at: datetime, now: datetime, woken: int
+) -> None:
+    fetched(stores, fetched_at=fetched_at)
+    if change is not None:
+        stores.keyset_desk.change(SOURCE, change, NOW)
+    park(stores)
+
+    sources = stores.parked_sessions.wake_overslept(now)
+
+    assert sources == woken
+    assert len(stores.queue.claim(Claim(Stage.VERIFY, 1, now, now + LEASE))) == woken
 
 
 def test_unpinned_set_is_fetched_unconditionally_and_its_version_goes_on(stores: Stores) -> None:

@@ -245,6 +245,18 @@ def test_good_set_stands_however_long_the_waking_of_a_crowd_takes(database: Data
     assert _count_parked(database) == CHUNK + 1
 
 
+def test_crowd_whose_good_set_was_saved_by_a_process_that_was_killed_is_woken_by_the_next_sweep(
+    database: Database,
+) -> None:
+    _park_crowd(database, CHUNK + 1)
+    _fetch_good_set_unnoticed(database)
+
+    sources = [SqlKeysetDesk(database).wake_overslept(NOW) for _ in range(2)]
+
+    assert sources == [1, 0]
+    assert _count_parked(database) == 0
+
+
 def test_figures_of_a_crowd_are_counted_up_to_a_bound(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyset_desk, "COUNTED_AT_MOST", 3)
     _park_crowd(database, 5)

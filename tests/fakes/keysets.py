@@ -5,17 +5,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
-from app.domain.keyset import Keyset, KeysetMode, KeysetPolicy, may_ask
+from app.domain.keyset import Keyset, KeysetMode, KeysetPolicy, is_served, may_ask
 from app.domain.keyset_history import KeyEvent, KeysetEvent, key_changes, thumbprint_of
 from app.domain.keyset_kids import judge_asked, with_asked_kids
 from app.domain.keyset_refresh import after_ask, after_request, fetch_outcome, is_renewed, is_success
+from app.domain.session import Stage
 from app.keyset_ports import SourceFigures, StoredKeyset
 from tests.fakes.sessions import MemorySessions
 
 
 @dataclass(slots=True)
 class MemoryKeysets:
-    """The twin of KeysetStore, KeysetQueue, KeysetDesk, SourceUsers and KeysetFigures.
+    """The twin of KeysetStore, KeysetQueue, KeysetDesk, SourceUsers, ParkedSessions and KeysetFigures.
 
     `rows`, `leases` (token, until), `users` and `events` are open to tests.
     """
@@ -102,6 +103,15 @@ class MemoryKeysets:
     def wake(self, source: str, now: datetime) -> None:
         self.sessions.wake(source, now)
 
+    def wake_overslept(self, now: datetime) -> int:
+        waiting = [one for one in self.sessions.rows.values() if one.stage is Stage.VERIFY]
+        asleep = [one for one in waiting if one.due_at is not None and one.due_at > now]
+        parked = [(self.rows.get(one.parked_on or ""), one.made.received_at) for one in asleep]
+        overslept = {row.source for row, received_at in parked if row and _can_judge(row, received_at, now)}
+        for source in overslept:
+            self.sessions.wake(source, now)
+        return len(overslept)
+
     def load_users(self, source: str) -> frozenset[str]:
         return self.users.get(source, frozenset())
 
@@ -157,6 +167,11 @@ class MemoryKeysets:
             if event.event is not KeyEvent.REMOVED:
                 seen.setdefault(event.thumbprint, event.at)
         return seen
+
+
+def _can_judge(keyset: Keyset, received_at: datetime, now: datetime) -> bool:
+    is_fetched_since = keyset.fetched_at is not None and received_at <= keyset.fetched_at
+    return is_served(keyset, now) and (keyset.mode is KeysetMode.PINNED or is_fetched_since)
 
 
 def _is_due(keyset: Keyset, now: datetime) -> bool:

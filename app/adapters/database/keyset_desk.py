@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
@@ -15,6 +15,7 @@ from app.adapters.database.session_parking import wake_parked
 from app.domain.keyset import Keyset, KeysetMode
 from app.domain.keyset_history import KeysetEvent
 from app.domain.keyset_refresh import after_request
+from app.domain.session import Stage
 from app.fetch_ports import COUNTED_AT_MOST
 from app.keyset_ports import SourceFigures, StoredKeyset
 
@@ -26,7 +27,7 @@ MOST_FIGURES = 1000
 
 @dataclass(frozen=True, slots=True)
 class SqlKeysetDesk:
-    """Implements `keyset_ports.KeysetDesk`, `SourceUsers` and `KeysetFigures`."""
+    """Implements `keyset_ports.KeysetDesk`, `SourceUsers`, `ParkedSessions` and `KeysetFigures`."""
 
     database: Database
 
@@ -69,6 +70,25 @@ class SqlKeysetDesk:
     def wake(self, source: str, now: datetime) -> None:
         """Make due what is parked on a key set that was changed, also where an earlier call was cut short."""
         wake_parked(self.database, source, now)
+
+    def wake_overslept(self, now: datetime) -> int:
+        """Make due what is parked on sources that can judge it by now; return how many sources those were.
+
+        That is what came before the last good fetch began, or waits for keys that were given by hand meanwhile.
+        """
+        is_pinned = KeysetRow.mode == KeysetMode.PINNED
+        overslept = exists().where(
+            SessionRow.parked_on == KeysetRow.source,
+            SessionRow.stage == Stage.VERIFY,
+            SessionRow.due_at > now,
+            or_(is_pinned, SessionRow.received_at <= KeysetRow.fetched_at),
+        )
+        is_served = or_(is_pinned, and_(KeysetRow.mode == KeysetMode.REMOTE, KeysetRow.stale_until > now))
+        chosen = select(KeysetRow.source).where(is_served, overslept)
+        sources = self.database.read(lambda connection: connection.scalars(chosen).all())
+        for source in sources:
+            wake_parked(self.database, source, now)
+        return len(sources)
 
     def load_users(self, source: str) -> frozenset[str]:
         """Return the ids of the partners whose tokens are verified by `source`."""
