@@ -72,7 +72,9 @@ class RefreshKeysets:
         dropped = tuple(DroppedKey(key.kid, key.reason) for key in imported.dropped[:MOST_DROPPED])
         if not imported.keys:
             failed = self._failed(keyset, OutsideError(PrefillReason.CONTRACT, "no usable key"), began_at)
-            return replace(failed, dropped=dropped)  # why none of those that are published now can be used
+            # Why none of those that are published now can be used. The next fetch is unconditional: a 304 would mean
+            # the keys in use, and leave the reasons of another document beside them.
+            return replace(failed, dropped=dropped, etag=None, last_modified=None)
         keys = tuple(public_jwk(key) for key in imported.keys)
         return after_success(keyset, keys, dropped, answer, began_at, self.jitter(), self.policy)
 

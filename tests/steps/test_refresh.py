@@ -1,5 +1,6 @@
 """Key sets are refreshed: fetched, imported key by key, saved under the lease; a failure keeps the old keys."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -100,6 +101,20 @@ async def test_refresh_that_finds_no_usable_key_tells_why_and_raises_the_alarm()
     assert [event["event"] for event in events] == ["keyset.private_key_published", "keyset.failed"]
     assert (row.keys, row.failures, row.last_error) == (keyset().keys, 1, "contract: no usable key")
     assert row.dropped == (DroppedKey("k2", "private_key"),)
+
+
+async def test_refresh_after_a_set_without_a_usable_key_is_unconditional_and_tells_of_the_set_that_it_brings() -> None:
+    keysets = due(etag='"1"', last_modified="Mon, 01 Mar 2027 10:00:00 GMT")
+    good, bad = (KeysetAnswer({"keys": [key]}, etag='"1"') for key in (key_pair("k1")[1], key_pair("k2")[0]))
+    refresh, jwks = refreshing(keysets, bad, good)
+
+    await refresh()
+    keysets.rows[SOURCE] = replace(keysets.rows[SOURCE], refresh_at=NOW)
+    await refresh()
+
+    row = keysets.rows[SOURCE]
+    assert jwks.calls[1] == (SOURCE, None, None)
+    assert (row.dropped, row.failures, row.etag) == ((), 0, '"1"')
 
 
 async def test_refresh_tells_of_a_bounded_number_of_dropped_keys() -> None:
