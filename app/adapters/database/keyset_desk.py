@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 
 from app.adapters.database.engine import Database
 from app.adapters.database.inserting import insert_if_absent
@@ -100,15 +100,23 @@ class SqlKeysetDesk:
 
         Their rows stay, and so do their revocations; whoever names one again asks for it.
         """
-        unused = update(KeysetRow).where(KeysetRow.refresh_at.is_not(None), KeysetRow.source.not_in(_USED))
-        return self.database.write(lambda connection: connection.execute(unused.values(refresh_at=None)).rowcount)
+        return self._reschedule(KeysetRow.refresh_at.is_not(None) & KeysetRow.source.not_in(_USED), None)
 
     def revive_used(self, now: datetime) -> int:
         """Make due the sources that a partner names and nobody refreshes; return how many that were."""
-        asleep = update(KeysetRow).where(
-            KeysetRow.refresh_at.is_(None), KeysetRow.mode == KeysetMode.REMOTE, KeysetRow.source.in_(_USED)
-        )
-        return self.database.write(lambda connection: connection.execute(asleep.values(refresh_at=now)).rowcount)
+        is_asleep = KeysetRow.refresh_at.is_(None) & (KeysetRow.mode == KeysetMode.REMOTE)
+        return self._reschedule(is_asleep & KeysetRow.source.in_(_USED), now)
+
+    def _reschedule(self, which: ColumnElement[bool], refresh_at: datetime | None) -> int:
+        """Have these sources refreshed then, but for those that others are writing: they are met the next time."""
+        free = select(KeysetRow.source).where(which).with_for_update(skip_locked=True)
+
+        def apply(connection: Connection) -> int:
+            chosen = connection.scalars(free).all()
+            change = update(KeysetRow).where(KeysetRow.source.in_(chosen)).values(refresh_at=refresh_at)
+            return connection.execute(change).rowcount if chosen else 0
+
+        return self.database.write(apply)
 
     def load_figures(self) -> Sequence[SourceFigures]:
         """Return the figures of at most 1,000 sources, by name; of the parked at most 10,000 each are counted.
