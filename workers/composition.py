@@ -1,7 +1,7 @@
 """Composition root of a worker process; after a fork: engines, threads, loops and connections never cross one."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
@@ -66,6 +66,7 @@ from workers.time_limit import ending_process_after
 VERIFY_SECONDS = 120.0
 """A batch whose every statement takes the longest that it may is over by then; one that is not hangs."""
 PURGE_SECONDS = 60.0
+FINISH_SECONDS = 60.0
 REPLAY_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
 _KEYSET_CONNECTIONS = 64
@@ -91,6 +92,7 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
         purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if keeps_up else None,
         replays=Sweeper("replays", parts.replay, REPLAY_SECONDS) if keeps_up else None,
         renewal=Sweeper("renewal", parts.renew, settings.lease_seconds / 4) if Work.VERIFY in roles else None,
+        finishing=[Sweeper(name, step, FINISH_SECONDS) for name, step in parts.finishing().items()] if keeps_up else (),
         outside=parts.outside() if roles & {Work.FETCH, Work.REFRESH} else None,
         held=parts.held,
         close=parts.close,
@@ -149,15 +151,20 @@ class _Parts:
         return Found.NOTHING
 
     def purge(self) -> Found:
-        leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
-        FinishErasures(erasures, erasures, leases, self.clock)()
-        accepted, orders = SqlAcceptedSessions(self.database, self.sealing), SqlVoidOrders(self.database)
-        FinishVoids(orders, accepted, SqlAuditLog(self.database), leases, self.clock)()
-        PurgeExpired(self.housekeeping, leases, self.clock, self.settings.purge_chunk, sleep)()
-        keysets = SqlKeysetDesk(self.database)
-        RetireKeysets(keysets, self.clock)()
-        WakeOverslept(keysets, self.clock)()
+        PurgeExpired(self.housekeeping, SqlLeases(self.database), self.clock, self.settings.purge_chunk, sleep)()
         return Found.NOTHING
+
+    def finishing(self) -> Mapping[str, Callable[[], Found]]:
+        """Return what finishes the work of processes that were killed, by name."""
+        leases, erasures = SqlLeases(self.database), SqlErasures(self.database)
+        accepted, orders = SqlAcceptedSessions(self.database, self.sealing), SqlVoidOrders(self.database)
+        keysets = SqlKeysetDesk(self.database)
+        return {
+            "erasures": _once(FinishErasures(erasures, erasures, leases, self.clock)),
+            "voids": _once(FinishVoids(orders, accepted, SqlAuditLog(self.database), leases, self.clock)),
+            "sources": _once(RetireKeysets(keysets, self.clock)),
+            "overslept": _once(WakeOverslept(keysets, self.clock)),
+        }
 
     def replay(self) -> Found:
         AdvanceReplays(SqlReplays(self.database), SqlLeases(self.database), self.hints, self.clock)()
@@ -221,6 +228,16 @@ class _Parts:
         policy = self.settings.keyset_policy()
         refresh = RefreshKeysets(self.keysets, HttpJwks(http), self.hints, self.clock, policy, random.random)
         return Watch("refresh", refresh, self.settings.sweep_seconds)
+
+
+def _once(step: Callable[[], object]) -> Callable[[], Found]:
+    """Return a round that is over with one call of `step`: nothing that it found makes another one urgent."""
+
+    def one_round() -> Found:
+        step()
+        return Found.NOTHING
+
+    return one_round
 
 
 def _open_database(settings: Settings, roles: frozenset[Work]) -> Database:

@@ -1,6 +1,6 @@
 """What runs in one worker process, by role: how it starts, how a hint reaches it, how it ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -19,7 +19,11 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class WorkerProcess:
-    """The parts of one process; `held` are the leases of its verification, `close` lets go of what the parts share."""
+    """The parts of one process.
+
+    `finishing` finish what others began, each by itself, so that what one meets keeps no other from its work.
+    `held` are the leases of its verification, `close` lets go of what the parts share.
+    """
 
     sweepers: Mapping[Work, Sweeper]
     drain_seconds: float
@@ -27,6 +31,7 @@ class WorkerProcess:
     purge: Sweeper | None = None
     replays: Sweeper | None = None
     renewal: Sweeper | None = None
+    finishing: Sequence[Sweeper] = ()
     outside: Outside[Any] | None = None
     held: HeldLeases | None = None
     close: Callable[[], None] | None = None
@@ -82,7 +87,7 @@ class WorkerProcess:
 
     def _threads(self) -> tuple[Sweeper, ...]:
         periodic = (self.purge, self.replays, self.renewal)
-        return (*self.sweepers.values(), *(sweeper for sweeper in periodic if sweeper is not None))
+        return (*self.sweepers.values(), *self.finishing, *(sweeper for sweeper in periodic if sweeper is not None))
 
     def _outside(self) -> Outside[Any]:
         if self.outside is None:

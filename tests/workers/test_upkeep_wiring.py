@@ -1,4 +1,4 @@
-"""Upkeep as it is composed: one purge finishes what was to be deleted, and deletes what is kept no longer."""
+"""Upkeep as it is composed: it finishes what others began, and deletes what is kept no longer."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from app.keyset_ports import VoidOrder
 from app.management_ports import AuditEntry
 from app.ports import Work
 from app.settings import load_settings
-from workers.composition import _Parts
+from workers.composition import _Parts, compose
 
 DAY = timedelta(days=1)
 
@@ -51,7 +51,7 @@ def count(database: Database, model: type[Base]) -> int:
     return database.read(lambda connection: connection.scalar(counted)) or 0
 
 
-def test_purge_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts) -> None:
+def test_upkeep_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts) -> None:
     now, database = datetime.now(UTC), parts.database
     rows = [settled("ses_1", "ada", now), settled("ses_2", "bob", now)]
     database.write(lambda connection: connection.execute(insert(SessionRow), rows))
@@ -59,13 +59,14 @@ def test_purge_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts) 
     for age in (29, 31):
         SqlAuditLog(database).add(AuditEntry(now - age * DAY, "admin", "partner.paused", "acme"))
 
+    parts.finishing()["erasures"]()
     parts.purge()
 
     assert database.read(lambda connection: connection.scalars(select(SessionRow.id)).all()) == ["ses_2"]
     assert (count(database, ErasureRow), count(database, AuditRow)) == (0, 1)
 
 
-def test_purge_finishes_revocations_whose_sessions_are_to_be_rejected(parts: _Parts) -> None:
+def test_upkeep_finishes_revocations_whose_sessions_are_to_be_rejected(parts: _Parts) -> None:
     now, database = datetime.now(UTC), parts.database
     accepted = {"token_status": "accepted", "key_thumbprint": "stolen", "keyset_version": 1}
     rows = [settled("ses_1", "ada", now) | accepted, settled("ses_2", "bob", now) | accepted]
@@ -74,8 +75,19 @@ def test_purge_finishes_revocations_whose_sessions_are_to_be_rejected(parts: _Pa
     order = VoidOrder("acme", "k1", frozenset({"stolen"}), now - timedelta(minutes=1), "admin")
     SqlVoidOrders(database).add(order)
 
-    parts.purge()
+    parts.finishing()["voids"]()
 
     statuses = select(SessionRow.token_status).order_by(SessionRow.id)
     assert database.read(lambda connection: connection.scalars(statuses).all()) == ["rejected", "accepted"]
     assert count(database, VoidOrderRow) == 0
+
+
+def test_only_a_process_that_keeps_up_finishes_things_and_each_by_itself(parts: _Parts) -> None:
+    settings, roles = parts.settings, (Work.UPKEEP, Work.VERIFY)
+
+    composed = [compose(settings, frozenset({role}), lambda: False) for role in roles]
+
+    assert [len(process.finishing) for process in composed] == [len(parts.finishing()), 0]
+    for process in composed:
+        assert process.close is not None
+        process.close()
