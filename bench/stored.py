@@ -21,6 +21,8 @@ _FLAT: Final = 1.15
 _TURN_WARM_SECONDS: Final = 1.0
 _ARRIVAL_SECONDS: Final = 3.0
 """For those who are to wait, and who come to a calm installation."""
+_START_SECONDS: Final = 2.0
+"""Until a client plays; nothing tells us when it does."""
 _SPARE_SECONDS: Final = 12.0
 """How much longer than a turn they wait: clients take a while to start."""
 _HELD: Final = "held"
@@ -164,7 +166,7 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
     job = Job(installation.port, posts, count * 2, seconds, rate=count / seconds, most=count, grace_seconds=lasting)
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(send, job)
-        sleep(_ARRIVAL_SECONDS + 2)
+        sleep(_START_SECONDS + _ARRIVAL_SECONDS)
         yield
         has_lasted = not held.done()
         result: Result = held.result()
