@@ -101,7 +101,9 @@ class Settings(BaseModel):
     keyset_negative_kid_seconds: Seconds = Field(60, description="how long a kid counts as missing")
     keyset_backoff_base_seconds: Seconds = Field(5, description="first delay after a failed fetch, full jitter")
     keyset_backoff_cap_seconds: Seconds = Field(300, description="longest delay after failed fetches")
-    keyset_park_kid_seconds: Seconds = Field(90, description="how long a session waits for an unknown kid")
+    keyset_park_kid_seconds: Seconds = Field(
+        90, description="how long a session waits for an unknown kid; below 75 a flood of invented ones may outlast it"
+    )
     keyset_park_outage_seconds: Seconds = Field(900, description="how long a session waits for a source that is down")
 
     session_days: Days = Field(0, description="how long sessions are kept after their end")

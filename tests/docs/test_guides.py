@@ -9,6 +9,9 @@ import pytest
 from app.domain.inspection import Reason
 from app.domain.key_guide import KEY_SENTENCES
 from app.domain.reason_guide import EXPLANATIONS, GUIDE, guide_link
+from app.jose.gate import MAX_KID_CHARACTERS
+from app.jose.keys import MAX_KEYS
+from app.jose.material import RSA_MAX_BITS
 from app.reasons import ParticipationReason, PrefillReason, TokenReason
 from tests.architecture.sources import ROOT, text_files
 
@@ -108,3 +111,9 @@ def test_every_reason_for_which_a_key_is_not_used_has_a_sentence() -> None:
     reasons = {reason for is_made, reason in named if not is_made}
     reasons |= {re.sub(r"{\w+}", word, reason) for is_made, reason in named if is_made for word in made[reason]}
     assert reasons - OURS == KEY_SENTENCES.keys() - {"key_revoked"}
+
+
+def test_sentences_of_keys_name_the_bounds_that_hold() -> None:
+    said = {"too_many_keys": MAX_KEYS, "kid_invalid": MAX_KID_CHARACTERS, "rsa_size": RSA_MAX_BITS}
+
+    assert all(str(bound) in KEY_SENTENCES[reason] for reason, bound in said.items())
