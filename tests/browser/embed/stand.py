@@ -4,7 +4,6 @@ Watches all that the browser does meanwhile: requests, console, errors, what bre
 """
 
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, Frame, Page, Request, Route
+from playwright.async_api import Browser, BrowserContext, Frame, Page, Request
 
 from app.demo.keys import DemoKeys
 from app.demo.scenarios import Scenario, mint
+from tests.browser.embed.partner_pages import PartnerPages
 from tests.browser.visits import ARTEFACTS, AXE, FINDINGS
 from tests.cli.up_run import Run
 
@@ -99,10 +99,16 @@ class Stand:
 
     run: Run
     browser: Browser
+    pages: PartnerPages
 
     @property
     def partner(self) -> str:
         """Return an origin that the demo's campaign allows."""
+        return f"http://localhost:{self.pages.port}"
+
+    @property
+    def demo(self) -> str:
+        """Return the origin of the demo partner's own pages."""
         return self.run.demo.rstrip("/").replace("127.0.0.1", "localhost")
 
     @property
@@ -145,23 +151,18 @@ class Stand:
             watched.requests.append(request)
 
         context.on("request", note)
-        await page.goto(await self.serve(context, body, origin, lang))
+        await page.goto(self.serve(body, origin, lang))
         yield watched
         await context.close()
 
-    async def serve(self, context: BrowserContext, body: str, origin: str | None = None, lang: str = "en") -> str:
+    def serve(self, body: str, origin: str | None = None, lang: str = "en") -> str:
         """Let a page with this body stand on the origin, and return its address, which holds a secret."""
         address = f"{origin or self.partner}/hosted?secret=of-the-partner"
 
         head = f'<!doctype html><html lang="{lang}"><title>ACME</title>'
 
-        async def answer(route: Route) -> None:
-            await route.fulfill(
-                body=f"{head}<main><h1>ACME</h1>{RECORDER}{body}</main></html>",
-                headers={"Content-Type": "text/html", "Content-Security-Policy": STRICT.format(service=self.service)},
-            )
-
-        await context.route(re.compile(re.escape(address)), answer)
+        page = f"{head}<main><h1>ACME</h1>{RECORDER}{body}</main></html>"
+        self.pages.put(origin or self.partner, page, STRICT.format(service=self.service))
         return address
 
 

@@ -75,5 +75,5 @@ async def open_demo(stand: Stand, size: tuple[int, int] = DESKTOP) -> tuple[Page
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    await page.goto(f"{stand.partner}/")
+    await page.goto(f"{stand.demo}/")
     return page, troubles

@@ -67,7 +67,7 @@ async def test_page_that_is_not_allowed_gets_no_session_and_no_frame_and_shows_w
 )
 async def test_page_that_opened_the_partners_and_forges_messages_is_told_nothing(stand: Stand, origin: str) -> None:
     async with stand.hosting("<p>Prizes!</p>", origin=getattr(stand, origin)) as attacker:
-        address = await stand.serve(attacker.context, stand.snippet(stand.token()))
+        address = stand.serve(stand.snippet(stand.token()))
         async with attacker.page.expect_popup() as opened:
             await attacker.page.evaluate("(address) => { window.victim = window.open(address); }", address)
         victim = await opened.value
@@ -107,3 +107,23 @@ async def test_frame_opened_by_itself_leads_to_the_campaigns_own_page(stand: Sta
         await attacker.page.goto(f"{stand.service}/embed/v1/frame/demo")
 
         await attacker.page.wait_for_url(f"{stand.service}/c/demo")
+
+
+async def test_browser_asks_before_it_brings_a_token(stand: Stand) -> None:
+    async with stand.hosting("<p>Soon</p>") as host:
+        asked: list[tuple[str, int]] = []
+        wire = await host.context.new_cdp_session(host.page)
+        wire.on(
+            "Network.responseReceived",
+            lambda event: (
+                asked.append((event["response"]["url"], event["response"]["status"]))
+                if event["type"] == "Preflight"
+                else None
+            ),
+        )
+        await wire.send("Network.enable")
+        stand.serve(stand.snippet(stand.token()))
+        await host.page.reload()
+        await host.until("ready")
+
+        assert asked == [(f"{stand.service}/v1/campaigns/demo/sessions", 204)]

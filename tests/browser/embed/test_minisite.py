@@ -195,7 +195,7 @@ async def test_form_whose_session_cannot_be_read_tells_that_nothing_was_reached(
 
     async with stand.hosting("<p>Soon</p>") as host:
         await host.context.route("**/v1/sessions/*", lambda route: route.abort())
-        await stand.serve(host.context, stand.snippet(stand.token(), element=hasty))
+        stand.serve(stand.snippet(stand.token(), element=hasty))
         await host.page.reload()
         await host.until("unavailable")
 

@@ -317,7 +317,7 @@ async def test_campaign_whose_session_cannot_be_opened_stays_and_is_played_when_
 ) -> None:
     async with stand.hosting("<p>Soon</p>") as host:
         await host.context.route("**/sessions", lambda route: route.abort())
-        await stand.serve(host.context, stand.snippet(None, open_campaign))
+        stand.serve(stand.snippet(None, open_campaign))
         await host.page.reload()
         await host.until("unavailable")
         ((_, detail, _),) = await host.told("unavailable")

@@ -70,7 +70,7 @@ async def test_token_that_is_none_after_another_shows_the_screen_again(stand: St
 async def test_form_sent_before_its_participant_was_refused_is_not_sent_by_itself_later(stand: Stand) -> None:
     async with stand.hosting("<p>Soon</p>") as host:
         await host.context.route("**/v1/campaigns/demo/sessions", lambda route: route.abort())
-        await stand.serve(host.context, stand.snippet(None))
+        stand.serve(stand.snippet(None))
         await host.page.reload()
         await host.page.wait_for_function("() => document.querySelector('vestibule-campaign').dataset.state")
         frame = host.page.frame_locator("iframe")
