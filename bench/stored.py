@@ -76,6 +76,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """What came of turns on the full place: what they cost by the plain ones, and how many a second were served."""
+
+    ratio: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class Flatness:
     """Two installations, of which one holds more and more: turns on it are compared with turns on the plain one."""
 
@@ -88,7 +96,7 @@ class Flatness:
         """Measure one after the other; what is stored comes last, since it stays."""
         scale = self.scale
         for place in (self.plain, self.full):
-            place.warm_up(scale.warm_seconds)
+            place.warm_up(_TURN_WARM_SECONDS)
         crowded = [] if CROWDS in scale.left_out else self._crowded()
         self.plain.fill(1, scale.stored_few)
         self.full.fill(1, scale.stored_many)
@@ -99,7 +107,7 @@ class Flatness:
             Figure(
                 "bytes on disk for one stored session, indexes included", self.full.installation.query(_SIZE), "bytes"
             ),
-            *self._purge(self._again(self.full).result.ready_per_second),
+            *self._purge(stored.rate),
         ]
 
     def _crowded(self) -> list[Figure]:
@@ -112,17 +120,18 @@ class Flatness:
             _flat(f"cost beside {self.scale.long_polls:,} long polls that wait ÷ cost beside none", polls),
         ]
 
-    def _in_turn(self, measure: Callable[[], Saturation]) -> float:
-        """Return the median, over several turns, of what `measure` costs by what is plain before and after it.
+    def _in_turn(self, measure: Callable[[], Saturation]) -> Turns:
+        """Return the medians, over several turns, of what `measure` costs by what is plain before and after it.
 
         A machine that others use changes its speed within a minute: two long stretches would tell of that.
         """
-        before, ratios = self._again(self.plain), []
+        before, ratios, rates = self._again(self.plain), [], []
         for _ in range(self.scale.turns):
             measured, after = measure(), self._again(self.plain)
             ratios.append(measured.cpu_micros * 2 / (before.cpu_micros + after.cpu_micros))
+            rates.append(measured.result.ready_per_second)
             before = after
-        return median(ratios)
+        return Turns(median(ratios), median(rates))
 
     def _again(self, place: Place) -> Saturation:
         return saturate(place.running, place.job, _TURN_WARM_SECONDS)
@@ -174,5 +183,5 @@ def _waiting(installation: Installation, signer: Signer, scale: Scale) -> Iterat
         raise RuntimeError(f"{result.accepted} participants waited, {result.ready} did not: {result.statuses}")
 
 
-def _flat(name: str, ratio: float) -> Figure:
-    return Figure(name, ratio, "ratio", _FLAT, at_most=True)
+def _flat(name: str, turns: Turns) -> Figure:
+    return Figure(name, turns.ratio, "ratio", _FLAT, at_most=True)
