@@ -144,10 +144,12 @@ class StoreThreads:
                 await self._run(self._probe)
             except (StoreUnavailable, Overloaded):
                 await asyncio.sleep(PROBE_SECONDS)
-            else:
-                self._down = False
-                _log.info("store.regained")
-                return
+                continue
+            except Exception:  # noqa: BLE001, S110 - it answers, if only to refuse: each call meets that, and is told
+                pass
+            self._down = False
+            _log.info("store.regained")
+            return
 
     def _start_thread(self) -> None:
         threading.Thread(target=self._work, name="store", daemon=True).start()

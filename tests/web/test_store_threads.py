@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.errors import Overloaded
+from app.errors import Overloaded, SchemaOutdated, StoreUnavailable
 from app.web.store_threads import MAX_WAITING, StoreThreads
 from tests.web.stage import eventually
 
@@ -100,3 +100,19 @@ async def test_call_whose_caller_has_gone_is_not_begun() -> None:
 
         assert await first
         assert await threads.call(lambda: calls) == []
+
+
+async def test_store_that_answers_the_probe_with_a_refusal_is_back() -> None:
+    def lose() -> None:
+        raise StoreUnavailable("the test took the store away")
+
+    def refuse() -> None:
+        raise SchemaOutdated("what is restored is not whole yet")
+
+    async with _threads(1, 5, refuse) as threads:
+        with pytest.raises(StoreUnavailable):
+            await threads.call(lose)
+
+        await eventually(lambda: not threads.is_down)
+
+        assert await threads.call(lambda: "answer") == "answer"
