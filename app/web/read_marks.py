@@ -50,17 +50,25 @@ class ReadMarks:
     async def flush(self) -> None:
         """Return when what was noted until now is marked, lost, or passed over until the next time."""
         async with self._writing:  # what another one has under way was noted before
-            passed_over: dict[str, datetime] = {}
+            left: dict[str, datetime] = {}
             noted = list(self._noted)  # not what comes meanwhile: whoever is passed over now keeps this moment
-            for first in range(0, len(noted), MAX_ROWS):
-                batch = {session_id: self._noted.pop(session_id) for session_id in noted[first : first + MAX_ROWS]}
-                try:
-                    for session_id in await self._threads.call(partial(self._mark, batch)):
-                        passed_over[session_id] = batch[session_id]
-                except Exception as error:  # noqa: BLE001 - these are lost, whatever it was; the next ones need not be
-                    self.lost += len(batch)
-                    _log.warning("reads.not_marked", sessions=len(batch), **fault_fields(error))
-            self._noted = {**self._noted, **passed_over}
+            try:
+                for first in range(0, len(noted), MAX_ROWS):
+                    batch = {session_id: self._noted.pop(session_id) for session_id in noted[first : first + MAX_ROWS]}
+                    left |= batch
+                    for session_id in batch.keys() - await self._write(batch):
+                        del left[session_id]
+            finally:  # whoever asked for this may have gone: the next one writes it, if it was not written all the same
+                self._noted = {**self._noted, **left}
+
+    async def _write(self, batch: Mapping[str, datetime]) -> frozenset[str]:
+        """Mark these, and return which of them were passed over."""
+        try:
+            return await self._threads.call(partial(self._mark, batch))
+        except Exception as error:  # noqa: BLE001 - these are lost, whatever it was; the next ones need not be
+            self.lost += len(batch)
+            _log.warning("reads.not_marked", sessions=len(batch), **fault_fields(error))
+            return frozenset()
 
     async def _gather(self) -> None:
         try:

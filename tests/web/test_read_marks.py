@@ -126,6 +126,25 @@ async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.Mon
     await threads.close()
 
 
+async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one() -> None:
+    marking, threads = _Marking(), StoreThreads(1, 5, bool)
+    marks = ReadMarks(marking, threads)
+    marking.gate.clear()
+    held_up = asyncio.create_task(threads.call(lambda: marking({})))
+    marks.note("ses_1", NOW)
+    left = asyncio.create_task(marks.flush())
+    await asyncio.sleep(0.05)
+
+    left.cancel()
+    marks.note("ses_1", NOW + SECOND)
+    marking.gate.set()
+    await held_up
+    await marks.flush()
+
+    assert (marking.batches[1:], marks.lost) == ([{"ses_1": NOW}], 0)
+    await threads.close()
+
+
 async def test_marks_are_lost_with_the_store_and_told_by_their_number() -> None:
     marking, threads = _Marking(is_lost=True), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
