@@ -36,6 +36,8 @@ ALONE_SECONDS = 2.0
 """For those that are worked on alone, after each time that everything else in hand was waited for."""
 CUT_OFF_SECONDS = 1.0
 """For saving what became of calls that a drain ended."""
+GIVE_BACK_SECONDS = 2.0
+"""At the end of a drain: what a frozen database does not take back is left to its lease."""
 _JITTER = 1 / 3
 _LEAST_PAUSE_SECONDS = 0.005
 """Between claims that time alone brings: a rate of thousands per second is claimed in handfuls."""
@@ -106,7 +108,7 @@ class FetchPump:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, self._slots.cut_off(), return_exceptions=True)
-        given_back = await self._in_thread(self._give_back)
+        given_back = await self._give_back()
         self._threads.shutdown(wait=False)
         return given_back
 
@@ -273,11 +275,12 @@ class FetchPump:
     def _half_a_lease(self) -> float:
         return self.lease.total_seconds() / 2
 
-    def _give_back(self) -> int:
+    async def _give_back(self) -> int:
         self.held.drop(self._called)
         try:
-            return self.held.give_back() + self.owed.give_back()
-        except StoreUnavailable:
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                return await self._in_thread(lambda: self.held.give_back() + self.owed.give_back())
+        except (StoreUnavailable, TimeoutError):
             _log.warning("leases.kept", sessions=len(self.held) + len(self.owed))
             return 0
 

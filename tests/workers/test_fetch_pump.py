@@ -1,13 +1,17 @@
 """The pump: never more in hand than there is room for, saved in batches, leases kept alive, drained without a trace."""
 
 import asyncio
+import threading
 import time
 from datetime import timedelta
 from time import perf_counter
 
+import pytest
+
 from app.errors import StoreUnavailable
 from tests.workers.fake_rows import FakeRows
 from tests.workers.scripted_fetch import ClaimOfTwoPartners, LateClaim, ScriptedFetch, pump_of, running, until
+from workers import pump as pumps
 from workers.call_slots import calls_at_once
 
 
@@ -191,6 +195,26 @@ async def test_drain_with_the_database_away_gives_back_nothing_that_was_called(
 
     assert given_back == 1
     assert rows.count("lease_until IS NOT NULL AND attempts = 1") == 5
+
+
+async def test_drain_with_a_frozen_database_leaves_what_was_not_called_to_its_lease(
+    fetch: ScriptedFetch, rows: FakeRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thawed = threading.Event()
+    monkeypatch.setattr(pumps, "GIVE_BACK_SECONDS", 0.1)
+    monkeypatch.setattr(FakeRows, "release", lambda *_: thawed.wait(30))
+    rows.add("fetch", 6)
+    pump = pump_of(fetch, capacity=5)
+    await pump.start()
+    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+
+    began = perf_counter()
+    given_back = await pump.drain(0.1)
+    took = perf_counter() - began
+    thawed.set()
+
+    assert given_back == 0
+    assert took < 3
 
 
 async def test_pump_with_the_database_away_after_the_call_saves_when_it_is_back(
