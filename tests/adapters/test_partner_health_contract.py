@@ -4,10 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from app.adapters.database.engine import Database
+from app.adapters.database.schema import PartnerHealthRow
 from app.domain.breaker import Breaker, EndedCall
 from app.domain.budget import Bucket
-from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch, paused
+from app.domain.health import PartnerCalls, PartnerHealth, PartnerLimits, after_batch, paused, resumed
 from app.management_ports import DocumentKind
 from app.reasons import PrefillReason
 from tests.adapters.fetching import LATER, claim_fairly, end_calls, finish, open_breaker, waiting
@@ -36,6 +39,19 @@ def test_health_of_an_open_breaker_is_kept(stores: Stores) -> None:
     stores.health.change({"acme": lambda _: health}, NOW)
 
     assert stores.health.load(["acme"]) == {"acme": health}
+
+
+def test_health_that_an_earlier_version_has_counted_up_to_the_end_of_its_column_is_changed_still(
+    database: Database,
+) -> None:
+    stores = sql_stores(database)
+    stores.health.change({"acme": lambda health: paused(health, "admin")}, NOW)
+    counted = update(PartnerHealthRow).values(version=2**31 - 1)
+    database.write(lambda connection: connection.execute(counted))
+
+    stores.health.change({"acme": resumed}, NOW)
+
+    assert stores.health.load(["acme"]) == {"acme": PartnerHealth()}
 
 
 def test_health_of_a_deleted_partner_is_forgotten_and_leaves_the_figures(database: Database) -> None:

@@ -72,7 +72,7 @@ def write_partners(connection: Connection, partners: Mapping[str, LockedPartner]
     write = (
         update(PartnerHealthRow)
         .where(PartnerHealthRow.partner_id == bindparam("id"))
-        .values(version=PartnerHealthRow.version + 1, **{name: bindparam(f"new_{name}") for name in _WRITTEN})
+        .values({name: bindparam(f"new_{name}") for name in _WRITTEN})
     )
     rows = [
         {

@@ -10,8 +10,9 @@ from app.adapters.database.schema_base import Base, Document, partial_index
 
 
 class PartnerHealthRow(Base):
-    """A partner's breaker, retry budget and pause; `version` counts the changes.
+    """A partner's breaker, retry budget and pause.
 
+    Nobody reads `version`: an earlier version counted the changes there, hundreds a second, and an integer ends.
     `opened_until` stands beside the rest of the breaker, so that reading a session can tell why it waits.
     `claimed_upto` is the latest due time that was ever claimed, by class: no row due later is under way.
     """
