@@ -111,7 +111,10 @@ class Settings(BaseModel):
     attempt_days: Days = Field(90, description="how long outside calls are recorded, at most as long as their session")
     audit_days: Days = Field(400, description="how long the record of changes is kept; 0: for ever")
     participation_days: Days = Field(0, description="how long participations count; 0: for ever")
-    purge_chunk: PositiveInt = Field(1000, description="rows that one purge transaction deletes")
+    # Their ids travel as parameters, of which PostgreSQL takes 65,535.
+    purge_chunk: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1000, description="rows that one purge transaction deletes, at most 10,000"
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -109,6 +109,7 @@ def test_settings_of_no_days_keep_changes_and_participations_for_ever() -> None:
         pytest.param("PORT", "9" * 5000, "must be a whole number, and no such large one", id="no-such-number"),
         pytest.param("PORT", "65536", "must be at most 65535", id="too-much"),
         pytest.param("PORT", "-1", "must be at least 0", id="too-little"),
+        pytest.param("PURGE_CHUNK", "10001", "must be at most 10000", id="more-than-one-statement-takes"),
         pytest.param("CLAIM_ROWS", "0", "must be at least 1", id="none"),
         pytest.param("LEASE_SECONDS", "soon", "must be a number", id="no-seconds"),
         pytest.param("LEASE_SECONDS", "0", "must be more than 0", id="no-time"),

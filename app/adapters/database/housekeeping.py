@@ -43,9 +43,6 @@ from app.ports import Work
 COUNTED_AT_MOST = 10_000
 """More due rows than this are not counted: the answer is the same, and a backlog of millions must not cost a scan."""
 
-DELETED_AT_MOST = 10_000
-"""Their ids travel as parameters, of which PostgreSQL takes 65,535."""
-
 
 @dataclass(frozen=True, slots=True)
 class SqlHousekeeping:
@@ -59,7 +56,6 @@ class SqlHousekeeping:
 
     def purge(self, now: datetime, chunk: int) -> Mapping[str, int]:
         """Delete at most `chunk` expired rows of each table, and the attempts of the sessions; return how many."""
-        chunk = min(chunk, DELETED_AT_MOST)
         kept = self.retention
         dead_until = now - kept.dead_letters
         dead = _expired_sessions(Stage.DEAD, dead_until, chunk)
