@@ -1,5 +1,6 @@
 """Dead letters and replays: the twin and both databases keep the same promises."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -232,6 +233,20 @@ def test_advance_counts_what_was_purged_meanwhile_as_skipped(stores: Stores) -> 
     assert released == 1
     assert found is not None
     assert (found.moved, found.skipped) == (1, 1)
+
+
+def test_advance_leaves_what_is_dead_no_more_as_it_is(stores: Stores) -> None:
+    [id_] = bury(stores)
+    stores.replay_queue.advance(added(stores), a_replay(cursor=f"acme/{id_}"), [id_], NOW)
+    claimed = stores.queue.claim(Claim(Stage.FETCH, 1, NOW, NOW + LEASE))
+    stores.queue.finish([move(one) for one in claimed], NOW)
+    stores.replays.change(a_replay(state=ReplayState.CANCELLED), ReplayState.RUNNING)
+    other = added(stores, id="rpl_other")
+
+    released = stores.replay_queue.advance(other, replace(other, cursor=f"acme/{id_}"), [id_], NOW)
+
+    assert released == 0
+    assert stores.replays.count_stages(a_replay().id) == {Stage.DONE: 1}
 
 
 def test_replay_looks_at_what_was_dead_when_it_started_and_no_more(stores: Stores) -> None:

@@ -135,6 +135,18 @@ def test_breaker_half_open_gives_a_probe_out_again_when_nothing_is_in_flight() -
     assert (probes_left(half_open, in_flight=1), probes_left(half_open, in_flight=0)) == (0, 1)
 
 
+def test_breaker_half_open_counts_no_probe_of_its_first_turn_in_the_second() -> None:
+    after_one = probed(opened(), good=1)
+
+    assert probes_left(after_one, in_flight=3) == 5
+
+
+def test_breaker_half_open_forgets_the_probes_that_were_lost_once_it_gives_one_out_again() -> None:
+    lost = Breaker(opened_until=NOW, openings=1, probing=1, probes_out=5, probes_good=2)
+
+    assert probes_left(take_probes(lost, 1, in_flight=0), in_flight=1) == 2
+
+
 @given(jitter=st.floats(0, 1, exclude_max=True), openings=st.integers(0, 50))
 def test_breaker_opens_for_a_bounded_time_whatever_the_jitter(jitter: float, openings: int) -> None:
     half_open = Breaker(opened_until=NOW, openings=openings)

@@ -120,6 +120,7 @@ def test_claims_that_break_a_rule_are_refused_for_it(
         pytest.param(STRICT, {"aud": "vestibule"}, id="audience-text"),
         pytest.param(POLICY, {"limit": {}, "gift": {}, "custom": {}}, id="empty-objects"),
         pytest.param(POLICY, {"gift": {"label": "x" * 8192}}, id="gift-label-long"),
+        pytest.param(POLICY, {"custom": {"x": "e" * (8192 - len('{"x":""}'))}}, id="custom-of-8-kib"),
         pytest.param(POLICY, {"unknown": object}, id="unknown-claim"),
         pytest.param(POLICY, {"jti": 7}, id="jti-unused-may-be-anything"),
         pytest.param(POLICY, {"jti": None}, id="jti-unused-may-be-null"),
@@ -138,6 +139,10 @@ def test_claims_accepted_carry_their_typed_values() -> None:
     assert accepted.gift == Gift("Spa day", can_win=True)
     assert accepted.custom == {"vip": [1]}
     assert accepted.expires_at == RECEIVED_AT + timedelta(minutes=5)
+
+
+def test_limit_beyond_what_a_database_counts_to_is_the_largest_that_it_does() -> None:
+    assert check(limit={"nb": 10**12}).limit == Limit(nb=2**31 - 1)
 
 
 def test_claims_without_exp_are_accepted_where_the_partner_allows_it() -> None:

@@ -81,6 +81,14 @@ def test_retry_beyond_the_sessions_end_is_a_dead_letter() -> None:
     assert decide_retry(failure, START, jitter=0.5) == GiveUp(PrefillReason.TIMEOUT)
 
 
+def test_retry_at_or_beyond_the_sessions_end_is_a_dead_letter_though_the_participant_waits() -> None:
+    soon_over = replace(FAILURE, ends_at=START + timedelta(seconds=0.25))
+    over_with_the_deadline = replace(FAILURE, attempt=3, ends_at=FAILURE.deadline_at)
+
+    assert decide_retry(soon_over, START, jitter=0.5) == GiveUp(PrefillReason.TIMEOUT)
+    assert decide_retry(over_with_the_deadline, START, jitter=0.0) == GiveUp(PrefillReason.TIMEOUT)
+
+
 def test_retry_after_is_honoured_up_to_an_hour() -> None:
     asked = replace(FAILURE, error_class=PrefillReason.HTTP_429, retry_after=timedelta(seconds=4))
     greedy = replace(asked, retry_after=timedelta(days=3))

@@ -26,7 +26,7 @@ class SlowHousekeeping:
         deleted = min(self.left, chunk)
         self.left -= deleted
         self.seconds.append(perf_counter() - began)
-        return {"sessions": deleted}
+        return {"sessions": deleted, "repeats": 0}
 
     def count_due(self, now: datetime) -> Mapping[Work, int]:
         raise NotImplementedError(f"nothing is due at {now}")
@@ -38,6 +38,14 @@ def test_purge_pauses_between_chunks_for_as_long_as_each_took() -> None:
 
     deleted = purge()
 
-    assert deleted == {"sessions": 25}
+    assert deleted == {"sessions": 25, "repeats": 0}
     assert len(pauses) == len(housekeeping.seconds) - 1 == 2
     assert all(took <= pause < took + CHUNK_SECONDS for took, pause in zip(housekeeping.seconds, pauses, strict=False))
+
+
+def test_purge_right_after_another_one_deletes_nothing_unless_it_is_by_hand() -> None:
+    purge = PurgeExpired(SlowHousekeeping(1), MemoryLeases(), FixedClock(), CHUNK, sleep)
+
+    purged, again, by_hand = purge(), purge(), purge(by_hand=True)
+
+    assert (purged["sessions"], again, by_hand["sessions"]) == (1, {}, 0)

@@ -15,6 +15,7 @@ from app.errors import CampaignUnknown, PartnerUnknown, ReplayActive, ReplayOver
 from app.management_ports import AuditEntry, DocumentKind
 from app.ports import Claim, Work
 from app.reasons import PrefillReason
+from app.steps import replay
 from app.steps.authorize import Caller
 from app.steps.dead_letters import ListDeadLetters, ReadDeadLetter
 from app.steps.replay import AdvanceReplays, StartReplay
@@ -176,6 +177,21 @@ def test_replay_passes_over_what_cannot_be_tried(world: World) -> None:
     assert released == [1, 0]
     assert world.stages([*final, *good]) == [Stage.DEAD, Stage.DEAD, Stage.FETCH]
     assert (found.moved, found.skipped, found.state) == (1, 2, ReplayState.DONE)
+
+
+def test_replay_goes_on_behind_more_than_one_look_can_pass_over_and_owes_no_time_for_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "_LOOK_AHEAD", 1)
+    world.bury(4, PrefillReason.CONTRACT)
+    [last] = world.bury(1)
+    replay_id = world.start(rate=1)
+
+    released = [world.advance(seconds) for seconds in (1, 0.6, 0.6)]
+
+    found = world.replays.rows[replay_id]
+    assert (released, world.stages([last])) == ([0, 0, 1], [Stage.FETCH])
+    assert (found.state, found.moved, found.skipped) == (ReplayState.DONE, 1, 4)
 
 
 def test_forced_replay_brings_what_a_participant_can_no_longer_read(world: World) -> None:
