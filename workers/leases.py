@@ -11,7 +11,7 @@ from app.ports import Clock, SessionQueue
 
 @dataclass(slots=True)
 class HeldLeases:
-    """Leases by session id; changed by one thread, read by any."""
+    """Leases by session id; threads may change and read them at once, since each is noted or dropped by itself."""
 
     queue: SessionQueue
     clock: Clock

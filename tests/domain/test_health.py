@@ -142,3 +142,19 @@ def test_admission_of_several_partners_keeps_each_to_its_own() -> None:
     assert sorted(admission.ids) == ["acme-0", "acme-1", "slow-0"]
     assert (admission.is_full, admission.awaits_answers) == (False, True)
     assert (admission.again_at, admission.changed) == (NOW + SECOND, {})
+
+
+def test_admission_ends_no_more_expired_rows_than_there_is_room_for() -> None:
+    queue = PartnerQueue("acme", 0, {Priority.FRESH: ["a", "b", "c", "d"]}, over=[f"over-{n}" for n in range(9)])
+
+    admission = admit([queue], {"acme": PartnerHealth()}, {"acme": LIMITS}, 4, NOW, 0.0)
+
+    assert (len(admission.ids), list(admission.over), admission.is_full) == (4, ["over-0"], True)
+
+
+def test_admission_of_all_that_was_seen_of_a_longer_queue_is_full() -> None:
+    queue = PartnerQueue("acme", 0, {Priority.FRESH: ["a"]}, cut=frozenset({Priority.FRESH}))
+
+    admission = admit([queue], {"acme": PartnerHealth()}, {"acme": LIMITS}, 100, NOW, 0.0)
+
+    assert (admission.ids, admission.is_full) == (["a"], True)

@@ -108,8 +108,8 @@ def test_claim_with_more_partners_than_one_claim_serves_takes_turns() -> None:
     for number in range(MAX_PARTNERS * 2):
         claiming.wait(f"partner-{number:03}", 1)
 
-    first = claiming.step(turn=0.0)(256, {})
-    second = claiming.step(turn=0.5)(256, {})
+    first = claiming.step(turn=0.75)(256, {})
+    second = claiming.step(turn=0.25)(256, {})
 
     assert first.again_in is not None
     assert len({session.partner_id for session in (*first.sessions, *second.sessions)}) == MAX_PARTNERS * 2

@@ -112,6 +112,15 @@ async def test_fetch_puts_off_whose_partner_cannot_be_read_just_now() -> None:
     assert [event["event"] for event in events] == ["prefill.put_off"]
 
 
+async def test_fetch_that_is_put_off_stays_in_its_class() -> None:
+    fetching = Fetching(unreadable={"acme"})
+    session = replace(fetching.claimed(), priority=Priority.REPLAY)
+
+    await fetching.work(session)
+
+    assert fetching.sessions.rows[session.id].priority is Priority.REPLAY
+
+
 async def test_fetch_ends_what_has_expired_though_its_partner_cannot_be_read() -> None:
     fetching = Fetching(unreadable={"acme"})
     session = fetching.claimed()
@@ -309,6 +318,17 @@ async def test_fetch_told_to_come_later_pauses_the_partner_and_not_only_the_sess
     assert fetching.sessions.healths["acme"].pause == Pause(NOW + timedelta(seconds=90), "retry_after")
 
 
+async def test_fetch_told_different_times_in_one_batch_pauses_the_partner_for_the_longest() -> None:
+    told = [OutsideError(PrefillReason.HTTP_429, status=429, retry_after=timedelta(seconds=s)) for s in (30, 90, 60)]
+    fetching = Fetching(answers=tuple(told))
+    sessions = [fetching.claimed() for _ in told]
+    step = fetching.step()
+
+    step.save([await step.call(planned) for planned in step.plan(sessions)])
+
+    assert fetching.sessions.healths["acme"].pause == Pause(NOW + timedelta(seconds=90), "retry_after")
+
+
 async def test_fetch_told_to_come_next_week_pauses_the_partner_for_an_hour() -> None:
     busy = OutsideError(PrefillReason.HTTP_5XX, status=503, retry_after=timedelta(days=7))
     fetching = Fetching(answers=(busy,))
@@ -358,3 +378,12 @@ async def test_fetch_with_a_bank_pays_for_the_retry_of_who_waits() -> None:
     await fetching.work(fetching.claimed())
 
     assert fetching.sessions.healths["acme"].bank == Bucket(4.1, NOW)
+
+
+async def test_fetch_that_is_a_retry_itself_earns_no_other() -> None:
+    fetching = Fetching()
+    fetching.sessions.healths["acme"] = PartnerHealth(bank=Bucket(5.0, NOW))
+
+    await fetching.work(replace(fetching.claimed(), attempts=2))
+
+    assert fetching.sessions.healths["acme"].bank == Bucket(5.0, NOW)

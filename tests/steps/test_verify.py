@@ -117,6 +117,12 @@ def test_verify_opens_a_nested_token() -> None:
         pytest.param(
             calling(AuthorizationSource.CLAIM, "at"), {"at": "opaque"}, PrefillRequest("ada", "opaque"), id="claim"
         ),
+        pytest.param(
+            calling(AuthorizationSource.CLAIM, "at"),
+            {"at": "v1.no+base64url.x"},
+            PrefillRequest("ada", "v1.no+base64url.x"),
+            id="claim-of-three-parts-that-is-no-jwt",
+        ),
     ],
 )
 def test_verify_sends_a_session_without_data_to_its_partner(
@@ -128,7 +134,7 @@ def test_verify_sends_a_session_without_data_to_its_partner(
     verification.work()
 
     row = verification.sessions.rows[id_]
-    assert row.stage is Stage.FETCH
+    assert (row.stage, row.due_at) == (Stage.FETCH, NOW)
     assert row.request == request_
     assert row.token is None
     assert verification.hints.rung == [(Work.FETCH, 1)]
@@ -168,9 +174,10 @@ def test_verify_hands_on_the_signed_token_where_it_is_the_credential() -> None:
     assert request.bearer_expires_at == NOW.replace(microsecond=0) + timedelta(minutes=5)
 
 
-def test_verify_settles_at_once_where_the_credential_is_missing() -> None:
+@pytest.mark.parametrize("claims", [pytest.param({}, id="absent"), pytest.param({"at": ""}, id="empty")])
+def test_verify_settles_at_once_where_the_credential_is_missing(claims: dict[str, Any]) -> None:
     verification = Verification(pinned_partner(prefill=calling(AuthorizationSource.CLAIM, "at")))
-    [id_] = verification.take_in(mint())
+    [id_] = verification.take_in(mint(**claims))
 
     verification.work()
 
@@ -250,6 +257,25 @@ def test_verify_refuses_a_token_of_single_use_that_another_session_used_up() -> 
     assert accepted is not None
     assert reused.token_reason is TokenReason.TOKEN_REUSED
     assert accepted.token_status is TokenStatus.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("single_use", "by_itself"),
+    [
+        pytest.param(True, True, id="by-this-very-session"),
+        pytest.param(False, False, id="where-tokens-count-again-and-again"),
+    ],
+)
+def test_verify_takes_a_token_that_was_used_up(*, single_use: bool, by_itself: bool) -> None:
+    verification = Verification(campaign=campaign(single_use=single_use))
+    [id_] = verification.take_in(mint(jti="one"))
+    verification.ledger.uses["acme", verification.digests.jti("acme", "one")] = id_ if by_itself else "ses_another"
+
+    verification.work()
+
+    taken = verification.stored(id_).outcome
+    assert taken is not None
+    assert taken.token_status is TokenStatus.ACCEPTED
 
 
 def test_verify_parks_a_session_whose_keys_are_missing_and_asks_for_them() -> None:
