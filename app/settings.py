@@ -33,12 +33,19 @@ _REASONS: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be one of {expected}",
+    "string_too_short": "must not be empty",
 }
+_DATABASE_URL = re.compile(
+    r"sqlite:///(?!:memory:)[^?]"  # a database in memory would be each process's own
+    r"|postgresql\+psycopg://([^:/]*(:[^@]*)?@)?(\[[^]/?]+\]|[^:/?\[]*)(:\d*)?([/?]|$)"  # split as SQLAlchemy splits it
+)
+_ENCODED = "special characters of a password percent-encoded"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Days = Annotated[float, Field(ge=0, le=36500)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Host = Annotated[str, Field(min_length=1)]  # an empty one would be every address of this machine
 
 
 class Settings(BaseModel):
@@ -49,9 +56,9 @@ class Settings(BaseModel):
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder")
     broker_url: str = Field("", description="Redis or RabbitMQ URL; empty: files in the data folder")
     data_dir: Path = Field(Path(".vestibule"), description="data folder of the embedded default")
-    host: str = Field("127.0.0.1", description="address that the public port listens on")
+    host: Host = Field("127.0.0.1", description="address that the public port listens on")
     port: Port = Field(8080, description="public port; a bare PORT counts too")
-    admin_host: str = Field("127.0.0.1", description="address of health and metrics")
+    admin_host: Host = Field("127.0.0.1", description="address of health and metrics")
     admin_port: Port = Field(8081, description="port of health and metrics")
     public_url: str = Field("", description="how browsers reach the service; empty: http://HOST:PORT")
     master_keys: SecretStr = Field(
@@ -155,7 +162,8 @@ class Settings(BaseModel):
     @property
     def base_url(self) -> str:
         """How browsers reach the service, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     def retention(self) -> Retention:
         """Return how long what is no longer needed is kept."""
@@ -236,6 +244,16 @@ def _is_site(url: str) -> bool:
     return has_host and bool(re.fullmatch(r"https?://[^\s?#]+", url))
 
 
+def _is_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:
+        return False
+    numbered = parts.scheme not in ("redis", "rediss") or re.fullmatch(r"/*\d*", parts.path)
+    return has_port and bool(numbered and re.match(r"(rediss?|amqps?|filesystem)://", url))
+
+
 def _malformed_master_keys(settings: Settings) -> Sequence[str]:
     text = settings.master_keys.get_secret_value()
     try:
@@ -248,10 +266,12 @@ def _malformed_master_keys(settings: Settings) -> Sequence[str]:
 
 def _contradictions(settings: Settings) -> list[str]:
     problems = []
-    if not re.match(r"sqlite:///|postgresql\+psycopg://|$", settings.database_url):
-        problems.append(f"{PREFIX}DATABASE_URL: must begin with sqlite:/// or postgresql://")
-    if not re.match(r"(rediss?|amqps?|filesystem)://|$", settings.broker_url):
-        problems.append(f"{PREFIX}BROKER_URL: must begin with redis://, rediss://, amqp:// or amqps://")
+    if settings.database_url and not _DATABASE_URL.match(settings.database_url):
+        shapes = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        problems.append(f"{PREFIX}DATABASE_URL: must be {shapes}, {_ENCODED}")
+    if settings.broker_url and not _is_broker(settings.broker_url):
+        shapes = "redis://:PASSWORD@HOST:PORT/NUMBER, rediss://, amqp:// or amqps://USER:PASSWORD@HOST:PORT/VHOST"
+        problems.append(f"{PREFIX}BROKER_URL: must be {shapes}, {_ENCODED}")
     if settings.public_url and not _is_site(settings.public_url):
         problems.append(f"{PREFIX}PUBLIC_URL: must be a web address such as https://forms.example, without a query")
     if not settings.is_embedded_database and not settings.master_keys.get_secret_value():

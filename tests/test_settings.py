@@ -17,6 +17,25 @@ POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
     [
         pytest.param({"DATABASE_URL": "mysql://db/vestibule", "MASTER_KEYS": KEY}, ["DATABASE_URL"], id="database"),
         pytest.param({"BROKER_URL": "kafka://broker"}, ["BROKER_URL"], id="broker"),
+        *(
+            pytest.param({"DATABASE_URL": url, "MASTER_KEYS": KEY}, ["DATABASE_URL"], id=f"database-{name}")
+            for name, url in {
+                "port": "postgresql://vestibule:canary@db:canary/vestibule",
+                "at-sign": "postgresql://vestibule:p@canary:canary@db/vestibule",
+                "bracket": "postgresql://[::1/vestibule",
+                "memory": "sqlite:///:memory:",
+                "nameless": "sqlite:///",
+            }.items()
+        ),
+        *(
+            pytest.param({"BROKER_URL": url}, ["BROKER_URL"], id=f"broker-{name}")
+            for name, url in {
+                "slash": "redis://:canary/1@redis/0",
+                "bracket": "amqp://[::1",
+                "number": "redis://redis/canary",
+            }.items()
+        ),
+        pytest.param({"HOST": "", "ADMIN_HOST": ""}, ["HOST", "ADMIN_HOST"], id="empty-hosts"),
         pytest.param({"DATABASE_URL": POSTGRES}, ["MASTER_KEYS"], id="no-master-key"),
         pytest.param({"ADMIN_CLIENT_ID": "admin"}, ["ADMIN_CLIENT_ID"], id="client-without-a-secret"),
         pytest.param({"ADMIN_CLIENT_SECRET": "s" * 16}, ["ADMIN_CLIENT_ID"], id="secret-without-a-client"),
@@ -57,6 +76,13 @@ def test_settings_with_mistakes_are_refused_naming_each(values: dict[str, str], 
         pytest.param({"DATABASE_URL": "postgres://db/vestibule", "MASTER_KEYS": KEY, "BROKER_URL": REDIS}, id="redis"),
         pytest.param({"DATABASE_URL": POSTGRES, "MASTER_KEYS": KEY, "BROKER_URL": "amqps://rabbit//"}, id="rabbitmq"),
         pytest.param({"ADMIN_CLIENT_ID": "admin", "ADMIN_CLIENT_SECRET": "s" * 16}, id="client-and-secret"),
+        pytest.param(
+            {"DATABASE_URL": "postgresql://v:p%40/:w@[::1]:5432/v?sslmode=require", "MASTER_KEYS": KEY}, id="full-url"
+        ),
+        pytest.param({"DATABASE_URL": "postgresql:///v?host=/run/postgresql", "MASTER_KEYS": KEY}, id="socket"),
+        pytest.param(
+            {"DATABASE_URL": "sqlite:////srv/v.sqlite3", "BROKER_URL": "rediss://u:p%2F@[::1]:6380"}, id="ipv6"
+        ),
     ],
 )
 def test_settings_without_mistakes_are_loaded(values: dict[str, str]) -> None:
@@ -154,3 +180,8 @@ def test_public_url_that_is_a_site_is_taken(url: str) -> None:
 
 def _named(values: dict[str, str]) -> dict[str, str]:
     return {f"VESTIBULE_{name}": value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("host", ["::", "::1"])
+def test_address_of_ipv6_stands_in_brackets_in_the_url(host: str) -> None:
+    assert load_settings(_named({"HOST": host, "PORT": "80"})).base_url == f"http://[{host}]:80"

@@ -52,7 +52,8 @@ async def ask(host: str, port: int, target: str) -> Answer | None:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+            name = f"[{host}]" if ":" in host else host
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
     except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
         return None
