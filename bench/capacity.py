@@ -23,6 +23,7 @@ _CALLS_IN_FLIGHT: Final = 1_000
 _WEB_CONNECTIONS: Final = 12
 _VERIFY_CONNECTIONS: Final = 2
 _FETCH_CONNECTIONS: Final = 8
+_UPKEEP_CONNECTIONS: Final = 7
 _DATABASE_CORES: Final = 32
 _LOG_BYTES_PER_SECOND: Final = 500e6
 _COST: Final = "CPU per participant: "
@@ -123,7 +124,8 @@ def _limit_table(costs: Costs) -> str:
 
 def _connections(costs: Costs, rate: int) -> int:
     web, verify = (ceil(costs.cores(role, rate)) for role in ("web", "verify"))
-    return web * _WEB_CONNECTIONS + verify * _VERIFY_CONNECTIONS + costs.fetchers(rate) * _FETCH_CONNECTIONS
+    workers = verify * _VERIFY_CONNECTIONS + costs.fetchers(rate) * _FETCH_CONNECTIONS + _UPKEEP_CONNECTIONS
+    return web * _WEB_CONNECTIONS + workers
 
 
 def _per_core(costs: Costs, role: str) -> float:
