@@ -3,7 +3,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
@@ -113,6 +115,38 @@ def test_write_on_a_broken_connection_fails_and_the_next_works(
         getattr(postgres_database, method)(ask)
 
     assert getattr(postgres_database, method)(ask) == 1
+
+
+def test_server_that_only_reads_is_unavailable(postgres_url: str, postgres_database: Database) -> None:
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+
+    with pytest.raises(StoreUnavailable):
+        postgres_database.read(one)
+
+
+@pytest.mark.parametrize("method", ["write", "write_one"])
+@pytest.mark.parametrize("is_direct", [False, True])
+def test_connections_that_only_read_are_given_up_with_the_first_write(
+    migrated_postgres_url: str, method: str, *, is_direct: bool
+) -> None:
+    database = open_database(migrated_postgres_url, "test", pool_size=2)
+    insert = "INSERT INTO leases (name, held_until) VALUES ('a', now()) RETURNING name"
+
+    def write(connection: Connection) -> str:
+        rows = rows_of(connection, insert, {}) if is_direct else connection.exec_driver_sql(insert).all()
+        return str(rows[0][0])
+
+    with database.reading.connect() as one_of_two, database.reading.connect() as other:
+        for connection in (one_of_two, other):
+            connection.exec_driver_sql("SET default_transaction_read_only = on")
+
+    with pytest.raises(StoreUnavailable):
+        getattr(database, method)(write)
+
+    assert getattr(database, method)(write) == "a"
+    database.dispose()
 
 
 @pytest.mark.parametrize(

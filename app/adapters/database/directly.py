@@ -11,6 +11,8 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from app.adapters.database.faults import is_of_a_standby
+
 
 def run_directly(
     connection: Connection, statement: str, parameters: Mapping[str, object]
@@ -20,6 +22,8 @@ def run_directly(
     try:
         return driver.cursor(binary=True).execute(statement, parameters)
     except psycopg.Error as error:
+        if is_of_a_standby(error):
+            driver.close()
         if driver.closed:  # SQLAlchemy finds that too, raises it, and empties the pool of what is as old
             connection.exec_driver_sql("SELECT 1")
         raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error

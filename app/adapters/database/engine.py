@@ -15,10 +15,10 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.database.faults import faults_as_ours
+from app.adapters.database.faults import faults_as_ours, is_of_a_standby
 from app.adapters.database.reckoning import Reckoning
 from app.adapters.database.unanswered import Unanswered
 
@@ -167,11 +167,18 @@ def _open_postgres(
         hide_parameters=True,
         connect_args=arguments,
     )
+    event.listen(autocommit, "handle_error", _leave_standby)
     return Database(
         reading=autocommit,
         writing=autocommit.execution_options(isolation_level="READ COMMITTED"),
         unanswered=Unanswered(autocommit, limit_seconds),
     )
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """Give up the pool's connections as if they had broken, so that the next ones find the primary."""
+    if is_of_a_standby(context.original_exception):
+        context.is_disconnect = True
 
 
 def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:
@@ -181,6 +188,7 @@ def _postgres_arguments(role: str, **timeouts: float) -> dict[str, str | int]:
     options = {"timezone": "UTC", "jit": "off", **{name: round(seconds * 1000) for name, seconds in timeouts.items()}}
     return {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "target_session_attrs": "read-write",  # in a failover the URL may lead to a standby for a while
         "application_name": f"vestibule-{role}",
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
         "prepare_threshold": 1,

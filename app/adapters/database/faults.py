@@ -16,10 +16,12 @@ from app.errors import SchemaOutdated, StoreUnavailable
 
 _STATE_CLASSES = ("08", "53", "57P", "58")
 """SQLSTATE: connection lost, no resources, shutting down or starting up, system error (PostgreSQL appendix A)."""
+_READ_ONLY = "25006"
+"""What we reach is a standby, or has become read-only."""
 _STATES = frozenset(
     {
         "25P03",  # idle in a transaction: this process was frozen there
-        "25006",  # read-only: what we reach has become a standby
+        _READ_ONLY,
         "40001",  # serialization failure
         "40P01",  # deadlock: a lock that could not be had
         "55P03",  # lock_timeout
@@ -59,6 +61,11 @@ def faults_as_ours() -> Iterator[None]:
                 "the database is not at this version's revision; `vestibule migrate` brings it there"
             ) from error
         raise
+
+
+def is_of_a_standby(error: BaseException | None) -> bool:
+    """Tell whether a write failed because this connection only reads: the primary is to be looked for anew."""
+    return isinstance(error, psycopg.Error) and error.sqlstate == _READ_ONLY
 
 
 def _is_outage(error: DBAPIError) -> bool:
