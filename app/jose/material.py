@@ -5,7 +5,7 @@ Knows no policy, no kid and no algorithm. What is left to the library (a point o
 to its public one) is checked where the key is parsed, in `keys.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -112,9 +112,7 @@ def _read_rsa(jwk: Mapping[str, object]) -> Material:
 
 
 def _read_ec(jwk: Mapping[str, object]) -> Material:
-    curve = jwk.get("crv")
-    if not isinstance(curve, str) or curve not in _EC_CURVES:
-        raise KeyRefused("curve_unsupported")
+    curve = _curve(jwk, _EC_CURVES)
     bits = _EC_CURVES[curve]
     size = (bits + 7) // 8
     members = {name: _coordinate(jwk, name, size) for name in ("x", "y")}
@@ -124,14 +122,21 @@ def _read_ec(jwk: Mapping[str, object]) -> Material:
 
 
 def _read_okp(jwk: Mapping[str, object]) -> Material:
-    curve = jwk.get("crv")
-    if not isinstance(curve, str) or curve not in _OKP_CURVES:
-        raise KeyRefused("curve_unsupported")
+    curve = _curve(jwk, _OKP_CURVES)
     names = ("x", "d") if "d" in jwk else ("x",)
     members = {name: _octets(jwk, name, _OKP_BYTES) for name in names}
     if curve == "Ed25519" and _has_low_order(members["x"]):
         raise KeyRefused("okp_low_order")
     return Material({"kty": "OKP", "crv": curve, **members}, _OKP_BYTES * 8, curve, has_private="d" in jwk)
+
+
+def _curve(jwk: Mapping[str, object], curves: Collection[str]) -> str:
+    if "crv" not in jwk:
+        raise KeyRefused("member_missing")
+    curve = jwk["crv"]
+    if not isinstance(curve, str) or curve not in curves:
+        raise KeyRefused("curve_unsupported")
+    return curve
 
 
 def _has_low_order(point: str) -> bool:

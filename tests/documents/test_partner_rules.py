@@ -104,6 +104,14 @@ def prefilled(**changes: Any) -> dict[str, Any]:
             id="not-pem",
         ),
         pytest.param(
+            public_key({"pem": "-----BEGIN RSA PUBLIC KEY-----\nMIIB\n-----END RSA PUBLIC KEY-----"}),
+            {
+                "signature.keys[0].pem": "This PEM is damaged or not supported; PUBLIC KEY and CERTIFICATE of RSA, EC"
+                " or Ed25519 are. (pem_unsupported)"
+            },
+            id="pem-of-pkcs1",
+        ),
+        pytest.param(
             public_key({"jwk": PUBLIC}, algorithms=("RS256",)),
             {"signature.keys[0]": "None of the listed algorithms can be used with this key."},
             id="key-without-algorithm",

@@ -1,5 +1,6 @@
 """Which numbers may be a key at all, whoever says so."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -109,6 +110,15 @@ def test_import_keys_private_half_that_does_not_belong_is_dropped(
 
     assert imported.keys == ()
     assert [dropped.reason for dropped in imported.dropped] == [reason]
+
+
+@pytest.mark.parametrize(("kind", "members"), [("RS256", "ne"), ("ES256", ("crv", "x", "y")), ("EdDSA", ("crv", "x"))])
+def test_import_keys_jwk_of_a_certificate_alone_lacks_members(keys: KeyRing, kind: str, members: Sequence[str]) -> None:
+    jwk = {name: value for name, value in keys(kind).public_jwk.items() if name not in members}
+
+    imported = import_keys({**jwk, "x5c": ["MIIB"]})
+
+    assert imported.dropped == (DroppedKey("k1", "member_missing"),)
 
 
 def test_import_keys_private_rsa_key_without_its_primes_is_dropped(keys: KeyRing) -> None:
