@@ -143,7 +143,7 @@ EXPLANATIONS: Final[Mapping[str, Mapping[Reason, Explanation]]] = {
     },
     "Why a prefill could not be had": {
         PrefillReason.TIMEOUT: Explanation(
-            "The partner's API took longer than `timeout_seconds`, or 2 s to connect.",
+            "The partner's API took longer than `timeout_seconds`, or 2 s to connect; or it answered 408.",
             "Answer sooner, or raise `timeout_seconds` in the partner's document.",
         ),
         PrefillReason.CONNECT: Explanation(
