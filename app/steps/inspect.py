@@ -73,7 +73,7 @@ class InspectToken:
         if partner is None:
             raise PartnerUnknown
         if campaign is None or campaign.partner_id != partner.id:
-            raise CampaignUnknown
+            raise CampaignUnknown("This partner has no campaign of that id.")
         question = Question(partner, campaign, asked.token, self.clock.now())
         inspection, waiting = self._inspect(question)
         return replace(inspection, is_fetching=waiting is not None and self._ask_for(waiting))

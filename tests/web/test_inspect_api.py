@@ -300,7 +300,9 @@ async def test_inspect_of_a_campaign_with_another_s_partner_is_unknown_to_everyb
 
     answer = await management.call("POST", INSPECT, "admin", json=body)
 
-    assert (answer.status, (await answer.json())["code"]) == (404, "campaign_unknown")
+    problem = await answer.json()
+    assert (answer.status, problem["code"]) == (404, "campaign_unknown")
+    assert problem["detail"] == "This partner has no campaign of that id."
 
 
 @pytest.mark.parametrize(
