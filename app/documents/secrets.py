@@ -59,10 +59,10 @@ def restore_secrets(
     """
     restored = deepcopy(body)
     mistakes: list[Mistake] = []
-    for path, holder in _holders(kind, restored):
-        if holder["secret"] != MASK:
-            continue
-        stored = _stored_holder(path, holder, restored, previous, outbound)
+    masked = [(path, holder) for path, holder in _holders(kind, restored) if holder["secret"] == MASK]
+    # All of them are looked up before one is written: what a mask stands for depends on those beside it.
+    meant = [_stored_holder(path, holder, restored, previous, outbound) for path, holder in masked]
+    for (path, holder), stored in zip(masked, meant, strict=True):
         if isinstance(stored, str):
             mistakes.append(Mistake(path, stored))
         else:
@@ -113,15 +113,30 @@ def _stored_key(
     if kid is not None:
         candidates = [key for key in stored if key.get("kid") == kid]
     else:
-        # By its place; where keys were taken away, what moved cannot be told.
         index = next(index for index, entry in enumerate(sent) if entry is holder)
-        is_told = len(sent) >= len(stored)
+        is_told = _are_in_place(sent, stored)
         candidates = [key for key in stored[index : index + 1] if is_told and key.get("kid") is None]
     if len(candidates) != 1 or "secret" not in candidates[0]:
         return _UNKNOWN
     if holder.get("encoding") not in {None, candidates[0].get("encoding")}:
         return _RECODED
     return candidates[0]
+
+
+def _are_in_place(sent: Sequence[Any], stored: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether stored keys without a kid are told by their places: all of them masked there, none moved.
+
+    A key that was taken away, or another's `not_after`, would else bring back a secret that is no longer meant.
+    """
+    places = [index for index, key in enumerate(stored) if key.get("kid") is None]
+    if len(sent) < len(stored) or not all(_is_masked_without_kid(sent[index]) for index in places):
+        return False
+    were, are = ([repr(keys[index].get("not_after")) for index in places] for keys in (stored, sent))
+    return were == are or sorted(were) != sorted(are)
+
+
+def _is_masked_without_kid(entry: object) -> bool:
+    return isinstance(entry, Mapping) and entry.get("secret") == MASK and entry.get("kid") is None
 
 
 def _member(document: object, name: str) -> object:

@@ -203,3 +203,44 @@ def test_masked_key_after_one_was_taken_away_is_refused() -> None:
     found = partner_mistakes(sent, previous)
 
     assert found == {"encryption.keys[0].secret": UNKNOWN}
+
+
+NEVER: dict[str, Any] = {}
+SOON = {"not_after": "2027-04-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("places", "added"),
+    [
+        pytest.param([1], 1, id="first-taken-away-and-another-added"),
+        pytest.param([0], 1, id="second-replaced"),
+        pytest.param([1, 0], 0, id="order-changed"),
+    ],
+)
+def test_masked_key_without_a_kid_that_may_have_moved_is_refused(places: list[int], added: int) -> None:
+    previous = _stored_keys({"secret": AES_SECRET, **SOON}, {"secret": "0123456789abcdef", **NEVER})
+    sent = mask_document("partner", previous)
+    keys = sent["encryption"]["keys"]
+    sent["encryption"]["keys"] = [keys[place] for place in places] + [{"secret": "next" * 4}] * added
+
+    found = partner_mistakes(sent, previous)
+
+    assert found == {f"encryption.keys[{place}].secret": UNKNOWN for place in range(len(places))}
+
+
+@pytest.mark.parametrize("changes", [(NEVER, NEVER), (SOON, SOON), (SOON, NEVER)])
+def test_masked_keys_in_their_places_keep_their_secrets_whatever_ends_when(changes: Any) -> None:
+    previous = _stored_keys({"secret": AES_SECRET, **NEVER}, {"secret": "0123456789abcdef", **NEVER})
+    sent = mask_document("partner", previous)
+    for key, change in zip(sent["encryption"]["keys"], changes, strict=True):
+        key.update(change)
+    sent["encryption"]["keys"].append({"secret": "next" * 4})
+
+    document = parse_partner_document(sent, previous, OUTBOUND)
+
+    assert [key["secret"] for key in document["encryption"]["keys"]] == [AES_SECRET, "0123456789abcdef", "next" * 4]
+
+
+def _stored_keys(*keys: dict[str, Any]) -> dict[str, Any]:
+    body = secretive_body(encryption={"method": "shared_secret", "keys": list(keys)})
+    return parse_partner_document(body, None, OUTBOUND)
