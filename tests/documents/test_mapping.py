@@ -120,6 +120,27 @@ def test_evaluate_beyond_the_budget_is_refused(expression: str) -> None:
         evaluate(expression, {"l": [1] * 1001}, budget)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("join(t, texts)", id="join"),
+        pytest.param("to_string([" + ",".join(["t"] * 60) + "])", id="text of texts"),
+        pytest.param("to_string(numbers)", id="text of numbers"),
+        pytest.param("to_string(to_array(" * 4 + "t" + "))" * 4, id="text that grows"),
+        pytest.param("contains(numbers, 'x')", id="search"),
+        pytest.param("numbers == same", id="comparison"),
+        pytest.param("sum(numbers)", id="sum"),
+        pytest.param("merge(" + ",".join("@" * 100) + ")", id="merge"),
+    ],
+)
+def test_evaluate_of_what_a_function_makes_of_much_is_refused_before_it_is_made(expression: str) -> None:
+    document = {"t": '"' * 3000, "texts": [""] * 1000, "numbers": [1] * 10_000, "same": [1.0] * 10_000}
+    more = {f"{number}": number for number in range(100)}
+
+    with pytest.raises(MappingRefused, match="too much work"):
+        evaluate(expression, document | more, MappingBudget(1000))
+
+
 def test_evaluate_of_a_long_list_that_is_only_looked_at_costs_little() -> None:
     budget = MappingBudget(10)
 
