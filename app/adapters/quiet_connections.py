@@ -3,18 +3,28 @@
 HTTP/1.1 tells answers apart by their order alone: one that nobody asked for would be taken for the next call's, and
 each after it for that of the call behind it. aiohttp does not look. A server that was heard once gets a new connection
 for each call until the process ends: its next surplus answer might come while a call is under way.
+
+Nor does it count the interim answers (1xx) before an answer, thousands of which fit in what the loop reads at once.
 """
 
 import select
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from aiohttp import ClientRequest, TCPConnector
+from aiohttp import ClientRequest, StreamReader, TCPConnector
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from structlog import get_logger
 
+MAX_INTERIM_ANSWERS: Final = 32
+"""Before one answer: a server that says each second that it still works does so for 30 s, the longest call."""
+
+_INTERIM: Final = frozenset(range(100, 200)) - {101}
 _log = get_logger()
 
 
@@ -27,14 +37,16 @@ def keep_to_pool(request: ClientRequest, pool: str) -> None:
 
 
 class QuietConnector(TCPConnector):
-    """Hands out a kept connection only if it is quiet.
+    """Hands out a kept connection only if it is quiet, and ends one that does not come to its answer.
 
-    `_get` is aiohttp's own, and the one place that tells a kept connection from a new one; our tests fail if aiohttp
-    no longer goes by it.
+    `_get` is aiohttp's own, and the one place that tells a kept connection from a new one, as `_factory` makes what
+    reads from it; our tests fail if aiohttp no longer goes by them.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        reader: type[ResponseHandler] = _AnswerReader
+        self._factory = partial(reader, loop=self._loop)
         self._distrusted: set[ConnectionKey] = set()
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
@@ -50,6 +62,22 @@ class QuietConnector(TCPConnector):
         if key not in self._distrusted:
             self._distrusted.add(key)
             _log.error("answer.unasked", host=key.host)
+
+
+class _AnswerReader(ResponseHandler):
+    """Takes a few interim answers, and then a server that sends more of them for one that speaks no HTTP."""
+
+    _interim = 0
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        if self._interim > MAX_INTERIM_ANSWERS:
+            return
+        self._interim = self._interim + 1 if data[0].code in _INTERIM else 0
+        if self._interim <= MAX_INTERIM_ANSWERS:
+            super().feed_data(data, size)
+        else:
+            self.close()
+            self.set_exception(HttpProcessingError())
 
 
 def _has_spoken(connection: Connection) -> bool:

@@ -31,6 +31,7 @@ NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 BOUNDS = CallBounds(whole=timedelta(seconds=5), max_body_bytes=100_000)
 SHORT = CallBounds(whole=timedelta(seconds=0.2))
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
 CHUNKED = JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 BOMB = gzip.compress(b"[" + b"0," * 1_000_000 + b"0]")
 
@@ -115,6 +116,8 @@ async def test_request_sends_what_is_given_and_nothing_of_the_process(http: Safe
         pytest.param(sends(JSON_HEAD + b"X: a\r\n" * 9000 + b"\r\n"), "contract", "not_http", id="many headers"),
         pytest.param(sends(JSON_HEAD + b"X: a\0b\r\n\r\n"), "contract", "not_http", id="NUL in a header"),
         pytest.param(sends_then_repeats(JSON_HEAD + b"X: ", b"a" * 4096), "contract", "not_http", id="endless header"),
+        pytest.param(sends_then_repeats(b"", INTERIM * 4000), "contract", "not_http", id="endless interim answers"),
+        pytest.param(sends(INTERIM * 33 + http_answer()), "contract", "not_http", id="one interim answer too many"),
         pytest.param(
             sends(http_answer(BOMB, content_encoding="gzip")),
             "contract",
