@@ -4,7 +4,8 @@ HTTP/1.1 tells answers apart by their order alone: one that nobody asked for wou
 each after it for that of the call behind it. aiohttp does not look. A server that was heard once gets a new connection
 for each call until the process ends: its next surplus answer might come while a call is under way.
 
-Nor does it count the interim answers (1xx) before an answer, thousands of which fit in what the loop reads at once.
+Nor does it count answers: neither the interim ones (1xx) before an answer, nor those that come while nobody asks. It
+reads thousands of them at once, and keeps them.
 """
 
 import select
@@ -65,12 +66,15 @@ class QuietConnector(TCPConnector):
 
 
 class _AnswerReader(ResponseHandler):
-    """Takes a few interim answers, and then a server that sends more of them for one that speaks no HTTP."""
+    """Takes a few interim answers, then the server for one that speaks no HTTP; hears no more than a few unasked."""
 
     _interim = 0
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         if self._interim > MAX_INTERIM_ANSWERS:
+            return
+        if len(self) > MAX_INTERIM_ANSWERS and self.transport is not None:
+            self.transport.pause_reading()  # and kept as it is, for `_get` to find out
             return
         self._interim = self._interim + 1 if data[0].code in _INTERIM else 0
         if self._interim <= MAX_INTERIM_ANSWERS:

@@ -126,6 +126,26 @@ def test_request_before_the_loop_has_read_an_unasked_answer_is_given_its_own(
     assert found == ([1, 2, 3], 2)
 
 
+@pytest.mark.parametrize("by_tls", [False, True])
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_server_that_speaks_unasked_without_end_is_not_listened_to(
+    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop], *, by_tls: bool
+) -> None:
+    async def play() -> tuple[list[object], bool]:
+        async with staged(tmp_path if by_tls else None) as stage:
+            before = await stage.ask()
+            for _ in range(400):
+                stage.talker.add(SURPLUS * 1000)
+                await asyncio.sleep(0)
+            is_heard = not stage.talker.writers[-1].transport.get_write_buffer_size()
+            return [before, await stage.ask(), await stage.ask()], is_heard
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        found = runner.run(play())
+
+    assert found == ([1, 2, 3], False)
+
+
 async def test_request_after_the_server_has_just_hung_up_takes_a_new_connection() -> None:
     async with staged() as stage:
         await stage.ask()
