@@ -148,6 +148,7 @@ async def _answer(
         response = problem(shown, instance_of(request), request[REQUEST_ID])
     if allow is not None:
         response.headers["Allow"] = allow
+    response.headers.setdefault("Cache-Control", "no-store")  # a 404 may be kept where nobody says so (RFC 9111 4.2.2)
     return response, error
 
 
