@@ -16,7 +16,7 @@ from app.jose.material import KeyRefused
 MAX_PEM_CHARACTERS: Final = 64 * 1024
 """A dozen certificates; longer is some other file."""
 _LABEL = re.compile(r"-----BEGIN ([^\r\n]*?)-----")
-_BLOCK = re.compile(r"-----BEGIN (PUBLIC KEY|CERTIFICATE)-----.+?-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(r"-----BEGIN (PUBLIC KEY|CERTIFICATE)-----[^-]+-----END \1-----")
 
 
 def read_pem(text: str) -> tuple[dict[str, object], ...]:

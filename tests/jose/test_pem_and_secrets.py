@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import time
 from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -75,6 +76,15 @@ def test_import_pem_text_that_holds_no_usable_public_key_is_refused(keys: KeyRin
         import_pem(make(keys))
 
     assert refusal.value.reason == reason
+
+
+def test_import_pem_text_that_begins_and_begins_is_refused_at_once() -> None:
+    began = time.process_time()
+
+    with pytest.raises(KeyRefused, match="not_pem"):
+        import_pem("-----BEGIN PUBLIC KEY-----" * 2500)
+
+    assert time.process_time() - began < 0.5  # of 3 s, in which no other thread runs
 
 
 @pytest.mark.parametrize(
