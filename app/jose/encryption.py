@@ -114,7 +114,7 @@ def encrypt(payload: str, key: UsableKey, alg: str, enc: str, kid: str | None) -
     iv, ciphertext, tag = rule.engine.encrypt(content_key, protected.encode("ascii"), plaintext)
     token = ".".join((protected, *map(base64url.encode, (encrypted_key, iv, ciphertext, tag))))
     if len(token) > MAX_TOKEN_BYTES:
-        raise TokenRejected(TokenReason.TOKEN_TOO_LARGE)
+        raise TokenRejected(TokenReason.TOKEN_TOO_LARGE, "once encrypted")
     return token
 
 

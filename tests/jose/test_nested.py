@@ -71,7 +71,7 @@ def test_encrypt_token_that_would_be_too_long_is_too_large(keys: KeyRing) -> Non
     with pytest.raises(TokenRejected) as refusal:
         encrypt(inner, keys("A256KW").public, "A256KW", "A256GCM", None)
 
-    assert refusal.value.reason is TokenReason.TOKEN_TOO_LARGE
+    assert (refusal.value.reason, refusal.value.detail) == (TokenReason.TOKEN_TOO_LARGE, "once encrypted")
 
 
 def test_encrypt_payload_that_is_no_signed_token_is_malformed(keys: KeyRing) -> None:
