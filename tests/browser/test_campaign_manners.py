@@ -87,6 +87,21 @@ async def test_page_that_is_tapped_twice_counts_once(browser: Browser) -> None:
         assert len(stand.ledger.plays) == 1
 
 
+async def test_page_whose_form_was_stopped_on_the_way_can_be_sent_again(browser: Browser) -> None:
+    async with spa(settled(limit=Limit(nb=3))) as (stand, address), visiting(browser) as visit:
+        await visit.page.clock.install()
+        await visit.page.goto(f"{address}#form")
+        await visit.page.route("**/c/*?play=*", lambda route: route.fulfill(status=204), times=1)  # stays where it is
+        button = visit.page.get_by_role("button", name="Take part")
+        async with visit.page.expect_response("**/c/*?play=*"):
+            await button.click()
+        await visit.page.clock.fast_forward(5_000)
+        await button.click()
+
+        await expect(visit.page.get_by_role("heading", name="Thank you!")).to_be_visible()
+        assert len(stand.ledger.plays) == 1
+
+
 async def test_page_one_goes_back_to_after_the_end_is_whole_and_refuses_what_is_used_up(browser: Browser) -> None:
     async with spa(settled(limit=Limit(nb=1))) as (stand, address), visiting(browser) as visit:
         await visit.page.goto(f"{address}#form")

@@ -4,6 +4,7 @@
 
 (() => {
   const GRACE_SECONDS = 5; // a look that takes longer than its wait by this much is lost
+  const AGAIN_MS = 5000;
   const form = document.querySelector("form[data-path]");
   const own = unshadowed(form); // of prefill.js
   const { path, of, deadline, state } = own.dataset;
@@ -22,14 +23,17 @@
     if (become === "rejected" || become === "denied") window.location.reload(); // the screen is the server's
   };
 
-  // A second tap sends nothing; out of the browser's memory the form can be sent again, and counts as the same.
-  own.addEventListener("submit", (event) => {
-    if (own.ariaBusy === "true") event.preventDefault();
-    own.ariaBusy = "true";
-  });
-  window.addEventListener("pageshow", () => {
+  // A second tap sends nothing; out of the browser's memory, and after a while, the form can be sent again, and counts as
+  // the same: nothing tells a page that its form was stopped on the way.
+  const letSend = () => {
     own.ariaBusy = null;
+  };
+  own.addEventListener("submit", (event) => {
+    if (own.ariaBusy === "true") return event.preventDefault();
+    own.ariaBusy = "true";
+    setTimeout(letSend, AGAIN_MS);
   });
+  window.addEventListener("pageshow", letSend);
 
   if (!of || state === "none") return; // no session, or one that brings nothing: the server has said what there is to say
   bindPrefill(form, {
