@@ -381,6 +381,19 @@ async def test_opt_in_is_ticked_when_it_can_be_seen(browser: Browser) -> None:
         assert await values(page) == FILLED
 
 
+async def test_opt_in_under_a_summary_is_ticked_when_it_is_unfolded(browser: Browser) -> None:
+    folded = "<details><summary>What we may send you</summary><label>News"
+    form = FORM.replace("<label>News", folded).replace("<label>Offers", "</details><label>Offers")
+    async with bound(browser, form) as page:
+        await answer(page, session())
+        await expect(page.get_by_role("status")).to_have_text("Filled in from ACME")
+        assert "news" not in await values(page)
+
+        await page.get_by_text("What we may send you").click()
+
+        await expect(page.get_by_label("News")).to_be_checked()
+
+
 async def test_opt_in_that_stays_hidden_is_not_ticked_after_clear(browser: Browser) -> None:
     async with bound(browser, FORM.replace("<label>News", "<label hidden>News")) as page:
         await answer(page, session())

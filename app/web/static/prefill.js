@@ -14,7 +14,7 @@ const unshadowed = (form) =>
   });
 
 /**
- * Bind `form`, whose fields are found by their names, and return `{stop}`.
+ * Bind `form`, whose fields are found by their names, and return `{stop, empty}`; `empty` takes back what was filled in.
  *
  * look(seconds): promises the session as `GET /v1/sessions/{id}?wait=seconds` shows it; where it cannot, rejects with
  *   the problem's `code` on the error. It ends by itself some seconds after that wait.
@@ -34,6 +34,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   const LONGEST_PAUSE_MS = 30000; // after others; each is twice as long as the one before
   const LOOKS_ON_MS = 120000; // beyond the deadline: a partner may come back, and a replay succeed
   const FILLABLE = /^(text|search|email|tel|url|date|month|time|number|textarea|select-one|checkbox|radio)$/;
+  const FOLDED = "details:not([open]) > :not(summary)";
   const GONE = { session_unknown: "expired", session_expired: "expired", campaign_unknown: "closed" };
 
   const own = unshadowed(form);
@@ -73,7 +74,8 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   // A form in a step to come is seen in time; what is hidden within it may never be. A checkbox may be but its label.
   const isHidden = (field) => {
-    const hides = (node) => node && node !== form && (getComputedStyle(node).display === "none" || hides(node.parentElement));
+    const isNone = (node) => node.matches(FOLDED) || getComputedStyle(node).display === "none";
+    const hides = (node) => node && node !== form && (isNone(node) || hides(node.parentElement));
     return [field, ...field.labels].every(hides);
   };
 
@@ -280,14 +282,12 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
     if (held(field) !== original(field)) edited.add(field.name);
     else if (isFilled && held(field)) mark(field, isChoice(field) ? false : "");
   }
-  if (isFilled) {
-    isTaken = true;
-    sayFilled();
-  } else {
-    wait();
-  }
+  isTaken = isFilled;
+  if (isFilled) sayFilled();
+  else wait();
 
   return {
+    empty,
     stop() {
       isStopped = true;
       calm();

@@ -22,6 +22,7 @@ document.querySelector("form").addEventListener("submit", (event) => {
   sent.push([new FormData(event.target, event.submitter).get("firstname"), event.submitter.value]);
 });
 </script>"""
+ONE_WHO_MAY_NOT = {"limit": {"canPlay": False}}
 ONCE = {"form": {"firstname": "Ada"}, "limit": {"nb": 1}}
 
 
@@ -83,7 +84,7 @@ async def test_form_whose_participant_has_played_meanwhile_is_not_sent(stand: St
 
 
 async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form(stand: Stand) -> None:
-    body = stand.snippet(stand.token({"limit": {"canPlay": False}}), element=FORM)
+    body = stand.snippet(stand.token(ONE_WHO_MAY_NOT), element=FORM)
 
     async with stand.hosting(body, lang="fr-FR") as host:
         await host.until("denied")
@@ -96,6 +97,20 @@ async def test_refused_participant_sees_the_campaigns_screen_instead_of_the_form
         ((_, detail, target),) = await host.told("denied")
         assert (detail["code"], target) == ("not_eligible", "form")
         await photograph(host.page, "minisite-denied")
+
+
+async def test_form_that_the_page_hides_stays_hidden_also_after_a_screen(stand: Stand) -> None:
+    hide = """<script nonce="test">document.querySelector("form").style.display = "none"</script>"""
+
+    async with stand.hosting(stand.snippet(stand.token(), element=FORM + hide)) as host:
+        await host.until("prefilled")
+        await expect(host.page.locator("form")).to_be_hidden()
+        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", stand.token(ONE_WHO_MAY_NOT))
+        await host.until("denied")
+        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", stand.token())
+        await host.until("prefilled", 2)
+
+        assert await host.page.locator("form").get_attribute("style") == "display: none;"
 
 
 async def test_form_without_a_token_is_refused_where_one_is_required(stand: Stand) -> None:
@@ -248,6 +263,22 @@ async def test_both_scripts_in_a_page_with_a_form_alone_open_one_session(stand: 
         await host.until("prefilled", 2)
 
         assert len(host.sent("POST", "/sessions")) == 2
+
+
+async def test_another_token_leaves_nothing_in_the_form_of_the_participant_before_but_what_was_typed(
+    stand: Stand,
+) -> None:
+    another = stand.token({"form": {"firstname": "Grace"}})
+
+    async with stand.hosting(stand.snippet(stand.token(), element=FORM)) as host:
+        await host.until("prefilled")
+        await host.page.get_by_label("Email").fill("mine@example.com")
+        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", another)
+        await host.page.get_by_role("button", name="Fill them in").click()
+
+        await expect(host.page.get_by_label("First name")).to_have_value("Grace")
+        await expect(host.page.get_by_label("Last name")).to_have_value("")
+        await expect(host.page.get_by_label("Email")).to_have_value("mine@example.com")
 
 
 async def test_form_keeps_what_was_typed(stand: Stand) -> None:

@@ -43,8 +43,9 @@ class Minisite {
     else afterGrace(() => !this.session && !this.isOver && this.enter(null));
   }
 
-  // Takes what the page knows of its participant; another token is another participant.
+  // Takes what the page knows of its participant; another token is another participant, for whom nothing of this one stays.
   async enter(token) {
+    if (this.prefill) this.prefill.empty();
     if (this.prefill) this.prefill.stop();
     this.prefill = null;
     this.restore();
@@ -146,13 +147,17 @@ class Minisite {
       const reference = `${this.words.reference} ${this.sessionId.slice(-8)}`;
       this.screen.append(mark(element("p", reference), this.spoken));
     }
-    this.form.style.setProperty("display", "none", "important");
+    const { style } = this.form;
+    this.display = this.display || [style.getPropertyValue("display"), style.getPropertyPriority("display")];
+    style.setProperty("display", "none", "important");
     this.tell(name, code);
   }
 
+  // What the page itself says of the form's display holds again: it may be hidden until its step.
   restore() {
     this.screen.replaceChildren();
-    this.form.style.removeProperty("display");
+    if (this.display) this.form.style.setProperty("display", ...this.display);
+    this.display = null;
   }
 
   tell(name, code) {
