@@ -57,6 +57,15 @@ async def test_page_that_is_played_while_the_token_is_judged_is_filled_at_the_fo
         assert await held(visit.page) == {**FORM, "news": "1"}
 
 
+async def test_page_in_a_browser_of_some_years_ago_is_filled_too(browser: Browser) -> None:
+    async with spa(fetching()) as (stand, address), visiting(browser) as visit:
+        await visit.page.add_init_script("delete AbortSignal.timeout")
+        await visit.page.goto(f"{address}#form")
+        stand.session = settled()
+
+        await expect(visit.page.get_by_role("status")).to_have_text("Filled in from ACME")
+
+
 async def test_page_goes_back_and_forth_through_its_steps_and_stays_at_one_when_loaded_again(browser: Browser) -> None:
     async with spa(settled()) as (_, address), visiting(browser) as visit:
         page = visit.page

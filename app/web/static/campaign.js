@@ -11,7 +11,7 @@
   const place = document.querySelector(".prefill");
 
   const look = async (seconds) => {
-    const signal = AbortSignal.timeout((seconds + GRACE_SECONDS) * 1000);
+    const signal = AbortSignal.timeout?.((seconds + GRACE_SECONDS) * 1000); // where there is none, a lost look stays lost
     const answer = await fetch(`${path}/session?wait=${seconds}&of=${of}`, { cache: "no-store", signal });
     const said = await answer.json();
     if (!answer.ok) throw Object.assign(new Error(), { code: said.code });

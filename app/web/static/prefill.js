@@ -69,8 +69,6 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   };
   const fillable = () =>
     [...own.elements].filter((field) => field.name && FILLABLE.test(field.type) && !field.disabled && !field.readOnly);
-  const isMissing = (field) => field.willValidate && field.validity.valueMissing;
-  const isShown = () => own.getClientRects().length > 0;
 
   // A form in a step to come is seen in time; what is hidden within it may never be. A checkbox may be but its label.
   const isHidden = (field) => {
@@ -136,7 +134,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   const sayFilled = () => {
     if (!filled.size) return say("none", "");
-    const isPartial = [...own.elements].some(isMissing);
+    const isPartial = [...own.elements].some((field) => field.willValidate && field.validity.valueMissing);
     const doors = [[words.clear, clear]];
     if (forget) doors.push([words.notYou, notYou]);
     say(isPartial ? "partial" : "prefilled", isPartial ? words.partial : words.filled, ...doors);
@@ -195,7 +193,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
 
   const take = () => {
     isTaken = true;
-    const isLate = edited.size || (isOverdue && isShown());
+    const isLate = edited.size || (isOverdue && own.getClientRects().length > 0); // shown
     if (!isLate || !fillable().some((field) => takes(field, valueFor(field, session.prefill)))) return fill();
     const accept = () => {
       fill();
@@ -229,8 +227,6 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
     return prefill.status !== "unavailable";
   };
 
-  const sleep = (ms) => new Promise((resume) => setTimeout(resume, ms));
-
   const watch = async () => {
     if (isWatching || isStopped) return;
     isWatching = true;
@@ -251,7 +247,7 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
           break;
         }
       }
-      await sleep(pause);
+      await new Promise((resume) => setTimeout(resume, pause));
     }
     isWatching = false;
   };
@@ -287,7 +283,11 @@ function bindPrefill(form, { look, words, place, deadlineSeconds = 10, isFilled 
   else wait();
 
   return {
-    empty,
+    empty() {
+      if (place.dataset.state === "cleared") return; // by hand: there is nothing left, and that is being read
+      empty();
+      say("none", "");
+    },
     stop() {
       isStopped = true;
       calm();

@@ -273,9 +273,16 @@ async def test_another_token_leaves_nothing_in_the_form_of_the_participant_befor
     async with stand.hosting(stand.snippet(stand.token(), element=FORM)) as host:
         await host.until("prefilled")
         await host.page.get_by_label("Email").fill("mine@example.com")
-        await host.page.evaluate("(token) => vestibule.push(['token', 'demo', token])", another)
+        said = await host.page.evaluate(
+            """(token) => {
+              vestibule.push(["token", "demo", token]);
+              return document.querySelector("[data-vestibule-status]").textContent;
+            }""",
+            another,
+        )
         await host.page.get_by_role("button", name="Fill them in").click()
 
+        assert said == ""
         await expect(host.page.get_by_label("First name")).to_have_value("Grace")
         await expect(host.page.get_by_label("Last name")).to_have_value("")
         await expect(host.page.get_by_label("Email")).to_have_value("mine@example.com")
