@@ -25,6 +25,7 @@ from app.settings import PREFIX, Settings, load_settings
 from app.steps.secrets import TryMasterKeys
 
 _BROKER_SECONDS = 2
+_TRIED_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,12 @@ def _data_folder(settings: Settings) -> Finding:
         return _good("data folder", "nothing is kept in it")
     try:
         make_data_folder(folder)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_TRIED_BYTES))  # a full disk still takes an empty file
+            file.flush()
             return _good("data folder", f"{folder} can be written")
     except (ConfigurationError, OSError):
-        return _bad("data folder", f"{folder} cannot be written", f"set {PREFIX}DATA_DIR to one that can")
+        return _bad("data folder", f"{folder} cannot be written", f"make room, or set {PREFIX}DATA_DIR to one that can")
 
 
 def _database(wiring: Wiring) -> Finding:
@@ -106,7 +109,7 @@ def _database(wiring: Wiring) -> Finding:
         revision = current_revision(wiring.database)
     except StoreUnavailable:
         cure = f"start it, and check {PREFIX}DATABASE_URL"
-        return _bad("database", "it cannot be reached, or does not answer in time", cure)
+        return _bad("database", "it cannot be reached, does not answer in time, or only reads", cure)
     if not is_current(wiring.database):
         detail = f"it is at revision {revision or 'none'}, this version needs {newest_revision()}"
         return _bad("database", detail, "run `vestibule migrate`")

@@ -1,9 +1,11 @@
 """`doctor`: each thing that can be missing is found, with a cure, and nothing secret is shown."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,15 @@ def test_doctor_before_the_migration_says_so(commands: Commands) -> None:
 
     assert result.exit_code == 1
     assert checks(commands)["database"] == "run `vestibule migrate`"
+
+
+def test_doctor_of_a_folder_on_a_full_disk_says_so(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands.run("migrate")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: io.FileIO("/dev/full", "w"))
+
+    found = checks(commands)
+
+    assert found["data folder"].startswith("make room")
 
 
 def test_doctor_with_another_master_key_says_so(commands: Commands, tmp_path: Path) -> None:
@@ -143,4 +154,4 @@ def test_doctor_without_a_data_folder_to_write_says_so(tmp_path: Path) -> None:
 
     found = checks(Commands.at(tmp_path / "file", MASTER_KEYS=KEY))
 
-    assert found["data folder"] == "set VESTIBULE_DATA_DIR to one that can"
+    assert found["data folder"] == "make room, or set VESTIBULE_DATA_DIR to one that can"
