@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.errors import Overloaded, SchemaOutdated, StoreUnavailable
+from app.web import store_threads
 from app.web.store_threads import MAX_WAITING, StoreThreads
 from tests.web.stage import eventually
 
@@ -116,3 +117,23 @@ async def test_store_that_answers_the_probe_with_a_refusal_is_back() -> None:
         await eventually(lambda: not threads.is_down)
 
         assert await threads.call(lambda: "answer") == "answer"
+
+
+async def test_thread_that_came_back_late_is_one_less_of_those_that_are_not_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_threads, "MAX_STUCK", 1)
+    async with _threads(1, 0.05) as threads:
+        for _ in range(3):
+            gate, back = threading.Event(), threading.Event()
+
+            def freeze(gate: threading.Event = gate, back: threading.Event = back) -> None:
+                gate.wait(30)
+                back.set()
+
+            with pytest.raises(StoreUnavailable):
+                await threads.call(freeze)
+            gate.set()
+            await eventually(back.is_set)
+
+            await eventually(lambda: not threads.is_down)

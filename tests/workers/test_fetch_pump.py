@@ -197,6 +197,21 @@ async def test_drain_with_the_database_away_gives_back_nothing_that_was_called(
     assert rows.count("lease_until IS NOT NULL AND attempts = 1") == 5
 
 
+async def test_drain_during_a_claim_gives_back_what_it_brings_and_calls_for_none_of_it(
+    fetch: ScriptedFetch, rows: FakeRows
+) -> None:
+    rows.add("fetch", 3)
+    pump = pump_of(fetch)
+    pump.claim = LateClaim(pump.claim, seconds=0.2)
+    await pump.start()
+    await until(lambda: rows.count("lease_until IS NOT NULL") == 3)
+
+    given_back = await pump.drain(5)
+
+    assert (given_back, fetch.most_in_flight) == (3, 0)
+    assert rows.count("lease_until IS NULL AND attempts = 0") == 3
+
+
 async def test_drain_with_a_frozen_database_leaves_what_was_not_called_to_its_lease(
     fetch: ScriptedFetch, rows: FakeRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
