@@ -38,6 +38,8 @@ class _Job:
     begun_at: float | None = None
     has_ended: bool = False
     is_given_up: bool = False
+    is_replaced: bool = False
+    """Whether another thread took the place of the one that has it."""
 
 
 class StoreThreads:
@@ -121,8 +123,8 @@ class StoreThreads:
             job.is_given_up = True
             is_stuck = job.begun_at is not None
             self._stuck += is_stuck
-            may_replace = self._stuck <= MAX_STUCK
-        if is_stuck and may_replace:
+            job.is_replaced = is_stuck and self._stuck <= MAX_STUCK
+        if job.is_replaced:
             self._start_thread()
         if is_stuck or self._down:
             raise StoreUnavailable("the store did not answer in time")
@@ -158,20 +160,21 @@ class StoreThreads:
         while (job := self._jobs.get()) is not None:
             if self._begins(job):
                 settle = _outcome_of(job)
-                if self._was_replaced(job):
+                self._end(job)
+                if job.is_replaced:
                     return
-                _tell(job.loop, settle)
+                if not job.is_given_up:
+                    _tell(job.loop, settle)
 
     def _begins(self, job: _Job) -> bool:
         with self._lock:
             job.begun_at = None if job.is_given_up else monotonic()
             return not job.is_given_up
 
-    def _was_replaced(self, job: _Job) -> bool:
+    def _end(self, job: _Job) -> None:
         with self._lock:
             job.has_ended = True
             self._stuck -= job.is_given_up
-            return job.is_given_up
 
 
 def _outcome_of(job: _Job) -> Callable[[], None]:

@@ -137,3 +137,21 @@ async def test_thread_that_came_back_late_is_one_less_of_those_that_are_not_repl
             await eventually(back.is_set)
 
             await eventually(lambda: not threads.is_down)
+
+
+async def test_store_stays_down_where_no_more_threads_are_replaced_until_one_of_them_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_threads, "MAX_STUCK", 0)
+    gate = threading.Event()
+    async with _threads(1, 0.05) as threads:
+        with pytest.raises(StoreUnavailable):
+            await threads.call(lambda: gate.wait(30))
+        await asyncio.sleep(0.5)
+
+        was_down = threads.is_down
+        gate.set()
+        await eventually(lambda: not threads.is_down)
+
+        assert was_down
+        assert await threads.call(lambda: "answer") == "answer"
