@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from app.domain.session import Stage, StoredSession
 from app.errors import StoreUnavailable
+from app.web import long_polls
 from app.web.long_polls import (
     LATEST_FIRST_LOOK_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -66,6 +67,21 @@ async def test_old_sessions_are_looked_for_less_often_than_young_ones(threads: S
     assert store.looked_for("old") <= 2
     polls.close()
     await asyncio.gather(*waiting)
+
+
+async def test_short_wait_that_joins_a_long_one_ends_in_its_time(
+    threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_polls, "LONGEST_PAUSE_SECONDS", 60.0)
+    store = Store()
+    polls = LongPolls(store.load_settled, threads)
+    stays = polls.begin("one", 60.0, 240.0)
+    await eventually(lambda: store.looked_for("one") == 1)
+
+    ended = await asyncio.wait_for(polls.begin("one", 0.02, 240.0), 5)
+
+    assert (ended, stays.done()) == (None, False)
+    polls.close()
 
 
 async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often_as_once(threads: StoreThreads) -> None:
