@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -123,20 +124,13 @@ async def test_thread_that_came_back_late_is_one_less_of_those_that_are_not_repl
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(store_threads, "MAX_STUCK", 1)
-    async with _threads(1, 0.05) as threads:
-        for _ in range(3):
-            gate, back = threading.Event(), threading.Event()
-
-            def freeze(gate: threading.Event = gate, back: threading.Event = back) -> None:
-                gate.wait(30)
-                back.set()
-
+    async with _threads(1, 0.3) as threads:
+        for gate in (threading.Event(), threading.Event()):
             with pytest.raises(StoreUnavailable):
-                await threads.call(freeze)
+                await threads.call(partial(gate.wait, 30))
+            await eventually(lambda: not threads.is_down)  # by a thread that took its place
             gate.set()
-            await eventually(back.is_set)
-
-            await eventually(lambda: not threads.is_down)
+            await eventually(lambda: not threads._stuck)
 
 
 async def test_store_stays_down_where_no_more_threads_are_replaced_until_one_of_them_comes_back(
@@ -144,7 +138,7 @@ async def test_store_stays_down_where_no_more_threads_are_replaced_until_one_of_
 ) -> None:
     monkeypatch.setattr(store_threads, "MAX_STUCK", 0)
     gate = threading.Event()
-    async with _threads(1, 0.05) as threads:
+    async with _threads(1, 0.3) as threads:
         with pytest.raises(StoreUnavailable):
             await threads.call(lambda: gate.wait(30))
         await asyncio.sleep(0.5)
