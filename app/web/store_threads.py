@@ -141,16 +141,17 @@ class StoreThreads:
         self._probing = asyncio.get_running_loop().create_task(self._probe_until_back(), context=Context())
 
     async def _probe_until_back(self) -> None:
+        refusal: dict[str, object] = {}
         while True:
             try:
                 await self._run(self._probe)
             except (StoreUnavailable, Overloaded):
                 await asyncio.sleep(PROBE_SECONDS)
                 continue
-            except Exception:  # noqa: BLE001, S110 - it answers, if only to refuse: each call meets that, and is told
-                pass
+            except Exception as error:  # noqa: BLE001 - it answers, if only to refuse: each call meets that too
+                refusal = fault_fields(error)
             self._down = False
-            _log.info("store.regained")
+            _log.info("store.regained", **refusal)
             return
 
     def _start_thread(self) -> None:

@@ -126,7 +126,8 @@ async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.Mon
     await threads.close()
 
 
-async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one() -> None:
+async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_marks, "GATHER_SECONDS", 60)
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
     marks = ReadMarks(marking, threads)
     marking.gate.clear()
@@ -136,6 +137,7 @@ async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one() -> N
     await asyncio.sleep(0.05)
 
     left.cancel()
+    await asyncio.wait([left])
     marks.note("ses_1", NOW + SECOND)
     marking.gate.set()
     await held_up

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.errors import Overloaded, SchemaOutdated, StoreUnavailable
 from app.web import store_threads
@@ -111,13 +112,16 @@ async def test_store_that_answers_the_probe_with_a_refusal_is_back() -> None:
     def refuse() -> None:
         raise SchemaOutdated("what is restored is not whole yet")
 
-    async with _threads(1, 5, refuse) as threads:
-        with pytest.raises(StoreUnavailable):
-            await threads.call(lose)
+    with capture_logs() as events:
+        async with _threads(1, 5, refuse) as threads:
+            with pytest.raises(StoreUnavailable):
+                await threads.call(lose)
 
-        await eventually(lambda: not threads.is_down)
+            await eventually(lambda: not threads.is_down)
 
-        assert await threads.call(lambda: "answer") == "answer"
+            assert await threads.call(lambda: "answer") == "answer"
+
+    assert [event["error"] for event in events if event["event"] == "store.regained"] == ["SchemaOutdated"]
 
 
 async def test_thread_that_came_back_late_is_one_less_of_those_that_are_not_replaced(
