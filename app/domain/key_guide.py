@@ -41,7 +41,7 @@ KEY_SENTENCES: Final[Mapping[str, str]] = {
     "no_published_key_for_algorithm": "No encryption key is published for that algorithm.",
     "secret_too_short": "This secret is too short: at least 16 octets.",
     "secret_too_long": "This secret is too long: at most 1,024 octets.",
-    "secret_not_base64url": "This is not base64url; say which encoding it has.",
+    "secret_not_base64url": "This is not base64url (write - for + and _ for /); else say which encoding it has.",
     "secret_not_hex": "This is not hex; say which encoding it has.",
     "secret_not_text": "This is not text that can be encoded as UTF-8.",
     "secret_is_pem": "This is a PEM key, not a shared secret.",

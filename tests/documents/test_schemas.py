@@ -127,7 +127,7 @@ def changed(draw: st.DrawFn, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_schema_and_validator_refuse_the_same_after_a_few_changes(kind: str, data: st.DataObject) -> None:
     check_both(kind, data.draw(changed(kind)))

@@ -36,7 +36,7 @@ ANY_JWK = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data(), alg=st.sampled_from(["HS256", "ES256", "RS256", "EdDSA"]))
 def test_verify_payload_one_changed_character_is_refused(keys: KeyRing, data: st.DataObject, alg: str) -> None:
     token = hand_signed({"alg": alg, "kid": "k1"}, keys(alg).private, alg)
@@ -50,7 +50,7 @@ def test_verify_payload_one_changed_character_is_refused(keys: KeyRing, data: st
     assert _is_refused(changed, keys)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data(), alg=st.sampled_from(["A256KW", "A256GCMKW", "ECDH-ES", "RSA-OAEP-256"]))
 def test_decrypt_payload_one_changed_character_is_refused(keys: KeyRing, data: st.DataObject, alg: str) -> None:
     inner = hand_signed({"alg": "HS256"}, keys("HS256").private, "HS256")
@@ -63,7 +63,7 @@ def test_decrypt_payload_one_changed_character_is_refused(keys: KeyRing, data: s
     assert _is_refused(changed, keys)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=st.text(max_size=200) | NEARLY_TOKENS)
 @example(text="..")
 @example(text="....")
@@ -71,7 +71,7 @@ def test_gate_any_text_raises_nothing_but_token_rejected(keys: KeyRing, text: st
     assert _is_refused(text, keys)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     header=st.binary(max_size=80) | PLAIN_JSON.map(lambda value: json.dumps(value).encode()),
     rest=st.sampled_from([2, 4]),
@@ -82,7 +82,7 @@ def test_gate_any_header_raises_nothing_but_token_rejected(keys: KeyRing, header
     assert _is_refused(text, keys)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     header=st.fixed_dictionaries(
         {"alg": st.sampled_from(sorted(KEY_ALGORITHMS)), "enc": st.sampled_from(sorted(CONTENT_ENCODINGS))},
@@ -108,7 +108,7 @@ def test_decrypt_any_members_of_a_header_raise_nothing_but_token_rejected(
     assert _is_refused(text, keys)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     document=ANY_JWK
     | PLAIN_JSON

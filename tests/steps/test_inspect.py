@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -132,7 +132,7 @@ def claim_sets(draw: st.DrawFn) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if name not in gone}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(claim_sets(), st.sampled_from(range(len(BENCHES))), st.booleans())
 def test_inspection_of_any_claims_agrees_with_the_journey(claims: dict[str, Any], which: int, encrypted: bool) -> None:
     bench = Bench.of(**BENCHES[which])
@@ -141,7 +141,7 @@ def test_inspection_of_any_claims_agrees_with_the_journey(claims: dict[str, Any]
     agree(bench, nested(token) if encrypted else token)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(
     st.sampled_from([mint(), nested(mint()), mint("k2"), mint(exp=1)]),
     st.floats(0, 1),

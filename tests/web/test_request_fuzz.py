@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.campaign import Mode
@@ -39,7 +39,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield loop
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     requests=st.lists(st.tuples(_methods, _paths, _types | _header, _header, _header, _bodies), min_size=1, max_size=8)
 )
