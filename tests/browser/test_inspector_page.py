@@ -166,7 +166,7 @@ async def test_inspector_page_says_what_is_missing_and_why_it_was_refused(browse
 
         await fill(page, client, "x", campaign="nothing")
         await inspect(page)
-        await expect(page.get_by_role("status").first).to_have_text("There is no campaign of this id.")
+        await expect(page.get_by_role("status").first).to_have_text("This partner has no campaign of that id.")
         await expect(page.get_by_label("Client secret")).to_be_hidden()
 
         await page.get_by_role("button", name="Sign out").click()
