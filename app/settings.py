@@ -37,7 +37,7 @@ _REASONS: Mapping[str, str] = {
 }
 _DATABASE_URL = re.compile(
     r"sqlite:///(?!:memory:)[^?]"  # a database in memory would be each process's own
-    r"|postgresql\+psycopg://([^:/]*(:[^@]*)?@)?(\[[^]/?]+\]|[^:/?\[]*)(:\d*)?([/?]|$)"  # split as SQLAlchemy splits it
+    r"|postgresql\+psycopg://([^:/]*(:[^@]*)?@)?(\[[^]/?]+\]|[^:/?\[]*)(:\d+)?([/?]|$)"  # split as SQLAlchemy splits it
 )
 _ENCODED = "special characters of a password percent-encoded"
 
@@ -245,6 +245,11 @@ def _is_site(url: str) -> bool:
 
 
 def _is_broker(url: str) -> bool:
+    """Tell whether Celery can read it; several brokers stand between semicolons."""
+    return all(map(_is_one_broker, url.split(";")))
+
+
+def _is_one_broker(url: str) -> bool:
     try:
         parts = urlsplit(url)
         has_port = parts.port != 0

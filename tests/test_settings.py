@@ -22,6 +22,7 @@ POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
             for name, url in {
                 "port": "postgresql://vestibule:canary@db:canary/vestibule",
                 "at-sign": "postgresql://vestibule:p@canary:canary@db/vestibule",
+                "empty-port": "postgresql://vestibule:canary@db:/vestibule",
                 "bracket": "postgresql://[::1/vestibule",
                 "memory": "sqlite:///:memory:",
                 "nameless": "sqlite:///",
@@ -33,6 +34,7 @@ POSTGRES, REDIS = "postgresql://db/vestibule", "redis://redis/0"
                 "slash": "redis://:canary/1@redis/0",
                 "bracket": "amqp://[::1",
                 "number": "redis://redis/canary",
+                "second": "redis://redis/0;redis://redis/canary",
             }.items()
         ),
         pytest.param({"HOST": "", "ADMIN_HOST": ""}, ["HOST", "ADMIN_HOST"], id="empty-hosts"),
@@ -83,6 +85,8 @@ def test_settings_with_mistakes_are_refused_naming_each(values: dict[str, str], 
         pytest.param(
             {"DATABASE_URL": "sqlite:////srv/v.sqlite3", "BROKER_URL": "rediss://u:p%2F@[::1]:6380"}, id="ipv6"
         ),
+        pytest.param({"BROKER_URL": "redis://one:6379/0;redis://two:6379/0"}, id="two-of-redis"),
+        pytest.param({"BROKER_URL": "amqp://v:p@one:5672;amqp://v:p@two:5672"}, id="two-of-rabbitmq"),
     ],
 )
 def test_settings_without_mistakes_are_loaded(values: dict[str, str]) -> None:
