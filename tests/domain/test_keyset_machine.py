@@ -152,7 +152,7 @@ class KeysetLife(RuleBasedStateMachine):
 
 
 TestKeysetLife = pytest.mark.filterwarnings("error")(KeysetLife.TestCase)
-TestKeysetLife.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestKeysetLife.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def test_machine_notices_a_revoked_key_that_is_served() -> None:
