@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,18 +30,28 @@ def is_locked(folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, which is created if need be; raise ConfigurationError if another process holds it."""
+    """Hold the lock of `folder`, which is created if need be.
+
+    Raises ConfigurationError if another process holds it, or nothing can be written there.
+    """
     make_data_folder(folder)
-    with (folder / LOCK_FILE).open("a+") as file:
-        if not _lock(file):
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            running = f"`vestibule up` is already running on {folder} (process {holder})"
-            raise ConfigurationError((f"{running}; stop it, or choose another VESTIBULE_DATA_DIR",))
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    with ExitStack() as held:
+        try:
+            _take(held.enter_context((folder / LOCK_FILE).open("a+")), folder)
+        except OSError:
+            raise ConfigurationError((f"VESTIBULE_DATA_DIR: {folder} cannot be written",)) from None
         yield
+
+
+def _take(file: IO[str], folder: Path) -> None:
+    """Take the lock and note whose it is; raise ConfigurationError if another process holds it."""
+    if not _lock(file):
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        running = f"`vestibule up` is already running on {folder} (process {holder})"
+        raise ConfigurationError((f"{running}; stop it, or choose another VESTIBULE_DATA_DIR",))
+    file.truncate(0)
+    os.write(file.fileno(), str(os.getpid()).encode())  # of what is buffered a full disk would be told at the end
 
 
 def _lock(file: IO[str]) -> bool:

@@ -130,6 +130,20 @@ def test_data_folder_that_is_locked_refuses_another_run_by_name(tmp_path: Path) 
     assert f"already running on {tmp_path} (process {os.getpid()})" in str(refusal.value)
 
 
+def test_data_folder_that_cannot_be_written_is_a_mistake_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).mkdir()  # refused to root too, whom no mode keeps out
+
+    with pytest.raises(ConfigurationError) as refusal, locked(tmp_path):
+        pass
+
+    assert str(refusal.value) == f"VESTIBULE_DATA_DIR: {tmp_path} cannot be written"
+
+
+def test_what_fails_while_the_data_folder_is_held_is_raised_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), locked(tmp_path):
+        raise FileNotFoundError
+
+
 def test_data_folder_that_is_only_looked_at_is_locked_a_moment_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
