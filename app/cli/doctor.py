@@ -13,6 +13,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from app.adapters.broker import broker_configuration
+from app.adapters.database.faults import missing_privileges_told
 from app.adapters.database.revision import current_revision, is_current, newest_revision
 from app.adapters.private_file import make_data_folder
 from app.cli.exits import Exit
@@ -106,7 +107,10 @@ def _data_folder(settings: Settings) -> Finding:
 
 def _database(wiring: Wiring) -> Finding:
     try:
-        revision = current_revision(wiring.database)
+        with missing_privileges_told():
+            revision = current_revision(wiring.database)
+    except ConfigurationError as error:
+        return _bad("database", str(error), "grant it, or let that role own the database and all in it")
     except StoreUnavailable:
         cure = f"start it, and check {PREFIX}DATABASE_URL"
         return _bad("database", "it cannot be reached, does not answer in time, or only reads", cure)

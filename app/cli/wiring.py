@@ -14,6 +14,7 @@ from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.documents import SqlDocuments
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.erasures import SqlErasures
+from app.adapters.database.faults import missing_privileges_told
 from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.key_pairs import SqlKeyPairs
 from app.adapters.database.keyset_desk import SqlKeysetDesk
@@ -76,7 +77,8 @@ def opened(settings: Settings | None = None) -> Iterator[Wiring]:
     """Yield what commands work with, by default by the environment's settings; close the database afterwards."""
     wiring = wire(load_settings() if settings is None else settings)
     try:
-        yield wiring
+        with missing_privileges_told():
+            yield wiring
     finally:
         wiring.database.dispose()
 

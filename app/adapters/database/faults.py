@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.errors import SchemaOutdated, StoreUnavailable
+from app.errors import ConfigurationError, SchemaOutdated, StoreUnavailable
 
 _STATE_CLASSES = ("08", "53", "57P", "58")
 """SQLSTATE: connection lost, no resources, shutting down or starting up, system error (PostgreSQL appendix A)."""
@@ -60,6 +60,18 @@ def faults_as_ours() -> Iterator[None]:
             raise SchemaOutdated(
                 "the database is not at this version's revision; `vestibule migrate` brings it there"
             ) from error
+        raise
+
+
+@contextmanager
+def missing_privileges_told() -> Iterator[None]:
+    """Raise ConfigurationError where PostgreSQL refuses a privilege to the role of the URL: for who set it up."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            told = error.orig.diag.message_primary  # names a schema or a table, and nothing that is kept in it
+            raise ConfigurationError((f"VESTIBULE_DATABASE_URL: its role lacks a privilege: {told}",)) from None
         raise
 
 
