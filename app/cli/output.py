@@ -73,8 +73,11 @@ def show_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> 
     if wants_json():
         show_json({"items": list(rows), "cursor": None})
         return
-    console = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED)
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    # What stands in a cell is somebody else's text: brackets in a partner's name or in a kid are no markup.
+    console = Console(width=None if sys.stdout.isatty() else _UNFOLDED, markup=False, emoji=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # an id that is cut off cannot be copied
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
     console.print(table)
