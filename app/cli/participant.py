@@ -13,7 +13,8 @@ from app.domain.erasure import erasing_view
 from app.errors import Mistake, RequestInvalid
 from app.steps.authorize import LOCAL_CALLER
 
-_MAX_CHARACTERS = 4096
+_MAX_BYTES = 16 * 1024
+"""Of a token, and so of all that it says."""
 
 
 @click.group
@@ -33,9 +34,7 @@ def delete(partner_id: str, *, forget_plays: bool) -> None:
     """Delete the data of the participant whose sub stands in the first line of standard input."""
     if sys.stdin.isatty():
         remark("the participant's sub, then Enter:")
-    sub = sys.stdin.readline(_MAX_CHARACTERS).rstrip("\r\n")
-    if not sub:
-        raise RequestInvalid((Mistake("sub", "This must not be empty."),))
+    sub = _sub()
     with opened() as wiring:
         erasing = wiring.erase.begin(partner_id, sub, LOCAL_CALLER, forget_plays=forget_plays)
         while not erasing.is_over:
@@ -43,3 +42,16 @@ def delete(partner_id: str, *, forget_plays: bool) -> None:
     if erasing.unjudged or erasing.found.left:
         remark("what is not judged yet, or was just being written, goes within a minute after it is settled")
     show_json(erasing_view(erasing))
+
+
+def _sub() -> str:
+    """Return the first line of standard input, in UTF-8 as tokens are, whatever the terminal speaks."""
+    line = sys.stdin.buffer.readline(_MAX_BYTES + 1).rstrip(b"\r\n")
+    if not line:
+        raise RequestInvalid((Mistake("sub", "This must not be empty."),))
+    if len(line) > _MAX_BYTES:  # its beginning would be somebody else
+        raise RequestInvalid((Mistake("sub", "This is longer than any token."),))
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise RequestInvalid((Mistake("sub", "This must be text, in UTF-8."),)) from None

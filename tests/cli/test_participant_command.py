@@ -31,6 +31,19 @@ def test_participant_delete_says_how_much_went_and_names_nobody(commands: Comman
 
 
 @pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param("ren\xe9".encode("latin-1"), "This must be text, in UTF-8.", id="not-utf-8"),
+        pytest.param(b"a" * 20_000, "This is longer than any token.", id="too-long"),
+    ],
+)
+def test_participant_delete_never_takes_one_sub_for_another(commands: Commands, line: bytes, reason: str) -> None:
+    refused = CliRunner(env=commands.environment).invoke(main, ["participant", "delete", "acme"], input=line)
+
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (5, f"  sub: {reason}")
+
+
+@pytest.mark.parametrize(
     ("partner_id", "sub", "code"),
     [
         pytest.param("nobody", "ada", 4, id="partner-unknown"),
