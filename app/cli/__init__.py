@@ -56,6 +56,8 @@ class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         note_arguments(ctx, args)
         with usage_told(ctx):
+            if not all(map(_is_text, args)):
+                raise click.UsageError("The arguments must be text, in UTF-8.", ctx)
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -65,6 +67,11 @@ class _Commands(click.Group):
         except VestibuleError as error:
             show_error(error, ctx)
             ctx.exit(exit_code(error))
+
+
+def _is_text(argument: str) -> bool:
+    """Tell whether an argument could be read; of bytes that could not, Python makes halves of surrogate pairs."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,7 +13,7 @@ from app.cli.wiring import opened
 from app.documents.listing import MAX_PAGE
 from app.domain.session import rfc3339
 from app.domain.strict_json import NotStrictJson, parse
-from app.errors import RequestMalformed
+from app.errors import BodyTooLarge, RequestMalformed
 from app.management_ports import DocumentKind, StoredDocument
 from app.steps.authorize import LOCAL_CALLER
 
@@ -21,9 +21,12 @@ _MAX_FILE_BYTES = 1024 * 1024
 
 
 def read_document(file: BinaryIO) -> object:
-    """Return what a file says; raise RequestMalformed if that is not strict JSON."""
+    """Return what a file says; raise RequestMalformed if that is not strict JSON, BodyTooLarge beyond 1 MiB."""
+    content = file.read(_MAX_FILE_BYTES + 1)
+    if len(content) > _MAX_FILE_BYTES:
+        raise BodyTooLarge("The file is larger than 1 MiB.")
     try:
-        return parse(file.read(_MAX_FILE_BYTES + 1))
+        return parse(content)
     except NotStrictJson as error:
         raise RequestMalformed(f"The file is not strict JSON: {error}.") from None
 

@@ -36,9 +36,12 @@ def read_private_jwk(content: bytes) -> dict[str, Any]:
 def usable(jwk: dict[str, Any]) -> UsableKey:
     """Return a JWK as a key that signs; raise KeyRefused."""
     imported = import_keys(jwk)
-    if imported.dropped or not (imported.keys[0].has_private or imported.keys[0].kty == "oct"):
-        raise KeyRefused(imported.dropped[0].reason if imported.dropped else "not_a_private_key")
-    return imported.keys[0]
+    if imported.dropped:
+        raise KeyRefused(imported.dropped[0].reason)
+    key = next(iter(imported.keys), None)  # a JWK Set may hold none
+    if key is None or not (key.has_private or key.kty == "oct"):
+        raise KeyRefused("not_a_private_key")
+    return key
 
 
 def public_half(jwk: dict[str, Any]) -> dict[str, Any]:

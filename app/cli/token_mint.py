@@ -49,7 +49,10 @@ def _json_pairs(context: click.Context, parameter: click.Parameter, values: tupl
 
 
 def _line(_: click.Context, __: click.Parameter, file: TextIO | None) -> str | None:
-    return None if file is None else file.readline(_MAX_LINE).removesuffix("\n")
+    try:
+        return None if file is None else file.readline(_MAX_LINE).removesuffix("\n")
+    except UnicodeDecodeError:
+        raise click.BadParameter("this must be text, in UTF-8") from None
 
 
 @click.command(epilog=_EXAMPLES)

@@ -9,8 +9,14 @@ from app.web.server import serve
 _PORT = click.IntRange(0, 65535)
 
 
+def _host(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value == "":  # it would be every address of this machine
+        raise click.BadParameter("must not be empty")
+    return value
+
+
 @click.command(epilog=examples("vestibule web", "vestibule web --host 0.0.0.0 --port 80 --json"))
-@click.option("--host", help="Address that the public port listens on.")
+@click.option("--host", callback=_host, help="Address that the public port listens on.")
 @click.option("--port", type=_PORT, help="Public port.")
 @click.option("--admin-port", type=_PORT, help="Port of health and metrics.")
 @click.option("--reuse-port", is_flag=True, help="Share the public port with other processes of this machine.")

@@ -42,6 +42,12 @@ def test_partner_put_from_a_file_is_read_back_masked(commands: Commands, tmp_pat
     assert json.loads(put.stdout)["prefill"]["authorization"]["secret"] == MASK
 
 
+def test_partner_put_of_a_file_too_large_says_so(commands: Commands) -> None:
+    refused = commands.run("partner", "put", "acme", "-", input_={"name": "x" * 1024 * 1024})
+
+    assert (refused.exit_code, refused.stderr) == (5, "request_too_large: The file is larger than 1 MiB.\n")
+
+
 def test_partner_put_with_mistakes_lists_them_all(commands: Commands) -> None:
     refused = commands.run("partner", "put", "acme", "-", input_={"nmae": "x"})
 

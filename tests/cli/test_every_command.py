@@ -137,3 +137,16 @@ def test_guide_names_every_command_and_every_exit_code() -> None:
 
     assert named == {known.text for known in commands()}
     assert [int(code) for code in re.findall(r"^\| (\d) \|", guide, re.MULTILINE)] == [code.value for code in Exit]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["session", "timeline", "\udcff"], id="not-utf-8"),
+        pytest.param(["web", "--host", ""], id="every-address"),
+    ],
+)
+def test_argument_that_cannot_be_meant_is_wrong_usage(arguments: list[str]) -> None:
+    refused = CliRunner().invoke(main, arguments)
+
+    assert (refused.exit_code, refused.stderr.startswith("Usage: ")) == (2, True)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from app.cli import main
 from app.documents.partner import parse_partner_document
 from app.jose.encryption import CONTENT_ENCODINGS, KEY_ALGORITHMS, decrypt_payload
 from app.jose.gate import open_token
@@ -119,6 +121,16 @@ def test_mint_never_writes_over_a_key(commands: Commands) -> None:
     refused = commands.run("token", "mint", "--campaign", "spring", "--new-key", str(file))
 
     assert (refused.exit_code, file.read_text()) == (2, "precious")
+
+
+def test_mint_with_files_that_hold_no_key_or_text_says_so(commands: Commands) -> None:
+    binary = b"\xff" * 40
+
+    no_key = commands.run("token", "mint", "--campaign", "spring", "--key", "-", input_={"keys": []})
+    no_text = CliRunner().invoke(main, ["token", "mint", "--campaign", "spring", "--secret-file", "-"], input=binary)
+
+    assert (no_key.exit_code, "not_a_private_key" in no_key.stderr) == (5, True)
+    assert (no_text.exit_code, "this must be text, in UTF-8" in no_text.stderr) == (2, True)
 
 
 def test_mint_with_secrets_signs_and_encrypts(commands: Commands) -> None:
