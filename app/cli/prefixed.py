@@ -1,11 +1,15 @@
 """The output of several programs: on one terminal, each line with its program's name before it; or as JSON."""
 
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import click
+
+from app.cli.children import Say
 
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
 
@@ -29,3 +33,21 @@ class PrefixedOutput:
         width = max(map(len, self.names))
         colour = _COLOURS[self.names.index(name) % len(_COLOURS)]
         click.echo(f"{click.style(f'{name:{width}} |', fg=colour)} {line}")
+
+
+@dataclass(frozen=True, slots=True)
+class UntilUnread:
+    """Prints lines by `say`; where nobody reads them any more, as behind `| head`, calls `stop` and prints nowhere."""
+
+    say: Say
+    stop: Callable[[], None]
+
+    def __call__(self, name: str, line: str) -> None:
+        """Print `line` of the program `name`."""
+        try:
+            self.say(name, line)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())  # what is buffered goes there too, now or when we exit
+            os.close(nowhere)
+            self.stop()

@@ -18,7 +18,7 @@ from app.cli.children import Program, Say
 from app.cli.data_folder import locked
 from app.cli.local_ports import Answer, ask
 from app.cli.output import examples, json_option, wants_json
-from app.cli.prefixed import PrefixedOutput, say_json
+from app.cli.prefixed import PrefixedOutput, UntilUnread, say_json
 from app.cli.supervisor import ME, GaveUp, Supervisor
 from app.cli.up_plan import (
     DEMO,
@@ -68,7 +68,8 @@ class _Run:
         self._environment = child_environment(settings, addresses, {**os.environ, **told})
         self._settings = load_settings(self._environment)  # as the processes will see them
         self._programs = load_programs()
-        self._say: Say = say_json if self._is_json else PrefixedOutput((ME, *self._programs, DEMO))
+        say: Say = say_json if self._is_json else PrefixedOutput((ME, *self._programs, DEMO))
+        self._say: Say = UntilUnread(say, self._stop)
         self._supervisor = Supervisor(self._environment, ROOT, self._say)
 
     async def __call__(self) -> None:
@@ -93,6 +94,10 @@ class _Run:
         finally:
             welcome.cancel()
         self._say(ME, "stopped")
+
+    def _stop(self) -> None:
+        if not self._supervisor.stopping.is_set():  # asked twice it would kill
+            self._supervisor.stop()
 
     def _split(self, *, is_later: bool) -> list[Program]:
         return [program for name, program in self._programs.items() if (name in _LATER) is is_later]
