@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from app.domain.keyset import KeysetPolicy
 from app.domain.master_keys import parse_master_keys
+from app.domain.outside import host_in_url
 from app.domain.retention import Retention
 from app.domain.scopes import MIN_SECRET_CHARACTERS
 from app.errors import ConfigurationError
@@ -162,8 +163,7 @@ class Settings(BaseModel):
     @property
     def base_url(self) -> str:
         """How browsers reach the service, without a slash at the end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        return (self.public_url or f"http://{host_in_url(self.host)}:{self.port}").rstrip("/")
 
     def retention(self) -> Retention:
         """Return how long what is no longer needed is kept."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from app.domain.outside import host_in_url
 from app.errors import ConfigurationError
 
 _NEIGHBOURS: Final = 100
@@ -52,8 +53,8 @@ async def ask(host: str, port: int, target: str) -> Answer | None:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
-            name = f"[{host}]" if ":" in host else host
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
+            request = f"GET {target} HTTP/1.1\r\nHost: {host_in_url(host)}:{port}\r\nConnection: close\r\n\r\n"
+            writer.write(request.encode())
             head = await reader.readuntil(b"\r\n\r\n")
     except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
         return None

@@ -110,9 +110,13 @@ class OutsideUrl:
     target: str
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.target}"
+        return f"{self.scheme}://{host_in_url(self.host)}{port}{self.target}"
+
+
+def host_in_url(host: str) -> str:
+    """Return `host` as a URL spells it: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def is_public_address(ip: IPAddress) -> bool:
