@@ -10,11 +10,9 @@ import click
 from app.cli.output import examples, json_option, remark, show_json
 from app.cli.wiring import opened
 from app.domain.erasure import erasing_view
+from app.domain.shape import MAX_TOKEN_BYTES
 from app.errors import Mistake, RequestInvalid
 from app.steps.authorize import LOCAL_CALLER
-
-_MAX_BYTES = 16 * 1024
-"""Of a token, and so of all that it says."""
 
 
 @click.group
@@ -46,10 +44,10 @@ def delete(partner_id: str, *, forget_plays: bool) -> None:
 
 def _sub() -> str:
     """Return the first line of standard input, in UTF-8 as tokens are, whatever the terminal speaks."""
-    line = sys.stdin.buffer.readline(_MAX_BYTES + 1).rstrip(b"\r\n")
+    line = sys.stdin.buffer.readline(MAX_TOKEN_BYTES + 1).rstrip(b"\r\n")
     if not line:
         raise RequestInvalid((Mistake("sub", "This must not be empty."),))
-    if len(line) > _MAX_BYTES:  # its beginning would be somebody else
+    if len(line) > MAX_TOKEN_BYTES:  # a sub is never that long, and its beginning would be somebody else's
         raise RequestInvalid((Mistake("sub", "This is longer than any token."),))
     try:
         return line.decode()
