@@ -46,7 +46,7 @@ class QuietConnector(TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        reader: type[ResponseHandler] = _AnswerReader
+        reader: type[ResponseHandler] = _AnswerReader  # to mypy a partial of it is none of its base
         self._factory = partial(reader, loop=self._loop)
         self._distrusted: set[ConnectionKey] = set()
 
