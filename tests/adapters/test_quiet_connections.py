@@ -1,12 +1,14 @@
 """Servers that say more than they were asked: nobody is given what was meant for somebody else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network
+from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import uvloop
@@ -19,6 +21,11 @@ from tests.doubles.http_double import HttpDouble, http_answer, serving
 
 LOOPBACK = OutboundPolicy((IPv4Network("127.0.0.0/8"),))
 BOUNDS = CallBounds(whole=timedelta(seconds=5))
+Found = TypeVar("Found")
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+on_any_connection = pytest.mark.parametrize(
+    ("new_loop", "by_tls"), list(product([asyncio.new_event_loop, uvloop.new_event_loop], [False, True]))
+)
 SURPLUS = http_answer(b'{"of": "somebody else"}')
 
 
@@ -65,6 +72,12 @@ async def staged(folder: Path | None = None) -> AsyncIterator[Stage]:
         yield Stage(talker, double, http, "https" if authority else "http")
 
 
+def played(play: Coroutine[None, None, Found], new_loop: NewLoop) -> Found:
+    """Return what `play` returns on a loop of that kind."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(play)
+
+
 async def loop_has_turned() -> None:
     """Let both sides read what lies ready."""
     for _ in range(20):
@@ -91,10 +104,9 @@ async def test_request_after_something_unasked_is_given_its_own_answer(surplus: 
     assert stage.double.connections > 1
 
 
-@pytest.mark.parametrize("by_tls", [False, True])
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@on_any_connection
 def test_request_after_an_unasked_answer_on_a_connection_used_twice_is_given_its_own(
-    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop], *, by_tls: bool
+    tmp_path: Path, new_loop: NewLoop, *, by_tls: bool
 ) -> None:
     async def play() -> tuple[list[object], int]:
         async with staged(tmp_path if by_tls else None) as stage:
@@ -103,16 +115,12 @@ def test_request_after_an_unasked_answer_on_a_connection_used_twice_is_given_its
             await loop_has_turned()
             return [*before, await stage.ask()], stage.double.connections
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        found = runner.run(play())
-
-    assert found == ([1, 2, 3], 2)
+    assert played(play(), new_loop) == ([1, 2, 3], 2)
 
 
-@pytest.mark.parametrize("by_tls", [False, True])
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@on_any_connection
 def test_request_before_the_loop_has_read_an_unasked_answer_is_given_its_own(
-    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop], *, by_tls: bool
+    tmp_path: Path, new_loop: NewLoop, *, by_tls: bool
 ) -> None:
     async def play() -> tuple[list[object], int]:
         async with staged(tmp_path if by_tls else None) as stage:
@@ -120,16 +128,12 @@ def test_request_before_the_loop_has_read_an_unasked_answer_is_given_its_own(
             stage.talker.add(SURPLUS)
             return [first, await stage.ask(), await stage.ask()], stage.double.connections
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        found = runner.run(play())
-
-    assert found == ([1, 2, 3], 2)
+    assert played(play(), new_loop) == ([1, 2, 3], 2)
 
 
-@pytest.mark.parametrize("by_tls", [False, True])
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@on_any_connection
 def test_server_that_speaks_unasked_without_end_is_not_listened_to(
-    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop], *, by_tls: bool
+    tmp_path: Path, new_loop: NewLoop, *, by_tls: bool
 ) -> None:
     async def play() -> tuple[list[object], bool]:
         async with staged(tmp_path if by_tls else None) as stage:
@@ -140,10 +144,7 @@ def test_server_that_speaks_unasked_without_end_is_not_listened_to(
             is_heard = not stage.talker.writers[-1].transport.get_write_buffer_size()
             return [before, await stage.ask(), await stage.ask()], is_heard
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        found = runner.run(play())
-
-    assert found == ([1, 2, 3], False)
+    assert played(play(), new_loop) == ([1, 2, 3], False)
 
 
 async def test_request_after_the_server_has_just_hung_up_takes_a_new_connection() -> None:

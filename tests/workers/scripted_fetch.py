@@ -135,6 +135,14 @@ def pump_of(
     )
 
 
+async def busy_pump(fetch: ScriptedFetch) -> FetchPump:
+    """Start a pump that calls for five sessions, all that it may, and holds a sixth."""
+    pump = pump_of(fetch, capacity=5)
+    await pump.start()
+    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+    return pump
+
+
 @asynccontextmanager
 async def running(pump: FetchPump) -> AsyncIterator[FetchPump]:
     await pump.start()

@@ -10,7 +10,15 @@ import pytest
 
 from app.errors import StoreUnavailable
 from tests.workers.fake_rows import FakeRows
-from tests.workers.scripted_fetch import ClaimOfTwoPartners, LateClaim, ScriptedFetch, pump_of, running, until
+from tests.workers.scripted_fetch import (
+    ClaimOfTwoPartners,
+    LateClaim,
+    ScriptedFetch,
+    busy_pump,
+    pump_of,
+    running,
+    until,
+)
 from workers import pump as pumps
 from workers.call_slots import calls_at_once
 
@@ -153,9 +161,7 @@ async def test_pump_whose_claim_waited_past_its_lease_calls_only_for_what_is_sti
 
 async def test_drain_with_calls_that_end_in_time_saves_them(fetch: ScriptedFetch, rows: FakeRows) -> None:
     rows.add("fetch", 20)
-    pump = pump_of(fetch, capacity=5)
-    await pump.start()
-    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+    pump = await busy_pump(fetch)
 
     asyncio.get_running_loop().call_later(0.2, fetch.gate.set)
     given_back = await pump.drain(5)
@@ -169,9 +175,7 @@ async def test_drain_with_calls_that_do_not_end_counts_them_and_gives_back_what_
     fetch: ScriptedFetch, rows: FakeRows
 ) -> None:
     rows.add("fetch", 6)
-    pump = pump_of(fetch, capacity=5)
-    await pump.start()
-    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+    pump = await busy_pump(fetch)
 
     began = perf_counter()
     given_back = await pump.drain(0.3)
@@ -187,9 +191,7 @@ async def test_drain_with_the_database_away_gives_back_nothing_that_was_called(
 ) -> None:
     rows.add("fetch", 6)
     fetch.save_faults = [StoreUnavailable() for _ in range(100)]
-    pump = pump_of(fetch, capacity=5)
-    await pump.start()
-    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+    pump = await busy_pump(fetch)
 
     given_back = await pump.drain(0.1)
 
@@ -219,9 +221,7 @@ async def test_drain_with_a_frozen_database_leaves_what_was_not_called_to_its_le
     monkeypatch.setattr(pumps, "GIVE_BACK_SECONDS", 0.1)
     monkeypatch.setattr(FakeRows, "release", lambda *_: thawed.wait(30))
     rows.add("fetch", 6)
-    pump = pump_of(fetch, capacity=5)
-    await pump.start()
-    await until(lambda: fetch.in_flight == 5 and len(pump.held) == 6)
+    pump = await busy_pump(fetch)
 
     began = perf_counter()
     given_back = await pump.drain(0.1)
