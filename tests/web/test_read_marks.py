@@ -134,7 +134,7 @@ async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one(monkey
     held_up = asyncio.create_task(threads.call(lambda: marking({})))
     marks.note("ses_1", NOW)
     left = asyncio.create_task(marks.flush())
-    await asyncio.sleep(0.05)
+    await eventually(lambda: not marks._noted)  # it has them in hand
 
     left.cancel()
     await asyncio.wait([left])

@@ -145,7 +145,7 @@ async def test_store_stays_down_where_no_more_threads_are_replaced_until_one_of_
     async with _threads(1, 0.3) as threads:
         with pytest.raises(StoreUnavailable):
             await threads.call(lambda: gate.wait(30))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2 * store_threads.PROBE_SECONDS)  # in which a thread in its place would have found it
 
         was_down = threads.is_down
         gate.set()
