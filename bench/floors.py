@@ -108,7 +108,7 @@ def _constant(servers: Servers, scale: Scale, requests: Sequence[str]) -> tuple[
 
 
 def _row_micros(servers: Servers, scale: Scale) -> float:
-    url = servers.postgres.create_database()
+    url = servers.create_database()
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(_TABLE)
         _one_batch(connection, "warm")

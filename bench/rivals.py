@@ -115,7 +115,7 @@ def peers(scale: Scale) -> list[Peer]:
 
 def measure_peer(servers: Servers, peer: Peer, public: Mapping[str, str], job: Job, number: int) -> Saturation:
     """Return what the closed loop finds of a peer; `number` is its database of Redis."""
-    url = servers.postgres.create_database()
+    url = servers.create_database()
     environment = {
         "PEER_DATABASE_URL": url.replace("+psycopg", ""),
         "PEER_BROKER_URL": servers.redis_url(number),

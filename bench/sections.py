@@ -63,15 +63,15 @@ class Bench:
 
     def install(self, encryption: str | None = None, **settings: str) -> Installation:
         """Return a new installation whose partner signs with our key, and encrypts by that method."""
-        postgres = self.servers.postgres
+        servers = self.servers
         if encryption is not None:
-            installation = install(self.servers, postgres.create_database(), self.numbers.pop(0), **settings)
+            installation = install(servers, servers.create_database(), self.numbers.pop(0), **settings)
             installation.set_up(self._partner({"method": encryption}))
             return installation
         if self.template is None:
-            self.template = postgres.create_database()
-            install(self.servers, self.template, self.numbers[0]).set_up(self._partner(None))
-        return install(self.servers, postgres.create_database(self.template), self.numbers.pop(0), **settings)
+            self.template = servers.create_database()
+            install(servers, self.template, self.numbers[0]).set_up(self._partner(None))
+        return install(servers, servers.create_database(self.template), self.numbers.pop(0), **settings)
 
     def _partner(self, encryption: Mapping[str, str] | None) -> Mapping[str, object]:
         signature = {"method": "public_key", "keys": [{"jwk": self.signer.public}], "algorithms": ["RS256"]}

@@ -12,12 +12,14 @@ from typing import Final
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from bench.disk import keep_log_files, make_log_files, written_back_steadily
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
 POSTGRES_SETTINGS: Final[Mapping[str, str | int]] = {
     "shared_buffers": "1GB",
     "max_wal_size": "4GB",
+    "min_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
     "fsync": "on",
@@ -41,6 +43,11 @@ class Servers:
         """Return their processes by role."""
         return {"postgresql": self.postgres.pid, "redis": self.redis.pid}
 
+    def create_database(self, template_url: str | None = None) -> str:
+        """Return the URL of a new database, empty or a copy, made once what came before it is on the disk."""
+        keep_log_files(self.postgres.url)
+        return self.postgres.create_database(template_url)
+
     def redis_url(self, number: int) -> str:
         """Return the URL of a numbered database of Redis."""
         return self.redis.url.removesuffix("0") + str(number)
@@ -51,9 +58,11 @@ def servers(folder: Path) -> Iterator[Servers]:
     """Yield PostgreSQL and Redis, started in `folder`."""
     postgres = Postgres.start(folder / "postgres", POSTGRES_SETTINGS)
     try:
+        make_log_files(postgres.url)
         redis = Redis.start(folder / "redis")
         try:
-            yield Servers(folder, postgres, redis)
+            with written_back_steadily():
+                yield Servers(folder, postgres, redis)
         finally:
             redis.stop()
     finally:
