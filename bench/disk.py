@@ -19,10 +19,10 @@ _EVERY_SECONDS: Final = 0.5
 _MESSAGE_BYTES: Final = 1_000_000
 
 
-def make_log_files(url: str) -> None:
-    """Let the server write as much log as a section will, and keep the files of it for use once more."""
+def make_log_files(url: str, log_bytes: int = LOG_BYTES) -> None:
+    """Let the server write that much log, and keep its files for use once more."""
     with _connect(url) as connection:
-        for _ in range(LOG_BYTES // _MESSAGE_BYTES):
+        for _ in range(log_bytes // _MESSAGE_BYTES):
             connection.execute("SELECT pg_logical_emit_message(false, 'bench', repeat('x', %s))", (_MESSAGE_BYTES,))
     keep_log_files(url)
 

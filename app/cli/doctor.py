@@ -13,8 +13,10 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from app.adapters.broker import broker_configuration
+from app.adapters.database.engine import Database
 from app.adapters.database.faults import missing_privileges_told
 from app.adapters.database.revision import current_revision, is_current, newest_revision
+from app.adapters.database.server_log import kept_log_bytes
 from app.adapters.private_file import make_data_folder
 from app.cli.exits import Exit
 from app.cli.output import examples, json_option, show_json, wants_json
@@ -27,11 +29,13 @@ from app.steps.secrets import TryMasterKeys
 
 _BROKER_SECONDS = 2
 _TRIED_BYTES = 65_536
+_LAUNCH_LOG_BYTES = 1 << 30
+"""What 400,000 participants write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look brought; `cure` is empty where nothing is wrong."""
+    """What one look brought; `cure` is what to do, also where nothing is wrong but may get slow; empty for nothing."""
 
     name: str
     ok: bool
@@ -79,6 +83,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield database
     if database.ok:
         yield _master_keys(wiring)
+        yield from _database_log(wiring.database)
     wiring.database.dispose()
     yield _broker(settings)
 
@@ -118,6 +123,19 @@ def _database(wiring: Wiring) -> Finding:
         detail = f"it is at revision {revision or 'none'}, this version needs {newest_revision()}"
         return _bad("database", detail, "run `vestibule migrate`")
     return _good("database", f"it can be reached and is at revision {revision}")
+
+
+def _database_log(database: Database) -> Iterator[Finding]:
+    kept = kept_log_bytes(database)
+    if kept is None:
+        return
+    detail = f"PostgreSQL keeps files for {kept >> 20:,} MB of its log"
+    cure = (
+        "at a launch commits wait while it makes more: set `min_wal_size` to 1GB or more"
+        if kept < _LAUNCH_LOG_BYTES
+        else ""
+    )
+    yield Finding("database log", ok=True, detail=detail, cure=cure)
 
 
 def _master_keys(wiring: Wiring) -> Finding:

@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cli.commands import Commands
 from tests.documents.examples import secretive_body
+from tests.journey.deadline import eventually
 
 KEY, OTHER_KEY = "00112233445566778899aabbccddeeff" * 2, "ffeeddccbbaa99887766554433221100" * 2
 
@@ -130,6 +133,33 @@ def test_doctor_without_the_database_says_so(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "failed database: it cannot be reached" in result.stdout
     assert "canary" not in result.output
+
+
+def _shows(server: "psycopg.Connection[tuple[object, ...]]", kept: str) -> bool | None:
+    return server.execute("SHOW min_wal_size").fetchone() == (kept,) or None
+
+
+def test_doctor_tells_when_postgres_would_make_files_of_its_log_at_a_launch(tmp_path: Path, postgres_url: str) -> None:
+    commands = Commands.at(tmp_path, MASTER_KEYS=KEY, DATABASE_URL=postgres_url)
+    commands.run("migrate")
+    told = []
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as server:
+        try:
+            for kept in ("80MB", "1GB"):
+                server.execute(f"ALTER SYSTEM SET min_wal_size = '{kept}'")
+                server.execute("SELECT pg_reload_conf()")
+                eventually(partial(_shows, server, kept), 5, f"{kept} to be set")
+                result = commands.run("doctor")
+                told.append((result.exit_code, [line for line in result.stdout.splitlines() if "database log" in line]))
+        finally:
+            server.execute("ALTER SYSTEM RESET min_wal_size")
+            server.execute("SELECT pg_reload_conf()")
+
+    advice = "; at a launch commits wait while it makes more: set `min_wal_size` to 1GB or more"
+    assert told == [
+        (0, ["ok     database log: PostgreSQL keeps files for 80 MB of its log" + advice]),
+        (0, ["ok     database log: PostgreSQL keeps files for 1,024 MB of its log"]),
+    ]
 
 
 def test_doctor_with_wrong_settings_lists_each(tmp_path: Path) -> None:
