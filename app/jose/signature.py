@@ -39,12 +39,15 @@ RULES: Final = {
     "ES256": _rule("ES256", "EC", curve="P-256", signature_bytes=64),
     "ES384": _rule("ES384", "EC", curve="P-384", signature_bytes=96),
     "ES512": _rule("ES512", "EC", curve="P-521", signature_bytes=132),
-    "EdDSA": _rule("EdDSA", "OKP", curve="Ed25519", signature_bytes=64),
+    **{alg: _rule(alg, "OKP", curve="Ed25519", signature_bytes=64) for alg in ("EdDSA", "Ed25519")},
     "HS256": _rule("HS256", "oct", min_bits=256, signature_bytes=32),
     "HS384": _rule("HS384", "oct", min_bits=384, signature_bytes=48),
     "HS512": _rule("HS512", "oct", min_bits=512, signature_bytes=64),
 }
-"""RFC 7518 section 3.1 and RFC 8037 section 3.1, without `none` and the curves that we do not take."""
+"""RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section 2.2, without `none` and the curves that we do not take.
+
+`EdDSA` and `Ed25519` are two names of one algorithm; a partner's list, and a key's `alg`, mean the one they say.
+"""
 
 SIGNATURE_ALGORITHMS: Final = frozenset(RULES)
 SYMMETRIC_ALGORITHMS: Final = frozenset(alg for alg, rule in RULES.items() if rule.kty == "oct")

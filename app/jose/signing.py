@@ -20,7 +20,7 @@ KEY_KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "ES256": {"kty": "EC", "crv": "P-256"},
     "ES384": {"kty": "EC", "crv": "P-384"},
     "ES512": {"kty": "EC", "crv": "P-521"},
-    "EdDSA": {"kty": "OKP", "crv": "Ed25519"},
+    **{alg: {"kty": "OKP", "crv": "Ed25519"} for alg in ("EdDSA", "Ed25519")},
     **{f"HS{bits}": {"kty": "oct", "size": bits} for bits in (256, 384, 512)},
     "RSA-OAEP-256": {"kty": "RSA", "size": 2048},
     "ECDH-ES": {"kty": "EC", "crv": "P-256"},

@@ -179,7 +179,10 @@ async def test_inspector_page_says_what_is_missing_and_why_it_was_refused(browse
 @pytest.mark.parametrize(
     ("method", "alg", "encryption"),
     [
-        *(pytest.param("public_key", alg, "", id=alg) for alg in ("RS256", "PS384", "ES256", "ES512", "EdDSA")),
+        *(
+            pytest.param("public_key", alg, "", id=alg)
+            for alg in ("RS256", "PS384", "ES256", "ES512", "EdDSA", "Ed25519")
+        ),
         pytest.param("symmetric", "HS256", "", id="HS256"),
         pytest.param("symmetric", "HS512", "shared_secret", id="shared-secret"),
         *(pytest.param("public_key", "ES256", alg, id=alg) for alg in ("RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW")),

@@ -145,7 +145,7 @@ _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
 
 def _kind(alg: str) -> tuple[Any, Any]:
-    if alg == "EdDSA":
+    if alg in {"EdDSA", "Ed25519"}:
         return "OKP", "Ed25519"
     return ("EC", _CURVES[alg]) if alg in _CURVES else ("RSA", 2048)
 

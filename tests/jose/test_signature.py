@@ -25,10 +25,10 @@ from tests.jose.tokens import CLAIMS, KeyRing, hand_signed, only_key
 EVERY = sorted(SIGNATURE_ALGORITHMS)
 
 
-def test_algorithms_are_those_of_the_design() -> None:
+def test_algorithms_are_those_of_the_design_and_the_new_name_of_eddsa() -> None:
     families = {f"{family}{size}" for family in ("RS", "PS", "ES", "HS") for size in (256, 384, 512)}
 
-    assert families | {"EdDSA"} == SIGNATURE_ALGORITHMS
+    assert families | {"EdDSA", "Ed25519"} == SIGNATURE_ALGORITHMS
     assert {"HS256", "HS384", "HS512"} == SYMMETRIC_ALGORITHMS
     assert ASYMMETRIC_ALGORITHMS == SIGNATURE_ALGORITHMS - SYMMETRIC_ALGORITHMS
 
@@ -40,6 +40,17 @@ def test_verify_right_key_returns_that_key(keys: KeyRing, alg: str) -> None:
     verified_by = verify(token, [keys(alg, "other").public, keys(alg).public], frozenset({alg}))
 
     assert verified_by == keys(alg).public
+
+
+@pytest.mark.parametrize(("alg", "other"), [("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")])
+def test_two_names_of_one_algorithm_are_not_taken_for_one_another(keys: KeyRing, alg: str, other: str) -> None:
+    token = hand_signed({"alg": alg}, keys(alg).private, alg)
+    names_other = import_keys({**keys(alg).public_jwk, "alg": other})
+    names_none = import_keys({name: value for name, value in keys(alg).public_jwk.items() if name != "alg"})
+
+    assert _reason(token, [keys(alg).public], {other}) is TokenReason.ALG_NOT_ALLOWED
+    assert _reason(token, names_other, {alg, other}) is TokenReason.SIGNATURE_INVALID
+    assert verify_payload(token, names_none, {alg, other}) == CLAIMS
 
 
 @pytest.mark.parametrize("alg", EVERY)
@@ -60,7 +71,7 @@ def test_verify_payload_private_half_verifies_too(keys: KeyRing, alg: str) -> No
     "alg",
     [
         *("none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "HS1", "RSA1_5", "RSA-OAEP", "dir", "A128KW"),
-        *("PBES2-HS256+A128KW", "ES256K", "Ed25519", "Ed448", "BP256R1", "ML-DSA-44", "A256GCM"),
+        *("PBES2-HS256+A128KW", "ES256K", "ed25519", "Ed448", "BP256R1", "ML-DSA-44", "A256GCM"),
     ],
 )
 def test_verify_payload_alg_that_we_do_not_know_is_not_allowed_even_if_listed(keys: KeyRing, alg: str) -> None:
@@ -179,7 +190,7 @@ def test_verify_payload_ecdsa_by_a_smaller_curve_padded_is_refused(
         pytest.param("ES256", {"ES256"}, id="p-256"),
         pytest.param("ES384", {"ES384"}, id="p-384"),
         pytest.param("ES512", {"ES512"}, id="p-521"),
-        pytest.param("EdDSA", {"EdDSA"}, id="ed25519"),
+        pytest.param("EdDSA", {"EdDSA", "Ed25519"}, id="ed25519"),
         pytest.param("X25519", set(), id="x25519"),
         pytest.param("A128KW", set(), id="128-bits"),
         pytest.param("HS256", {"HS256"}, id="256-bits"),

@@ -13,11 +13,12 @@
     use: { name: "ECDSA", hash: `SHA-${bits}` },
   });
   const hmac = (bits) => ({ make: { name: "HMAC", hash: `SHA-${bits}`, length: bits }, use: { name: "HMAC" } });
+  const ED25519 = { make: { name: "Ed25519" }, use: { name: "Ed25519" } };
   const ALGORITHMS = {
     RS256: rsa("RSASSA-PKCS1-v1_5", 256), RS384: rsa("RSASSA-PKCS1-v1_5", 384), RS512: rsa("RSASSA-PKCS1-v1_5", 512),
     PS256: rsa("RSA-PSS", 256), PS384: rsa("RSA-PSS", 384), PS512: rsa("RSA-PSS", 512),
     ES256: ecdsa("P-256", 256), ES384: ecdsa("P-384", 384), ES512: ecdsa("P-521", 512),
-    EdDSA: { make: { name: "Ed25519" }, use: { name: "Ed25519" } },
+    EdDSA: ED25519, Ed25519: ED25519, // its new name, RFC 9864
     HS256: hmac(256), HS384: hmac(384), HS512: hmac(512),
   };
   const THUMBPRINT_MEMBERS = { RSA: ["e", "kty", "n"], EC: ["crv", "kty", "x", "y"], OKP: ["crv", "kty", "x"] };
