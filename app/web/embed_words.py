@@ -15,6 +15,7 @@ def minisite_words() -> dict[str, dict[str, object]]:
         language: {
             **PREFILL_WORDS[language].for_script(),
             "busy": words.busy_message,
+            "sending": words.sending,
             "back": words.back,
             "reference": words.reference,
             "unrecognised": _unrecognised(language),

@@ -35,6 +35,7 @@ class Words:
     closed_message: str
     elsewhere_title: str
     elsewhere_message: str
+    sending: str
     busy_title: str
     busy_message: str
     expired_title: str
@@ -66,6 +67,7 @@ WORDS: Final[Mapping[str, Words]] = {
         closed_message="It may be over. Please check the address, or look where you found it.",
         elsewhere_title="You went on elsewhere",
         elsewhere_message="This campaign was opened again in another tab. Please go on there, or open it once more.",
+        sending="Sending …",
         busy_title="One moment, please",
         busy_message="Very many people are here right now. Please try again in a few seconds.",
         expired_title="It has been a while",
@@ -95,6 +97,7 @@ WORDS: Final[Mapping[str, Words]] = {
         closed_message="Elle est peut-être terminée. Vérifiez l'adresse, ou retournez là où vous l'avez trouvée.",
         elsewhere_title="Vous avez continué ailleurs",
         elsewhere_message="La campagne a été rouverte dans un autre onglet. Continuez là-bas, ou ouvrez-la à nouveau.",
+        sending="Envoi en cours …",
         busy_title="Un instant, s'il vous plaît",
         busy_message="Vous êtes très nombreux en ce moment. Réessayez dans quelques secondes.",
         expired_title="Cela fait un moment",
@@ -124,6 +127,7 @@ WORDS: Final[Mapping[str, Words]] = {
         closed_message="Vielleicht ist sie vorbei. Prüfen Sie die Adresse, oder sehen Sie nach, wo Sie sie fanden.",
         elsewhere_title="Sie haben anderswo weitergemacht",
         elsewhere_message="Die Kampagne wurde in einem anderen Tab geöffnet. Bitte machen Sie dort weiter.",
+        sending="Wird gesendet …",
         busy_title="Einen Moment, bitte",
         busy_message="Gerade sind sehr viele Menschen hier. Bitte versuchen Sie es in einigen Sekunden noch einmal.",
         expired_title="Es ist eine Weile her",

@@ -1,7 +1,9 @@
 """The minisite script in a real Chromium: a partner's own form is filled, counted, and then sent as it always was."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.embed.stand import Stand, photograph
 
@@ -193,6 +195,26 @@ async def test_form_while_the_service_is_out_of_reach_stays_usable_and_is_not_se
         await host.until("submitted")
         assert await host.page.evaluate("() => sent") == [["Ada", "in"]]
         await expect(host.page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_form_that_takes_a_while_to_be_counted_says_that_it_is_being_sent(stand: Stand) -> None:
+    async with stand.hosting(stand.snippet(stand.token(ONCE), element=FORM + LISTENER)) as host:
+        await host.until("prefilled")
+        counted = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await counted.wait()
+            await route.continue_()
+
+        await host.context.route("**/participations", hold)
+        await host.page.get_by_role("button", name="Enter").click()
+
+        said = host.page.get_by_role("status").filter(has_text="Sending …")
+        await expect(said).to_be_visible()
+        counted.set()
+        await host.until("submitted")
+        await expect(said).to_have_count(0)
+        assert await host.page.evaluate("() => sent") == [["Ada", "in"]]
 
 
 async def test_form_on_a_page_that_is_not_allowed_tells_that_nothing_was_reached_and_stays_usable(stand: Stand) -> None:

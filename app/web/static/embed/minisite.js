@@ -1,6 +1,7 @@
 // The minisite script: brings session, prefill and screens to a form of the partner's own page.
 const FORM = "form[data-vestibule-campaign]";
 const DEADLINE_SECONDS = 10;
+const UNNOTICED_MS = 300;
 
 const tokens = new Map(); // by campaign, null: there is none
 const bound = new Map(); // by form
@@ -99,15 +100,17 @@ class Minisite {
     event.stopImmediatePropagation();
     if (this.isPlaying) return;
     this.isPlaying = true;
+    const saying = setTimeout(() => this.say("status", this.words.sending), UNNOTICED_MS);
     try {
       await this.play();
-      if (this.busy) this.busy.remove();
+      this.unsay();
       this.playKey = randomKey();
       this.isRecorded = true;
       this.tell("submitted", null);
     } catch (error) {
       this.notPlayed(error);
     }
+    clearTimeout(saying);
     this.isPlaying = false;
     if (this.isRecorded) this.form.requestSubmit(event.submitter);
     this.isRecorded = false;
@@ -126,13 +129,22 @@ class Minisite {
 
   notPlayed({ code, screen }) {
     if (screen || isRejection(code)) return this.refuse(isDenial(code) ? "denied" : "rejected", code, screen);
-    this.place.append(this.busy || (this.busy = element("p", "")));
-    this.busy.setAttribute("role", "alert");
-    this.busy.textContent = isOver(code) ? this.words.expired : this.words.busy;
+    this.say("alert", isOver(code) ? this.words.expired : this.words.busy);
     this.tell("unavailable", code);
   }
 
+  say(role, text) {
+    this.place.append(this.said || (this.said = element("p", "")));
+    this.said.setAttribute("role", role);
+    this.said.textContent = text;
+  }
+
+  unsay() {
+    if (this.said) this.said.remove();
+  }
+
   refuse(name, code, screen) {
+    this.unsay();
     const said = screen || { ...this.words.unrecognised, language: this.spoken };
     const { title, message, return_url: url, language } = said;
     const texts = [element("h2", title), ...message.split(/\n+/).map((text) => element("p", text))];
@@ -155,6 +167,7 @@ class Minisite {
 
   // What the page itself says of the form's display holds again: it may be hidden until its step.
   restore() {
+    this.unsay();
     this.screen.replaceChildren();
     if (this.display) this.form.style.setProperty("display", ...this.display);
     this.display = null;
