@@ -4,6 +4,7 @@ Decides how a command that fails ends: a sentence on stderr and a stable exit co
 """
 
 from collections.abc import Mapping
+from errno import ENOSPC
 from importlib import import_module
 from typing import Final
 
@@ -11,7 +12,7 @@ import click
 
 from app.adapters.memory import uncollected
 from app.cli.exits import exit_code
-from app.cli.output import note_arguments, show_error, usage_told
+from app.cli.output import note_arguments, print_nowhere, show_error, usage_told
 from app.errors import VestibuleError
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -67,6 +68,11 @@ class _Commands(click.Group):
         except VestibuleError as error:
             show_error(error, ctx)
             ctx.exit(exit_code(error))
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            print_nowhere()
+            raise click.ClickException("There is no room for the output.") from None
 
 
 def _is_text(argument: str) -> bool:

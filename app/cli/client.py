@@ -39,15 +39,22 @@ def client() -> None:
 )
 @click.option("--partner", "partner_id", help="Bind the client to this partner; it sees nothing else.")
 @click.option("--replace", "may_replace", is_flag=True, help="Give an existing client a new secret and these rights.")
+@click.option("--unbind", "may_unbind", is_flag=True, help="With --replace: bind the client to no partner any more.")
 @json_option
-def create(client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, may_replace: bool) -> None:
+def create(
+    client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, may_replace: bool, may_unbind: bool
+) -> None:
     """Create a client and show its secret, this once."""
     if not _ID.fullmatch(client_id):
         raise RequestInvalid((Mistake("client_id", "1 to 64 characters of A-Z, a-z, 0-9, dot, underscore, hyphen."),))
     secret = new_secret()
     with opened() as wiring:
-        if not may_replace and wiring.clients.find(client_id) is not None:
+        known = wiring.clients.find(client_id)
+        if known is not None and not may_replace:
             raise RequestInvalid((Mistake("client_id", "There is such a client; --replace gives it a new secret."),))
+        if known is not None and known.partner_id and not partner_id and not may_unbind:
+            told = f"The client is bound to {known.partner_id}: name it again, or --unbind the client."
+            raise RequestInvalid((Mistake("partner", told),))
         if partner_id is not None and wiring.documents.find(DocumentKind.PARTNER, partner_id) is None:
             raise PartnerUnknown("There is no partner of this id.")
         now = wiring.clock.now()

@@ -4,6 +4,7 @@ Results go to stdout, remarks and errors to stderr, so that output can be piped.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,13 @@ def usage_told(context: click.Context) -> Iterator[None]:
             raise
         _show_json_error({"code": USAGE_INVALID, "detail": error.format_message()})
         context.exit(error.exit_code)
+
+
+def print_nowhere() -> None:
+    """Let nothing more reach the output; what is buffered for it goes nowhere too, now or when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def show_json(content: object) -> None:

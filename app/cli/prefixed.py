@@ -1,8 +1,6 @@
 """The output of several programs: on one terminal, each line with its program's name before it; or as JSON."""
 
 import json
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +8,7 @@ from typing import Final
 import click
 
 from app.cli.children import Say
+from app.cli.output import print_nowhere
 
 _COLOURS: Final = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_magenta")
 
@@ -47,7 +46,5 @@ class UntilUnread:
         try:
             self.say(name, line)
         except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())  # what is buffered goes there too, now or when we exit
-            os.close(nowhere)
+            print_nowhere()
             self.stop()

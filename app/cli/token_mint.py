@@ -43,9 +43,14 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
 
 def _json_pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     try:
-        return {name: parse(text) for name, text in _pairs(context, parameter, values).items()}
+        claims = {name: parse(text) for name, text in _pairs(context, parameter, values).items()}
     except NotStrictJson:
         raise click.BadParameter("give name=JSON, e.g. sub='\"42\"' or nb=3") from None
+    try:
+        json.dumps(claims, allow_nan=False)
+    except ValueError:
+        raise click.BadParameter("a number is too large") from None
+    return claims
 
 
 def _line(_: click.Context, __: click.Parameter, file: TextIO | None) -> str | None:

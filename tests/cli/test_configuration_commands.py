@@ -119,6 +119,19 @@ def test_client_that_exists_is_not_replaced_unless_told(commands: Commands) -> N
     assert second["scope"] == "stats:read"
 
 
+def test_client_of_a_partner_stays_bound_to_it_unless_told(commands: Commands) -> None:
+    commands.run("partner", "put", "acme", "-", input_=secretive_body())
+    commands.run("client", "create", "team", "--partner", "acme")
+
+    refused = commands.run("client", "create", "team", "--replace")
+    again = commands.json("client", "create", "team", "--replace", "--partner", "acme")
+    unbound = commands.json("client", "create", "team", "--replace", "--unbind")
+
+    assert ended(refused, 5)
+    assert "partner: The client is bound to acme" in refused.stderr
+    assert (again["partner_id"], unbound["partner_id"]) == ("acme", None)
+
+
 def test_client_of_a_partner_that_is_not_there_is_refused(commands: Commands) -> None:
     refused = commands.run("client", "create", "ci", "--partner", "nobody")
 

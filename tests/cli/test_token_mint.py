@@ -51,6 +51,13 @@ def test_mint_prints_the_token_alone_on_stdout(commands: Commands) -> None:
     assert '"d"' not in minted.output
 
 
+def test_mint_refuses_a_number_that_json_cannot_say(commands: Commands) -> None:
+    minted = commands.run("token", "mint", "--campaign", "spring", "--claim", "big=1e400")
+
+    assert minted.exit_code == 2
+    assert "a number is too large" in minted.stderr
+
+
 def test_mint_says_every_claim_that_is_asked_for(commands: Commands) -> None:
     options = {
         "--sub": "ada",
