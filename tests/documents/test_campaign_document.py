@@ -83,6 +83,9 @@ def test_campaign_document_with_a_colour_keeps_it_and_colours_the_campaign() -> 
             campaign_body(allowed_origins=["https://a.example/"]), {"allowed_origins[0]": ORIGIN}, id="origin-path"
         ),
         pytest.param(
+            campaign_body(allowed_origins=["https://a.example:65536"]), {"allowed_origins[0]": ORIGIN}, id="origin-port"
+        ),
+        pytest.param(
             campaign_body(allowed_origins=["https://A.example"]), {"allowed_origins[0]": ORIGIN}, id="origin-case"
         ),
         pytest.param(
@@ -152,7 +155,7 @@ def test_campaign_of_a_full_document_holds_all_that_it_says() -> None:
         single_use=True,
         session_ttl_seconds=60,
         prefill_deadline_seconds=5,
-        allowed_origins=["https://www.acme.example", "http://localhost:3000"],
+        allowed_origins=["https://www.acme.example", "http://localhost:3000", "https://of_old.example:65535"],
         languages=["en", "pt-BR"],
         screens={"en": {"limit_reached": {**SCREEN, "return_url": "https://acme.example/?a=b"}}},
         form=[
@@ -178,7 +181,7 @@ def test_campaign_of_a_full_document_holds_all_that_it_says() -> None:
         single_use=True,
         session_ttl=timedelta(seconds=60),
         prefill_deadline=timedelta(seconds=5),
-        allowed_origins=("https://www.acme.example", "http://localhost:3000"),
+        allowed_origins=("https://www.acme.example", "http://localhost:3000", "https://of_old.example:65535"),
         languages=("en", "pt-BR"),
         screens={
             "en": {
