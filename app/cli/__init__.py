@@ -11,8 +11,8 @@ from typing import Final
 import click
 
 from app.adapters.memory import uncollected
-from app.cli.exits import exit_code
-from app.cli.output import note_arguments, print_nowhere, show_error, usage_told
+from app.cli.exits import Exit, exit_code
+from app.cli.output import OutputLost, note_arguments, print_nowhere, show_error, usage_told
 from app.errors import VestibuleError
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -72,7 +72,8 @@ class _Commands(click.Group):
             if error.errno != ENOSPC:
                 raise
             print_nowhere()
-            raise click.ClickException("There is no room for the output.") from None
+            show_error(OutputLost(), ctx)
+            ctx.exit(Exit.FAILED)
 
 
 def _is_text(argument: str) -> bool:

@@ -29,6 +29,12 @@ _UNFOLDED: Final = 1000
 """Columns of a table where the output is no terminal: a row is a line."""
 
 
+class OutputLost(VestibuleError):
+    """There is no room for what was to be written."""
+
+    code = "output_lost"
+
+
 def json_option(command: Command) -> Command:
     """Give `command` the option `--json`."""
     return click.option(
