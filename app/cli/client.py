@@ -45,6 +45,8 @@ def create(
     client_id: str, scopes: tuple[str, ...], partner_id: str | None, *, may_replace: bool, may_unbind: bool
 ) -> None:
     """Create a client and show its secret, this once."""
+    if may_unbind and partner_id:
+        raise click.UsageError("--unbind and --partner exclude each other.")
     if not _ID.fullmatch(client_id):
         raise RequestInvalid((Mistake("client_id", "1 to 64 characters of A-Z, a-z, 0-9, dot, underscore, hyphen."),))
     secret = new_secret()

@@ -127,6 +127,7 @@ def test_client_of_a_partner_stays_bound_to_it_unless_told(commands: Commands) -
     again = commands.json("client", "create", "team", "--replace", "--partner", "acme")
     unbound = commands.json("client", "create", "team", "--replace", "--unbind")
 
+    assert commands.run("client", "create", "team", "--replace", "--unbind", "--partner", "acme").exit_code == 2
     assert ended(refused, 5)
     assert "partner: The client is bound to acme" in refused.stderr
     assert (again["partner_id"], unbound["partner_id"]) == ("acme", None)
