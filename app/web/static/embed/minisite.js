@@ -134,9 +134,10 @@ class Minisite {
   }
 
   say(role, text) {
-    this.place.append(this.said || (this.said = element("p", "")));
+    this.unsay();
+    this.said = element("p", text); // a new one, so that an alert is read out as such
     this.said.setAttribute("role", role);
-    this.said.textContent = text;
+    this.place.append(this.said);
   }
 
   unsay() {
