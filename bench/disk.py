@@ -2,7 +2,7 @@
 
 A new cluster makes each file of its log when it needs it, 16 MiB of zeros and an fsync, for which every commit waits.
 And a kernel left as it is keeps what PostgreSQL adds to its tables for half a minute, then writes all of it at once,
-before the next commit. Who runs a launch sets both (docs/capacity.md); a benchmark may not set the kernel.
+before the next commit. Who runs a launch sets both (docs/operate.md); a benchmark may not set the kernel.
 """
 
 import os

@@ -41,6 +41,7 @@ _MOMENT = re.compile(
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://"
     r"(?:(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])"
+    # To 65535, said here and not in code, so that the published schema says it too.
     r"(?::(?P<port>[1-9][0-9]{0,3}|[1-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5])))))?"
 )
 _NAMED = re.compile(r"\(\?P<[a-z]+>")

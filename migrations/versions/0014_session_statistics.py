@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 _TARGET = 10
-"""Most common values and steps of each column; the server looks at 300 rows for each (PostgreSQL, ALTER TABLE)."""
+"""Most common values and steps of each column; ANALYZE looks at 300 rows times this."""
 _DEFAULT = -1
 
 
