@@ -4,8 +4,8 @@ Closed loop: each of `users` begins anew when it is done, which finds the satura
 `rate` that wait for no answer, and latency is counted from the moment each was to arrive, so that queueing shows.
 """
 
-import asyncio
 import json
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,11 @@ from itertools import cycle
 from time import perf_counter
 from typing import Final
 
-from bench.http_client import Connection
+from bench.http_client import Connection, Wire
 
 _ACCEPTED: Final = frozenset({200, 201, 202})
 _TICK_SECONDS: Final = 0.001
 _READY: Final = b'"ready"'
-_CONNECTS_AT_ONCE: Final = 64
 _LATE_SECONDS: Final = 0.01
 
 
@@ -68,41 +67,50 @@ class Crowd:
         self.job = job
         self.record = Record()
         self._firsts = cycle([text.encode("ascii") for text in job.firsts])
+        self._wire = Wire(job.host, job.port)
         self._idle: deque[Connection] = deque()
         self._waiting: deque[float] = deque()
+        self._asking: deque[tuple[float, Journey]] = deque()
         self._connections = 0
-        self._connecting: set[asyncio.Task[None]] = set()
         self._under_way = 0
         self._begun = 0
         self._warm_until = 0.0
         self._arrivals_end_at = 0.0
-        self._all_done = asyncio.Event()
 
-    async def run(self) -> Record:
+    def run(self) -> Record:
         """Play the job to its end: until everybody is done, or the grace is over."""
         job, record = self.job, self.record
-        for _ in range(0, job.users, _CONNECTS_AT_ONCE):
-            await asyncio.gather(*(self._connect() for _ in range(min(_CONNECTS_AT_ONCE, job.users))))
+        for _ in range(job.users):
+            self._connect()
         began_at = perf_counter()
         self._warm_until = began_at + job.warm_seconds
         self._arrivals_end_at = self._warm_until + job.seconds
         record.began_at = self._warm_until
         if job.rate:
-            await self._arrive_at_rate(began_at)
+            self._arrive_at_rate(began_at)
         else:
-            for connection in list(self._idle):
-                self._idle.remove(connection)
-                self._begin(perf_counter(), connection)
-        try:
-            async with asyncio.timeout(max(0.0, self._arrivals_end_at - perf_counter()) + job.grace_seconds):
-                while self._under_way or self._waiting:
-                    self._all_done.clear()
-                    await self._all_done.wait()
-        except TimeoutError:
-            record.unfinished = self._under_way + len(self._waiting)
+            for _ in range(len(self._idle)):
+                self._begin(perf_counter(), self._idle.popleft())
+        give_up_at = self._arrivals_end_at + job.grace_seconds
+        while (self._under_way or self._waiting) and perf_counter() < give_up_at:
+            self._turn()
+        record.unfinished = self._under_way + len(self._waiting)
+        self._wire.close()
         return record
 
-    async def _arrive_at_rate(self, began_at: float) -> None:
+    def ask_later(self, journey: "Journey") -> None:
+        """Let it ask again when `poll_seconds` are over."""
+        self._asking.append((perf_counter() + self.job.poll_seconds, journey))
+
+    def _turn(self) -> None:
+        """Take what has come, and rest until the next tick: who wakes for each answer disturbs whom it measures."""
+        began_at = perf_counter()
+        self._wire.read()
+        while self._asking and self._asking[0][0] <= began_at:
+            self._asking.popleft()[1].ask()
+        time.sleep(max(0.0, began_at + _TICK_SECONDS - perf_counter()))
+
+    def _arrive_at_rate(self, began_at: float) -> None:
         arrived, rate = 0, self.job.rate
         while (now := perf_counter()) < self._arrivals_end_at:
             due = int((now - began_at) * rate)
@@ -113,27 +121,23 @@ class Crowd:
                 self.record.late += now - scheduled_at > _LATE_SECONDS
                 self._arrive(scheduled_at)
             arrived = max(arrived, due)
-            await asyncio.sleep(_TICK_SECONDS)
+            self._turn()
 
     def _arrive(self, scheduled_at: float) -> None:
+        if self._connections < self.job.users:
+            self._connect()
         if self._idle:
             self._begin(scheduled_at, self._idle.popleft())
-            return
-        self._waiting.append(scheduled_at)
-        if self._connections + len(self._connecting) < self.job.users and len(self._connecting) < _CONNECTS_AT_ONCE:
-            task = asyncio.get_running_loop().create_task(self._connect())
-            self._connecting.add(task)
-            task.add_done_callback(self._connecting.discard)
+        else:
+            self._waiting.append(scheduled_at)
 
-    async def _connect(self) -> None:
+    def _connect(self) -> None:
         try:
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(Connection, self.job.host, self.job.port)
+            self._idle.append(self._wire.connect())
         except OSError:
             self.record.statuses["no connection"] += 1
-            return
-        self._connections += 1
-        self._free(connection)
+        else:
+            self._connections += 1
 
     def _free(self, connection: Connection) -> None:
         if not connection.is_open:
@@ -158,8 +162,6 @@ class Crowd:
             self._begin(now, connection)
             return
         self._free(connection)
-        if not self._under_way:
-            self._all_done.set()
 
 
 class Journey:
@@ -190,11 +192,12 @@ class Journey:
             return
         self._get = _get_request(body, crowd.job.wait_seconds)
         if crowd.job.poll_seconds:
-            asyncio.get_running_loop().call_later(crowd.job.poll_seconds, self._ask)
+            crowd.ask_later(self)
         else:
-            self._ask()
+            self.ask()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Ask how the session stands."""
         self._crowd.record.reads += 1
         self._connection.send(self._get, self._read)
 
@@ -207,9 +210,9 @@ class Journey:
             self._crowd.record.statuses[f"read {status}"] += 1
             self._crowd.end(self._connection)
         elif self._crowd.job.poll_seconds:
-            asyncio.get_running_loop().call_later(self._crowd.job.poll_seconds, self._ask)
+            self._crowd.ask_later(self)
         else:
-            self._ask()
+            self.ask()
 
 
 def _get_request(body: bytes, wait_seconds: int) -> bytes:

@@ -28,6 +28,8 @@ from tests.servers.process import free_port
 
 _ROWS: Final = 256
 _USERS: Final = 64
+"""Requests under way where the floor is lowest: with more of them each finds its memory colder."""
+_GETS: Final = ("GET /v1/sessions/ses_0 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer 0\r\n\r\n",)
 _TABLE: Final = """
     CREATE TABLE floor (
         id text PRIMARY KEY, campaign_id text NOT NULL, partner_id text NOT NULL, stage text NOT NULL,
@@ -76,12 +78,16 @@ class Floors:
 
 def measure_floors(servers: Servers, scale: Scale, signer: Signer, posts: Sequence[str]) -> Floors:
     """Measure each floor."""
-    gets = ["GET /v1/sessions/ses_0 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer 0\r\n\r\n"]
     token = signer.tokens("floor", count=1)[0]
-    post, posts_per_second = _constant(servers, scale, posts)
-    get, gets_per_second = _constant(servers, scale, gets)
+    post, posts_per_second = _constant(servers, scale, posts, _USERS)
+    get, gets_per_second = _constant(servers, scale, _GETS, _USERS)
     verify = raw_verify_micros(signer.public, token, scale.verifications)
     return Floors(post, get, verify, _row_micros(servers, scale), posts_per_second, gets_per_second)
+
+
+def crowded_constant_micros(servers: Servers, scale: Scale, posts: Sequence[str], users: int) -> float:
+    """Return the CPU microseconds of both constants, POST and GET, where so many requests are under way."""
+    return sum(_constant(servers, scale, requests, users)[0] for requests in (posts, _GETS))
 
 
 def raw_verify_micros(public: Mapping[str, str], token: str, count: int) -> float:
@@ -95,15 +101,15 @@ def raw_verify_micros(public: Mapping[str, str], token: str, count: int) -> floa
     return (process_time() - began) / count * 1e6
 
 
-def _constant(servers: Servers, scale: Scale, requests: Sequence[str]) -> tuple[float, float]:
+def _constant(servers: Servers, scale: Scale, requests: Sequence[str], users: int) -> tuple[float, float]:
     """Return the CPU microseconds of one answer, and how many come in a second."""
     port = free_port()
     command = [sys.executable, "-m", "bench.constant", str(port)]
     with process(command, {}, servers.folder / "constant.log") as pid:
         wait_until_it_answers(f"http://127.0.0.1:{port}/")
-        send(Job(port, requests, _USERS, 0.5, reads=False))
+        send(Job(port, requests, users, 0.5, reads=False))
         before = cpu_seconds(pid)
-        result = send(Job(port, requests, _USERS, scale.floor_seconds, reads=False))
+        result = send(Job(port, requests, users, scale.floor_seconds, reads=False))
         return (cpu_seconds(pid) - before) / result.accepted * 1e6, result.accepted_per_second
 
 

@@ -1,11 +1,13 @@
 """The least HTTP/1.1 client that can tell an answer: prebuilt bytes out, status and body in, one request at a time.
 
-Light, because it shares the machine with what it measures. Takes answers with a Content-Length only.
+Light, because it shares the machine with what it measures: sockets and epoll without an event loop around them. Takes
+answers with a Content-Length only.
 """
 
-import asyncio
+import select
+import socket
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 Answered = Callable[[int, bytes], None]
 """Takes the status and the body of an answer; status 0 where the connection was lost."""
@@ -13,39 +15,79 @@ Answered = Callable[[int, bytes], None]
 LOST: Final = 0
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+_READ_BYTES: Final = 16_384
+_CONNECT_SECONDS: Final = 5.0
 
 
-class Connection(asyncio.Protocol):
+class Wire:
+    """The connections of one client, and what they bring."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._epoll = select.epoll()
+        self._connections: dict[int, Connection] = {}
+
+    def connect(self) -> "Connection":
+        """Return a new connection; raise OSError if there is none to be had."""
+        connected = socket.create_connection(self._address, _CONNECT_SECONDS)
+        connected.settimeout(0)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(connected, self._forget)
+        self._connections[connected.fileno()] = connection
+        self._epoll.register(connected, select.EPOLLIN)
+        return connection
+
+    def read(self) -> None:
+        """Hand on what has come, without waiting for anything."""
+        for number, _ in self._epoll.poll(0):
+            connection = self._connections.get(number)
+            if connection is not None:
+                connection.read()
+
+    def close(self) -> None:
+        """Hang up, without telling anybody."""
+        for connection in self._connections.values():
+            connection.hang_up()
+        self._connections.clear()
+        self._epoll.close()
+
+    def _forget(self, number: int) -> None:
+        del self._connections[number]
+
+
+class Connection:
     """A keep-alive connection; whoever sends waits for the answer before sending again."""
 
-    __slots__ = ("_answered", "_buffer", "_transport", "is_open")
+    __slots__ = ("_answered", "_buffer", "_forget", "_socket", "is_open")
 
-    def __init__(self) -> None:
-        self._transport: asyncio.WriteTransport | None = None
+    def __init__(self, connected: socket.socket, forget: Callable[[int], None]) -> None:
+        self._socket = connected
+        self._forget = forget
         self._answered: Answered | None = None
         self._buffer = b""
-        self.is_open = False
+        self.is_open = True
 
     def send(self, request: bytes, answered: Answered) -> None:
         """Send a whole request; `answered` is called once."""
-        if self._transport is None or not self.is_open:
-            answered(LOST, b"")
-            return
         self._answered = answered
-        self._transport.write(request)
+        try:
+            sent = self._socket.send(request) if self.is_open else 0
+        except OSError:
+            sent = 0
+        if sent != len(request):
+            self._lose()
 
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note that it stands."""
-        self._transport = cast("asyncio.WriteTransport", transport)
-        self.is_open = True
-
-    def data_received(self, data: bytes) -> None:
-        """Hand on the answer as soon as it is whole."""
+    def read(self) -> None:
+        """Take what has arrived, and hand on the answer as soon as it is whole."""
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return
         buffer = self._buffer = self._buffer + data if self._buffer else data
         head_end = buffer.find(_HEAD_END)
         if head_end < 0:
@@ -61,9 +103,15 @@ class Connection(asyncio.Protocol):
         if answered is not None:
             answered(int(head[9:12]), buffer[body_start : body_start + length])
 
-    def connection_lost(self, _: Exception | None) -> None:
-        """Tell whoever waits that there will be no answer."""
+    def hang_up(self) -> None:
+        """Close it without telling anybody."""
         self.is_open = False
+        self._socket.close()
+
+    def _lose(self) -> None:
+        if self.is_open:
+            self._forget(self._socket.fileno())
+            self.hang_up()
         answered, self._answered = self._answered, None
         if answered is not None:
             answered(LOST, b"")

@@ -14,8 +14,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import uvloop
-
 from bench.crowd import Crowd, Job, Record
 
 
@@ -97,11 +95,7 @@ def _percentiles(seconds: Sequence[float]) -> Percentiles:
     return Percentiles(*(ordered[min(int(len(ordered) * q), len(ordered) - 1)] * 1000 for q in (0.5, 0.99, 1.0)))
 
 
-async def _play(job: Job) -> Record:
-    return await Crowd(job).run()
-
-
 if __name__ == "__main__":
     gc.disable()  # a collection in the client would be counted as the servers' latency
     job_file, result_file = (Path(name) for name in sys.argv[1:])
-    result_file.write_text(json.dumps(asdict(_result(uvloop.run(_play(Job(**json.loads(job_file.read_text()))))))))
+    result_file.write_text(json.dumps(asdict(_result(Crowd(Job(**json.loads(job_file.read_text()))).run()))))

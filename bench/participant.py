@@ -78,6 +78,16 @@ def cost_figures(saturation: Saturation, floors: Floors) -> list[Figure]:
     ]
 
 
+def crowded_floor_figures(saturation: Saturation, floors: Floors, constant_micros: float) -> list[Figure]:
+    """Return how the cost stands to a floor whose constants, of so many CPU µs, had as many participants under way."""
+    floor = constant_micros + floors.verify + floors.rows
+    name = f"{USERS:,} under way"
+    return [
+        Figure(f"floor of a participant, {name}", floor, "µs CPU"),
+        Figure(f"CPU per participant ÷ floor, {name}", saturation.cpu_micros / floor, "ratio"),
+    ]
+
+
 def open_loop(port: int, scale: Scale, job: Job, rate: float, share: float = _OPEN_SHARE) -> Result:
     """Let participants arrive at that share of `rate`, waiting for nothing."""
     return send(

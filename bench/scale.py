@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 HALF_LOAD: Final = "half load"
+CROWDED_FLOOR: Final = "floor of a crowd"
 NODE_PEER: Final = "Node"
 CROWDS: Final = "partners and long polls"
 
@@ -41,7 +42,7 @@ class Scale:
 QUICK: Final = Scale(
     name="quick",
     # What the design's table has no goal for, and memory, of which a few thousand participants tell nothing.
-    left_out=(HALF_LOAD, NODE_PEER, "parts", "crypto-api", CROWDS, "growth"),
+    left_out=(HALF_LOAD, CROWDED_FLOOR, NODE_PEER, "parts", "crypto-api", CROWDS, "growth"),
     verifications=2_000,
     floor_seconds=1.0,
     floor_batches=40,

@@ -9,7 +9,7 @@ from bench.crowd import Job
 from bench.crypto_api import crypto_api_figures
 from bench.figures import Figure
 from bench.first_session import first_session_figures
-from bench.floors import Floors, measure_floors
+from bench.floors import Floors, crowded_constant_micros, measure_floors
 from bench.growth import growth_figures
 from bench.installation import CAMPAIGN_ID, Installation, install
 from bench.one_token import one_token_figures
@@ -17,6 +17,7 @@ from bench.participant import (
     USERS,
     Saturation,
     cost_figures,
+    crowded_floor_figures,
     half_loaded,
     latency_figures,
     open_loop,
@@ -27,7 +28,7 @@ from bench.participant import (
 from bench.parts import part_figures
 from bench.prefill import CONCURRENCY, double, prefill_figures
 from bench.rivals import Peer, measure_peer, peer_figures, peers, rival_figures
-from bench.scale import HALF_LOAD, Scale
+from bench.scale import CROWDED_FLOOR, HALF_LOAD, Scale
 from bench.servers import Servers
 from bench.stored import Flatness, Place
 from bench.tokens import Signer, post_requests
@@ -61,6 +62,11 @@ class Bench:
         """Measure them once more."""
         return measure_floors(self.servers, self.scale, self.signer, self.posts)
 
+    def crowded_floor_figures(self, saturation: Saturation) -> list[Figure]:
+        """Measure the floor with as many under way as the participants were, and compare them with that one too."""
+        constant = crowded_constant_micros(self.servers, self.scale, self.posts, USERS)
+        return crowded_floor_figures(saturation, self.floors, constant)
+
     def install(self, encryption: str | None = None, **settings: str) -> Installation:
         """Return a new installation whose partner signs with our key, and encrypts by that method."""
         servers = self.servers
@@ -92,11 +98,12 @@ def measure_participant(bench: Bench) -> list[Figure]:
         running.wait_until_calm()
         traffic = Traffic.read(installation).figures_since(before)
         bench.floors = bench.floors.halfway_to(bench.measure_floors())
+        crowded = [] if CROWDED_FLOOR in bench.scale.left_out else bench.crowded_floor_figures(saturation)
         rate = saturation.result.ready_per_second
         at_half = [] if HALF_LOAD in bench.scale.left_out else half_loaded(installation.port, bench.scale, job, rate)
         calm = open_loop(installation.port, bench.scale, job, rate)
         flooded = overload(installation, bench.scale, job, rate)
-    cost = [*cost_figures(saturation, bench.floors), *traffic]
+    cost = [*cost_figures(saturation, bench.floors), *crowded, *traffic]
     return [*cost, *at_half, *latency_figures(calm), *overload_figures(flooded, calm)]
 
 
