@@ -78,9 +78,10 @@ class InsideError(VestibuleError):
 
 
 class StoreUnavailable(InsideError):
-    """The database cannot be reached, or did not answer in time."""
+    """The database cannot be reached, or did not answer in time; `only_reads` if it answers, and stores nothing."""
 
     code = "store_unavailable"
+    only_reads = False
 
 
 class SchemaOutdated(InsideError):

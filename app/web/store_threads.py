@@ -2,7 +2,8 @@
 
 A thread stuck in a frozen database cannot be ended. It is given up, another takes its place, and nobody waits for it,
 not even the end of the process. While the store is known to be down every call fails at once; a probe in the background
-finds out when it is back. A call that finds no thread in time says nothing of the store: it is refused as overload.
+finds out when it is back. One that answers and stores nothing is not down: those who read are served. A call that finds
+no thread in time says nothing of the store: it is refused as overload.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from app.logs import fault_fields
 
 PROBE_SECONDS: Final = 0.25
 """Between two looks at a store that is down: what a caller of 503 loses at most when it is back."""
+TOLD_EVERY_SECONDS: Final = 60.0
+"""How often it is said that the store only reads, as long as it does."""
 MAX_STUCK: Final = 32
 """Threads given up and not yet back; beyond, none is replaced, and the store stays down until one returns."""
 MAX_WAITING: Final = 2048
@@ -57,6 +60,7 @@ class StoreThreads:
         self._stuck = 0
         self._lock = threading.Lock()
         self._down = False
+        self._told_again_at = 0.0
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -73,7 +77,10 @@ class StoreThreads:
         try:
             return await self._run(function)
         except StoreUnavailable as error:
-            self._lose(error)
+            if error.only_reads:
+                self._tell_that_it_only_reads(error)
+            else:
+                self._lose(error)
             raise
 
     async def close(self) -> None:
@@ -139,6 +146,12 @@ class StoreThreads:
         self._down = True
         _log.error("store.lost", **fault_fields(error))
         self._probing = asyncio.get_running_loop().create_task(self._probe_until_back(), context=Context())
+
+    def _tell_that_it_only_reads(self, error: StoreUnavailable) -> None:
+        now = monotonic()
+        if now >= self._told_again_at:
+            self._told_again_at = now + TOLD_EVERY_SECONDS
+            _log.error("store.only_reads", **fault_fields(error))
 
     async def _probe_until_back(self) -> None:
         refusal: dict[str, object] = {}

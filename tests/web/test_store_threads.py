@@ -105,6 +105,24 @@ async def test_call_whose_caller_has_gone_is_not_begun() -> None:
         assert await threads.call(lambda: calls) == []
 
 
+async def test_store_that_only_reads_is_not_down_and_told_once() -> None:
+    def write() -> None:
+        error = StoreUnavailable("its disk is full")
+        error.only_reads = True
+        raise error
+
+    with capture_logs() as events:
+        async with _threads(1, 5) as threads:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    await threads.call(write)
+
+            assert not threads.is_down
+            assert await threads.call(lambda: "read") == "read"
+
+    assert [event["event"] for event in events] == ["store.only_reads"]
+
+
 async def test_store_that_answers_the_probe_with_a_refusal_is_back() -> None:
     def lose() -> None:
         raise StoreUnavailable("the test took the store away")

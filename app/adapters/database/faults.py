@@ -34,11 +34,12 @@ _SQLITE_CODES = frozenset(
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_PROTOCOL,
     }
 )
+_FULL = "53100"
+"""SQLSTATE: disk full."""
+_SQLITE_ONLY_READS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
 _SCHEMA_STATES = frozenset({"42P01", "42703"})
 """SQLSTATE: undefined table, undefined column."""
 _SCHEMA_TEXT = re.compile(r"no such (table|column): |table \S+ has no column named ")
@@ -54,6 +55,8 @@ def faults_as_ours() -> Iterator[None]:
     except PoolTimeout as error:
         raise StoreUnavailable("no connection became free in time") from error
     except DBAPIError as error:
+        if _stores_nothing(error):
+            raise _only_reads() from error
         if _is_outage(error):
             raise StoreUnavailable("the database cannot be reached, or did not answer in time") from error
         if _is_outdated(error):
@@ -80,6 +83,27 @@ def is_of_a_standby(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate == _READ_ONLY
 
 
+def _only_reads() -> StoreUnavailable:
+    error = StoreUnavailable("the database answers, and stores nothing: its disk is full, or its file read-only")
+    error.only_reads = True
+    return error
+
+
+def _stores_nothing(error: DBAPIError) -> bool:
+    """Tell whether only writes fail. Not so of a standby, whose connections are given up: the primary is looked for."""
+    match error.orig:
+        case psycopg.Error(sqlstate=state):
+            return state == _FULL
+        case sqlite3.Error() as cause:
+            return _primary_code(cause) in _SQLITE_ONLY_READS
+        case _:
+            return False
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+
+
 def _is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
@@ -89,7 +113,7 @@ def _is_outage(error: DBAPIError) -> bool:
         case psycopg.Error(sqlstate=str() as state):
             return state in _STATES or state.startswith(_STATE_CLASSES)
         case sqlite3.Error() as cause:
-            return getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE in _SQLITE_CODES
+            return _primary_code(cause) in _SQLITE_CODES
         case _:
             return False
 
