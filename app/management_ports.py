@@ -38,12 +38,20 @@ class StoredDocument:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What was stored, and whether it is new."""
+
+    stored: StoredDocument
+    is_new: bool
+
+
 class DocumentStore(Protocol):
     """Partners' and campaigns' documents; their secrets are sealed at rest."""
 
     def put(
         self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
-    ) -> StoredDocument:
+    ) -> Put:
         """Store `document`; raise PreconditionFailed if `if_version` (0: none) is given and not the stored one."""
         ...
 

@@ -15,7 +15,7 @@ from app.documents.partner import parse_partner_document
 from app.documents.secrets import holds_mask, mask_document
 from app.domain.outside import OutboundPolicy
 from app.errors import CampaignUnknown, Mistake, PartnerUnknown, PreconditionFailed, RequestError, RequestInvalid
-from app.management_ports import AuditLog, DocumentKind, DocumentStore, StoredDocument
+from app.management_ports import AuditLog, DocumentKind, DocumentStore, Put, StoredDocument
 from app.ports import Clock
 from app.steps.authorize import Caller
 
@@ -44,14 +44,6 @@ ALWAYS: Final = Precondition()
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
-    """What was stored, masked, and whether it is new."""
-
-    stored: StoredDocument
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Some documents, and the id after which the next page begins (None: there is none)."""
 
@@ -72,7 +64,7 @@ class ConfigureDocuments:
     def put(
         self, kind: DocumentKind, id_: str, body: object, caller: Caller, precondition: Precondition = ALWAYS
     ) -> Put:
-        """Store what `body` says and return it.
+        """Store what `body` says and return it, masked.
 
         Raise RequestInvalid with every mistake, PreconditionFailed, or the kind's unknown error.
         """
@@ -88,16 +80,16 @@ class ConfigureDocuments:
         if if_version is None and (caller.partner_id is not None or holds_mask(kind, body)):
             # What may be seen was decided, and masked secrets were taken, from this version and from no other.
             if_version = 0 if stored is None else stored.version
-        action = f"{kind}.created" if stored is None else f"{kind}.changed"
         now = self.clock.now()
         try:
             with self.audit.together():
-                written = self.documents.put(kind, id_, document, if_version, now)
+                put = self.documents.put(kind, id_, document, if_version, now)
+                written, action = put.stored, f"{kind}.created" if put.is_new else f"{kind}.changed"
                 self.audit.add(caller.did(action, id_, now, {"version": written.version}, _owner(written)))
         except PartnerUnknown:  # it was deleted since we looked
             raise RequestInvalid((_NO_PARTNER,)) from None
         self._follow_up(kind, id_, document)
-        return Put(_masked(written), stored is None)
+        return Put(_masked(written), put.is_new)
 
     def get(self, kind: DocumentKind, id_: str, caller: Caller) -> StoredDocument:
         """Return the document, masked; raise the kind's unknown error."""

@@ -12,18 +12,20 @@ LATER = NOW + timedelta(hours=1)
 
 
 def put_partner(stores: Stores, id_: str = "acme", **members: object) -> int:
-    return stores.documents.put(PARTNER, id_, {"name": id_, **members}, None, NOW).version
+    return stores.documents.put(PARTNER, id_, {"name": id_, **members}, None, NOW).stored.version
 
 
 def put_campaign(stores: Stores, id_: str, partner_id: str = "acme") -> int:
-    return stores.documents.put(CAMPAIGN, id_, {"partner_id": partner_id, "name": id_}, None, NOW).version
+    return stores.documents.put(CAMPAIGN, id_, {"partner_id": partner_id, "name": id_}, None, NOW).stored.version
 
 
 def test_document_is_found_as_it_was_put_with_its_secret(stores: Stores) -> None:
     document = {"name": "ACME", "secret": "s3cret", "list": [1, {"a": None}]}
 
-    stored = stores.documents.put(PARTNER, "acme", document, None, NOW)
+    put = stores.documents.put(PARTNER, "acme", document, None, NOW)
+    stored = put.stored
 
+    assert put.is_new
     assert (stored.version, stored.document, stored.created_at, stored.updated_at) == (1, document, NOW, NOW)
     assert stores.documents.find(PARTNER, "acme") == stored
     assert stores.documents.find(PARTNER, "other") is None
@@ -32,8 +34,10 @@ def test_document_is_found_as_it_was_put_with_its_secret(stores: Stores) -> None
 def test_put_again_grows_the_version_and_keeps_the_creation(stores: Stores) -> None:
     put_partner(stores)
 
-    stored = stores.documents.put(PARTNER, "acme", {"name": "new"}, 1, LATER)
+    put = stores.documents.put(PARTNER, "acme", {"name": "new"}, 1, LATER)
+    stored = put.stored
 
+    assert not put.is_new
     assert (stored.version, stored.created_at, stored.updated_at) == (2, NOW, LATER)
 
 
@@ -50,7 +54,7 @@ def test_put_with_the_wrong_version_is_refused(stores: Stores, if_version: int) 
 
 
 def test_put_that_must_not_exist_makes_a_new_one(stores: Stores) -> None:
-    assert stores.documents.put(PARTNER, "acme", {"name": "ACME"}, 0, NOW).version == 1
+    assert stores.documents.put(PARTNER, "acme", {"name": "ACME"}, 0, NOW).stored.version == 1
 
 
 def test_put_of_a_campaign_without_its_partner_is_refused(stores: Stores) -> None:
@@ -94,7 +98,7 @@ def test_put_after_delete_never_repeats_a_version(stores: Stores) -> None:
     put_partner(stores)
     stores.documents.delete(PARTNER, "acme", None)
 
-    stored = stores.documents.put(PARTNER, "acme", {"name": "again"}, 0, LATER)
+    stored = stores.documents.put(PARTNER, "acme", {"name": "again"}, 0, LATER).stored
 
     assert stored.version > 2
     assert stored.created_at == LATER

@@ -10,7 +10,7 @@ from app.domain.campaign import Campaign
 from app.domain.key_pairs import encrypts_by_pairs, with_key_pairs
 from app.domain.partner import Partner
 from app.errors import PartnerInUse, PartnerUnknown, PreconditionFailed
-from app.management_ports import ApiClient, DocumentKind, StoredDocument
+from app.management_ports import ApiClient, DocumentKind, Put, StoredDocument
 from app.ports import Configuration, KeyPairStore
 
 
@@ -76,7 +76,7 @@ class MemoryDocuments:
 
     def put(
         self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
-    ) -> StoredDocument:
+    ) -> Put:
         if kind is DocumentKind.CAMPAIGN and (DocumentKind.PARTNER, document["partner_id"]) not in self.rows:
             raise PartnerUnknown
         earlier = self.rows.get((kind, id_))
@@ -85,7 +85,7 @@ class MemoryDocuments:
         created_at = earlier.created_at if earlier else now
         self.versions[kind, id_] = version
         self.rows[kind, id_] = StoredDocument(kind, id_, version, dict(document), created_at, now)
-        return self.rows[kind, id_]
+        return Put(self.rows[kind, id_], earlier is None)
 
     def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
         return self.rows.get((kind, id_))

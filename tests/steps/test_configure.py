@@ -16,7 +16,7 @@ from app.errors import (
     RequestError,
     RequestInvalid,
 )
-from app.management_ports import AuditEntry, DocumentKind
+from app.management_ports import AuditEntry, DocumentKind, StoredDocument
 from app.steps.authorize import Caller
 from app.steps.configure import ConfigureDocuments, Precondition
 from tests.builders import NOW
@@ -69,6 +69,23 @@ def test_put_of_a_known_document_stores_the_next_version(world: World) -> None:
     assert not put.is_new
     assert put.stored.version == 2
     assert world.configure.get(PARTNER, "acme", ADMIN).document["name"] == "ACME 2"
+    assert [entry.action for entry in world.audit.entries] == ["partner.created", "partner.changed"]
+
+
+class _Overtaken(MemoryDocuments):
+    """Finds nothing yet: what it holds was stored after the look."""
+
+    def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
+        return MemoryDocuments().find(kind, id_)
+
+
+def test_put_that_another_one_overtook_has_created_nothing(world: World) -> None:
+    world.with_partners("acme")
+    world.documents = _Overtaken(world.documents.rows, world.documents.versions)
+
+    put = world.configure.put(PARTNER, "acme", partner_body(name="ACME 2"), ADMIN)
+
+    assert not put.is_new
     assert [entry.action for entry in world.audit.entries] == ["partner.created", "partner.changed"]
 
 

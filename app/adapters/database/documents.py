@@ -19,7 +19,7 @@ from app.adapters.database.inserting import insert_if_absent
 from app.adapters.database.key_pairs import wipe_key_pairs
 from app.adapters.database.schema import CampaignRow, PartnerRow
 from app.errors import PartnerInUse, PartnerUnknown, PreconditionFailed
-from app.management_ports import DocumentKind, StoredDocument
+from app.management_ports import DocumentKind, Put, StoredDocument
 from app.ports import Sealing
 
 SplitSecrets = Callable[[DocumentKind, Mapping[str, object]], tuple[Mapping[str, object], Mapping[str, str]]]
@@ -42,18 +42,19 @@ class SqlDocuments:
 
     def put(
         self, kind: DocumentKind, id_: str, document: Mapping[str, object], if_version: int | None, now: datetime
-    ) -> StoredDocument:
+    ) -> Put:
         """Store `document`; raise PreconditionFailed, or PartnerUnknown where a campaign names none."""
         masked, opened = self.split_secrets(kind, document)
         sealed = self.sealing.seal(json.dumps(dict(opened)).encode(), secrets_place(kind, id_)) if opened else None
         values: dict[str, Any] = {"document": dict(masked), "sealed_secrets": sealed, "updated_at": now}
 
-        def put_one(connection: Connection) -> RowMapping:
+        def put_one(connection: Connection) -> tuple[RowMapping, bool]:
             if kind is DocumentKind.CAMPAIGN:
                 values["partner_id"] = _living_partner(connection, str(document["partner_id"]))
             return _put(connection, kind, id_, values, if_version, now)
 
-        return self._stored(kind, self.database.write(put_one))
+        row, is_new = self.database.write(put_one)
+        return Put(self._stored(kind, row), is_new)
 
     def find(self, kind: DocumentKind, id_: str) -> StoredDocument | None:
         """Return the document, or None."""
@@ -101,7 +102,8 @@ def open_document(
 
 def _put(
     connection: Connection, kind: DocumentKind, id_: str, values: dict[str, Any], if_version: int | None, now: datetime
-) -> RowMapping:
+) -> tuple[RowMapping, bool]:
+    """Store it; return its row, and whether there was none before."""
     model = MODELS[kind]
     placeholder = {**values, "id": id_, "version": 0, "document": None, "created_at": now}
     insert_if_absent(connection, model, placeholder)
@@ -111,7 +113,7 @@ def _put(
     _check_version(if_version, 0 if is_new else version)
     changes = {**values, "version": version + 1} | ({"created_at": now} if is_new else {})
     put = update(model).where(model.id == id_).values(changes).returning(*columns_of(kind))
-    return connection.execute(put).mappings().one()
+    return connection.execute(put).mappings().one(), is_new
 
 
 def _delete(connection: Connection, kind: DocumentKind, id_: str, if_version: int | None) -> bool:
