@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from time import sleep
 
@@ -89,7 +89,7 @@ def compose(settings: Settings, roles: frozenset[Work], is_told_to_stop: Callabl
         sweepers=sweepers,
         drain_seconds=settings.drain_seconds,
         look_seconds=settings.lease_seconds * 0.6,
-        purge=Sweeper("purge", parts.purge, PURGE_SECONDS) if keeps_up else None,
+        purge=Sweeper("purge", partial(parts.purge, is_told_to_stop), PURGE_SECONDS) if keeps_up else None,
         replays=Sweeper("replays", parts.replay, REPLAY_SECONDS) if keeps_up else None,
         renewal=Sweeper("renewal", parts.renew, settings.lease_seconds / 4) if Work.VERIFY in roles else None,
         finishing=[Sweeper(name, step, FINISH_SECONDS) for name, step in parts.finishing().items()] if keeps_up else (),
@@ -150,8 +150,9 @@ class _Parts:
         SweepDue(self.housekeeping, self.hints, self.clock)()
         return Found.NOTHING
 
-    def purge(self) -> Found:
-        PurgeExpired(self.housekeeping, SqlLeases(self.database), self.clock, self.settings.purge_chunk, sleep)()
+    def purge(self, is_told_to_stop: Callable[[], bool] = bool) -> Found:
+        leases, chunk = SqlLeases(self.database), self.settings.purge_chunk
+        PurgeExpired(self.housekeeping, leases, self.clock, chunk, sleep, is_told_to_stop)()
         return Found.NOTHING
 
     def finishing(self) -> Mapping[str, Callable[[], Found]]:

@@ -21,6 +21,8 @@ _MAX_CHUNKS = 1000
 class PurgeExpired:
     """Purges expired rows, `chunk` rows of a table at a time; `pause` sleeps for seconds.
 
+    Whoever `is_told_to_stop` ends after the chunk in hand; the rest is for the next purge.
+
     Between two chunks it pauses for as long as the last one took: SQLite has one writer at a time, and tells nobody
     who waited whose turn it is.
     """
@@ -30,6 +32,7 @@ class PurgeExpired:
     clock: Clock
     chunk: int
     pause: Callable[[float], None]
+    is_told_to_stop: Callable[[], bool] = bool
 
     def __call__(self, *, by_hand: bool = False) -> Mapping[str, int]:
         """Return how many rows were deleted, by table; nothing, unless `by_hand`, where another process just did it."""
@@ -41,7 +44,7 @@ class PurgeExpired:
             began = perf_counter()
             chunk = self.housekeeping.purge(now, self.chunk)
             deleted.update(chunk)
-            if all(count < self.chunk for count in chunk.values()):
+            if all(count < self.chunk for count in chunk.values()) or self.is_told_to_stop():
                 break
             self.pause(perf_counter() - began)
         if deleted.total():

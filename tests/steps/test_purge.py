@@ -43,6 +43,17 @@ def test_purge_pauses_between_chunks_for_as_long_as_each_took() -> None:
     assert all(took <= pause < took + CHUNK_SECONDS for took, pause in zip(housekeeping.seconds, pauses, strict=False))
 
 
+def test_purge_that_is_told_to_stop_ends_after_the_chunk_in_hand() -> None:
+    housekeeping, stop = SlowHousekeeping(25), [False]
+    purge = PurgeExpired(
+        housekeeping, MemoryLeases(), FixedClock(), CHUNK, lambda _: stop.append(True), lambda: stop[-1]
+    )
+
+    deleted = purge()
+
+    assert (deleted["sessions"], housekeeping.left) == (20, 5)
+
+
 def test_purge_right_after_another_one_deletes_nothing_unless_it_is_by_hand() -> None:
     purge = PurgeExpired(SlowHousekeeping(1), MemoryLeases(), FixedClock(), CHUNK, sleep)
 
