@@ -1,7 +1,9 @@
 """A database that answers and stores nothing: told apart from one that is away, since it can be read."""
 
+import psycopg
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.engine import Database, open_database
 from app.errors import StoreUnavailable
@@ -48,6 +50,20 @@ def test_postgres_whose_disk_is_full_only_reads(migrated_postgres_url: str) -> N
 
     assert refusal.only_reads
     assert _is_read(database)
+    database.dispose()
+
+
+def test_postgres_that_ends_for_its_full_disk_is_away(migrated_postgres_url: str) -> None:
+    database = open_database(migrated_postgres_url, "test")
+
+    def write(_: Connection) -> None:
+        full = psycopg.errors.DiskFull("could not write to the log")
+        raise DBAPIError.instance("INSERT", None, full, psycopg.Error, connection_invalidated=True)
+
+    with pytest.raises(StoreUnavailable) as raised:
+        database.write(write)
+
+    assert not raised.value.only_reads
     database.dispose()
 
 

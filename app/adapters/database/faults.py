@@ -91,6 +91,8 @@ def _only_reads() -> StoreUnavailable:
 
 def _stores_nothing(error: DBAPIError) -> bool:
     """Tell whether only writes fail. Not so of a standby, whose connections are given up: the primary is looked for."""
+    if error.connection_invalidated:
+        return False  # whatever it was, the server has ended
     match error.orig:
         case psycopg.Error(sqlstate=state):
             return state == _FULL
