@@ -83,7 +83,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.MethodNotAllowed: Status(405, "Method not allowed", "This address does not know the method."),
     errors.InsideError: Status(500, "Internal error", "Something failed on our side."),
     errors.StoreUnavailable: Status(
-        503, "Service unavailable", "The service cannot store or read anything at the moment."
+        503, "Service unavailable", "The service cannot store or read this at the moment."
     ),
     errors.SchemaOutdated: Status(500, "Internal error", "Something failed on our side."),
     errors.SealBroken: Status(500, "Internal error", "Something failed on our side."),

@@ -154,7 +154,7 @@ async def test_create_while_the_store_is_lost_answers_503_and_recovers() -> None
 
         refused = await stage.post({"token": JWS}, {"X-Request-ID": "test-1"})
 
-        expected = "The service cannot store or read anything at the moment."
+        expected = "The service cannot store or read this at the moment."
         assert refused.body == _problem(503, "store_unavailable", "Service unavailable", expected)
         assert refused.headers["Retry-After"] == "1"
         stage.store.is_lost = False
