@@ -150,7 +150,7 @@ class _Parts:
         SweepDue(self.housekeeping, self.hints, self.clock)()
         return Found.NOTHING
 
-    def purge(self, is_told_to_stop: Callable[[], bool] = bool) -> Found:
+    def purge(self, is_told_to_stop: Callable[[], bool]) -> Found:
         leases, chunk = SqlLeases(self.database), self.settings.purge_chunk
         PurgeExpired(self.housekeeping, leases, self.clock, chunk, sleep, is_told_to_stop)()
         return Found.NOTHING

@@ -60,7 +60,7 @@ def test_upkeep_finishes_erasures_and_ends_what_is_kept_no_longer(parts: _Parts)
         SqlAuditLog(database).add(AuditEntry(now - age * DAY, "admin", "partner.paused", "acme"))
 
     parts.finishing()["erasures"]()
-    parts.purge()
+    parts.purge(is_told_to_stop=bool)
 
     assert database.read(lambda connection: connection.scalars(select(SessionRow.id)).all()) == ["ses_2"]
     assert (count(database, ErasureRow), count(database, AuditRow)) == (0, 1)
