@@ -82,9 +82,7 @@ STATUSES: Final[Mapping[type[errors.VestibuleError], Status]] = {
     errors.NotFound: Status(404, "Not found", "There is nothing at this address."),
     errors.MethodNotAllowed: Status(405, "Method not allowed", "This address does not know the method."),
     errors.InsideError: Status(500, "Internal error", "Something failed on our side."),
-    errors.StoreUnavailable: Status(
-        503, "Service unavailable", "The service cannot store or read this at the moment."
-    ),
+    errors.StoreUnavailable: Status(503, "Service unavailable", "The service cannot store or read this at the moment."),
     errors.SchemaOutdated: Status(500, "Internal error", "Something failed on our side."),
     errors.SealBroken: Status(500, "Internal error", "Something failed on our side."),
     errors.MasterKeyMissing: Status(500, "Internal error", "Something failed on our side."),
