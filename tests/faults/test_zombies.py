@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from tests.faults.account import Judge
 from tests.faults.conftest import Deploy
 from tests.faults.sabotage import prefix
+from tests.faults.write_lock import is_writable
 from tests.journey.crowd import Crowd, assert_outcomes_kept, crowd
 from tests.journey.deadline import TooLate, eventually
 from tests.journey.deployment import Deployment
@@ -109,7 +107,7 @@ def _freeze(deployment: Deployment, members: Sequence[Member], stage_name: str) 
     try:
         eventually(lambda: not before & _leases(deployment, stage_name), _HELD_SECONDS, "the ends of all leases")
     except TooLate:
-        if _is_writable(deployment):
+        if is_writable(deployment):
             return frozenset(dict(before & _leases(deployment, stage_name)))
     send(signal.SIGCONT, members)
     return None
@@ -118,19 +116,6 @@ def _freeze(deployment: Deployment, members: Sequence[Member], stage_name: str) 
 def _leases(deployment: Deployment, stage_name: str) -> frozenset[tuple[str, str]]:
     statement = "SELECT id, lease_token FROM sessions WHERE stage = :stage AND lease_token IS NOT NULL"
     return frozenset((id_, token) for id_, token in Rows(deployment).query(statement, stage=stage_name))
-
-
-def _is_writable(deployment: Deployment) -> bool:
-    """Tell whether nobody holds the one write lock that SQLite has; whoever is frozen with it freezes everybody."""
-    if not deployment.database_url.startswith("sqlite"):
-        return True
-    engine = create_engine(deployment.database_url, poolclass=NullPool, connect_args={"timeout": 1})
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("BEGIN IMMEDIATE"))
-    except OperationalError:
-        return False
-    return True
 
 
 def _blamed(deployment: Deployment, ids: list[str]) -> list[object]:

@@ -10,8 +10,10 @@ import pytest
 from tests.faults.keysets.brands import ACCEPTED, Brand, cold_brand
 from tests.faults.keysets.fleet import events, holder_of, more_processes
 from tests.faults.keysets.jwks_server import JwksServer, Manner, Reply, gaps, key_set
+from tests.faults.write_lock import is_writable
 from tests.journey.client import Visit
 from tests.journey.deadline import eventually
+from tests.journey.deployment import Deployment
 from tests.journey.scene import Stage
 from tests.journey.tokens import Signer
 from tests.servers.process import OwnProcess
@@ -61,9 +63,17 @@ class Crowd:
 
 
 @contextmanager
-def frozen(process: OwnProcess) -> Iterator[None]:
-    """Freeze a process until the end of the block."""
-    process.pause()
+def frozen(process: OwnProcess, deployment: Deployment) -> Iterator[None]:
+    """Freeze a process until the end of the block, at a moment when it does not keep others from writing."""
+
+    def freeze() -> bool:
+        process.pause()
+        if is_writable(deployment):
+            return True
+        process.resume()
+        return False
+
+    eventually(freeze, 10, "a process that is frozen without the write lock")
     try:
         yield
     finally:
@@ -94,7 +104,7 @@ def test_cold_source_of_many_processes_costs_one_request(crowd: Crowd) -> None:
 def test_source_whose_holder_is_killed_or_frozen_is_asked_again_after_its_lease(crowd: Crowd) -> None:
     signer = Signer.make("ES256", kid="only")
     slow = crowd.begin(signer)
-    with frozen(slow.holder):
+    with frozen(slow.holder, crowd.stage.deployment):
         killed = crowd.begin(signer)
 
         send(signal.SIGKILL, members_of(killed.holder.pid))
