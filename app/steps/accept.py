@@ -63,14 +63,22 @@ class AcceptTokens:
 
     def __call__(self, arrivals: Sequence[Arrival]) -> Sequence[TakenIn]:
         """Return one committed session each, in order; raise StoreUnavailable if none was committed."""
+        sessions = self.prepare(arrivals)
+        taken = self.intake.add(sessions, sessions[0].received_at) if sessions else ()
+        self.announce(sessions)
+        return taken
+
+    def prepare(self, arrivals: Sequence[Arrival]) -> Sequence[NewSession]:
+        """Return the sessions to commit, received now, in order."""
         now = self.clock.now()
         ids = session_ids(len(arrivals), now, self.entropy)
-        sessions = [_session(id_, arrival, now) for id_, arrival in zip(ids, arrivals, strict=True)]
-        taken = self.intake.add(sessions, now)
+        return [_session(id_, arrival, now) for id_, arrival in zip(ids, arrivals, strict=True)]
+
+    def announce(self, sessions: Sequence[NewSession]) -> None:
+        """Wake those who judge the sessions, which are committed."""
         waiting = sum(session.stage is Stage.VERIFY for session in sessions)
         if waiting:
             self.hints.ring(Work.VERIFY, waiting)
-        return taken
 
 
 def session_ids(count: int, now: datetime, entropy: Callable[[int], bytes]) -> list[str]:

@@ -7,7 +7,7 @@ A lone request goes at once. While a batch is under way the next one gathers; ba
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from app.web.store_threads import StoreThreads
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Sequence[Result]]
+Job = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
+"""Returns one result or error for each item, in order; raises what becomes of all of them."""
 _Held = tuple[Item, "asyncio.Future[Result]", float]
 """What waits, its answer, and since when, as the loop tells time."""
 Observe = Callable[[int, float], None]
@@ -58,12 +60,12 @@ class BatchLimits:
 
 
 class Batcher(Generic[Item, Result]):
-    """Hands items to `work`, which takes a sequence and returns one result each, in order, on a thread of the store."""
+    """Hands items to `job`; while the store of `threads` is down, nothing is held."""
 
     def __init__(
-        self, work: Work[Item, Result], threads: StoreThreads, limits: BatchLimits, observe: Observe = lambda *_: None
+        self, job: Job[Item, Result], threads: StoreThreads, limits: BatchLimits, observe: Observe = lambda *_: None
     ) -> None:
-        self._work = work
+        self._job = job
         self._threads = threads
         self._limits = limits
         self._held_always = limits.held_always
@@ -147,8 +149,8 @@ class Batcher(Generic[Item, Result]):
         began_at = perf_counter()
         items = [item for item, _, _ in batch]
         try:
-            results: Sequence[Result | Exception] = await self._threads.call(partial(apart, self._work, items))
-        except (StoreUnavailable, Overloaded) as error:
+            results: Sequence[Result | Exception] = await self._job(items)
+        except Exception as error:  # noqa: BLE001 - raised in each request of the batch
             results = [copy(error) for _ in batch]
         finally:
             self._held -= len(batch)
@@ -168,6 +170,25 @@ class Batcher(Generic[Item, Result]):
         self._batches.discard(task)
         if self._waiting and self._timer is None:
             self._schedule()
+
+
+def on_thread(work: Work[Item, Result], threads: StoreThreads) -> Job[Item, Result]:
+    """Return the job of doing `work` on a thread, where one item fails alone."""
+
+    async def job(items: Sequence[Item]) -> Sequence[Result | Exception]:
+        return await threads.call(partial(apart, work, items))
+
+    return job
+
+
+def each(load: Callable[[Sequence[Item]], Mapping[Item, Result]]) -> Work[Item, Result | None]:
+    """Return the work of looking up each item in what `load` returns for all of them."""
+
+    def load_each(items: Sequence[Item]) -> Sequence[Result | None]:
+        found = load(items)
+        return [found.get(item) for item in items]
+
+    return load_each
 
 
 def apart(work: Work[Item, Result], items: Sequence[Item]) -> Sequence[Result | Exception]:

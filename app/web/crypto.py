@@ -17,7 +17,7 @@ from app.steps.authorize import Caller
 from app.steps.configure import is_document_id
 from app.steps.encrypt import EncryptToken
 from app.steps.key_pairs import PublishKeyPairs
-from app.web.batching import Batcher, BatchLimits
+from app.web.batching import Batcher, BatchLimits, on_thread
 from app.web.bearer import BearerGuard
 from app.web.bodies import json_response, read_json
 from app.web.openapi.crypto import ENCRYPT_TOKEN, SHOW_KEYS
@@ -51,7 +51,8 @@ class CryptoCalls:
     @classmethod
     def around(cls, encrypt: EncryptToken, publish: PublishKeyPairs, threads: StoreThreads) -> Self:
         """Return the calls to these steps."""
-        return cls(Batcher(partial(_encrypt_each, encrypt), threads, _TOGETHER), publish, threads)
+        encrypting = on_thread(partial(_encrypt_each, encrypt), threads)
+        return cls(Batcher(encrypting, threads, _TOGETHER), publish, threads)
 
     def routes(self, guard: BearerGuard) -> list[OperationRoute]:
         """Return the routes."""

@@ -3,20 +3,32 @@
 Knows neither HTTP nor settings.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.ports import Clock, Hints, MarkedConfiguration, ParticipationLedger, ReadRecord, SessionIntake, SessionReads
-from app.steps.accept import AcceptTokens
+from app.domain.session import StoredSession
+from app.loop_ports import LoopSessions, SettledNews
+from app.ports import (
+    Clock,
+    Hints,
+    MarkedConfiguration,
+    ParticipationLedger,
+    ReadRecord,
+    SessionIntake,
+    SessionReads,
+    TakenIn,
+)
+from app.steps.accept import AcceptTokens, Arrival
 from app.steps.participate import RecordParticipation
-from app.steps.read import ReadSessions, Visit
-from app.web.batching import Batcher, BatchLimits
+from app.steps.read import ReadSessions
+from app.web.batching import Batcher, BatchLimits, Job, each, on_thread
 from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
+from app.web.loop_jobs import CommitJob, LookJob
 from app.web.metrics import WebMetrics
 from app.web.participants import Participants, SessionKeys
-from app.web.read_marks import ReadMarks
+from app.web.read_marks import Mark, ReadMarks
 from app.web.store_threads import StoreThreads
 
 MAX_READS: Final = 16_384
@@ -26,7 +38,7 @@ READ_ROWS: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class IngressStores:
-    """What the ingress needs of the world; `probe` asks the store for anything."""
+    """What the ingress needs of the world; `probe` asks the store for anything. Not each can be asked on the loop."""
 
     intake: SessionIntake
     reads: SessionReads
@@ -37,6 +49,8 @@ class IngressStores:
     clock: Clock
     keys: SessionKeys
     probe: Callable[[], object]
+    on_loop: LoopSessions | None = None
+    news: SettledNews | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Ingress:
     participants: Participants
     campaigns: CampaignCache
     threads: StoreThreads
+    on_loop: LoopSessions | None
 
     async def close(self) -> None:
         """Answer whoever waits, commit what was taken in, and let the threads go."""
@@ -70,6 +85,8 @@ class Ingress:
         await self.participants.reads.drain()
         await self.participants.lookups.drain()
         await self.participants.marks.close()
+        if self.on_loop is not None:
+            await self.on_loop.close()
         await self.threads.close()
 
 
@@ -77,33 +94,43 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     """Wire the batches of one process; starts nothing."""
     threads = StoreThreads(limits.threads, limits.store_timeout_seconds, stores.probe)
     campaigns = CampaignCache(stores.configuration)
-    accept = AcceptTokens(stores.intake, stores.hints, stores.clock)
     commits = BatchLimits(
         limits.commit_rows, limits.commit_wait_seconds, limits.queue, limits.commits, limits.patience_seconds
     )
     reading = BatchLimits(READ_ROWS, 0.0, MAX_READS)
-    read_each = _each(ReadSessions(stores.reads, campaigns))
-    intake = Batcher(accept, threads, commits, metrics.batch_observer("commit"))
-    reads = Batcher(read_each, threads, reading, metrics.batch_observer("read"))
-    lookups = Batcher(campaigns.load_each, threads, reading, metrics.batch_observer("campaign"))
-    polls = LongPolls(stores.reads.load_settled, threads)
+    read = on_thread(each(ReadSessions(stores.reads, campaigns)), threads)
+    find = on_thread(campaigns.load_each, threads)
+    intake = Batcher(_commit(stores, threads), threads, commits, metrics.batch_observer("commit"))
+    reads = Batcher(read, threads, reading, metrics.batch_observer("read"))
+    lookups = Batcher(find, threads, reading, metrics.batch_observer("campaign"))
+    polls = LongPolls(_look(stores, threads), stores.news)
     metrics.watch("commit_queue", lambda: intake.depth)
     metrics.watch("read_queue", lambda: reads.depth)
     metrics.watch("long_polls", lambda: polls.waiting)
     metrics.watch("store_down", lambda: threads.is_down)
     record = RecordParticipation(stores.ledger, stores.clock)
-    marks = ReadMarks(stores.read_record.mark_read, threads)
+    marks = ReadMarks(_mark(stores, threads))
     metrics.count("vestibule_read_marks_lost", "Readings that no timeline tells of.", lambda: marks.lost)
     participants = Participants(
         campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
     )
     metrics.add(participants.refusals)
-    return Ingress(participants, campaigns, threads)
+    return Ingress(participants, campaigns, threads, stores.on_loop)
 
 
-def _each(read: ReadSessions) -> Callable[[Sequence[str]], Sequence[Visit | None]]:
-    def read_each(ids: Sequence[str]) -> Sequence[Visit | None]:
-        visits = read(ids)
-        return [visits.get(id_) for id_ in ids]
+def _commit(stores: IngressStores, threads: StoreThreads) -> Job[Arrival, TakenIn]:
+    accept = AcceptTokens(stores.intake, stores.hints, stores.clock)
+    job = on_thread(accept, threads)
+    return job if stores.on_loop is None else CommitJob(accept, stores.on_loop, threads, job)
 
-    return read_each
+
+def _look(stores: IngressStores, threads: StoreThreads) -> Job[str, StoredSession | None]:
+    job = on_thread(each(stores.reads.load_settled), threads)
+    return job if stores.on_loop is None else LookJob(stores.on_loop, threads, job)
+
+
+def _mark(stores: IngressStores, threads: StoreThreads) -> Mark:
+    if (on_loop := stores.on_loop) is not None:
+        mark_read = on_loop.mark_read
+        return lambda read_at: threads.watch(lambda: mark_read(read_at))
+    return lambda read_at: threads.call(lambda: stores.read_record.mark_read(read_at))

@@ -1,13 +1,15 @@
 """Requests that wait for their session to settle: one poller for all of them, so that queries do not grow with waiters.
 
-A new session is first looked for at the age at which sessions settle these days, since a look in vain costs as much as
-one that finds it; then often while it is young, and seldom when it is old, in proportion: a thousand that wait for a
-slow partner cost next to nothing. The poller knows terminal stages only; whoever waits says until when.
+Where news of settled sessions are heard, those told of are loaded at once, and the poller is a net for others.
+Where not, a new session is first looked for at the age at which sessions settle these days, since a look in vain costs
+as much as one that finds it. After that it is looked for often while it is young, and seldom when it is old, in
+proportion: a thousand that wait for a slow partner cost next to nothing. Knows terminal stages only; whoever waits says
+until when.
 """
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -15,13 +17,15 @@ from typing import Final
 
 from app.domain.session import StoredSession
 from app.errors import Overloaded, StoreUnavailable
-from app.web.batching import apart, settle
-from app.web.store_threads import StoreThreads
+from app.loop_ports import SettledNews
+from app.web.batching import Job, settle
 
 SHORTEST_PAUSE_SECONDS: Final = 0.010
 LONGEST_PAUSE_SECONDS: Final = 0.5
 LATEST_FIRST_LOOK_SECONDS: Final = 0.2
-"""However long sessions take to settle."""
+"""However long sessions take to settle, where nobody tells."""
+LATEST_WHERE_TOLD_SECONDS: Final = 0.4
+"""And where somebody does: so much later than by news one hears of a session that nobody tells of."""
 MAX_WAITING: Final = 20_000
 """Requests that may wait; whoever comes then is told how it stands, as without a wait, and polls."""
 LOOK_ROWS: Final = 512
@@ -31,11 +35,14 @@ SHARE_OF_AGE: Final = 1 / 8
 YOUNG_SECONDS: Final = 0.5
 """Sessions that take longer wait for a partner, and tell nothing of the others."""
 _LATER: Final = 1.01
-"""How the age of the first look changes with each that was in vain."""
+"""How the age of the first look changes with each that was in vain, or that news have spared."""
 _EARLIER: Final = _LATER**-4
 """And with each that found its session settled: so that one in five does."""
+_REMEMBERED_SECONDS: Final = 1.0
+"""For so long at least it is remembered who was told of before anybody waited; who asks later reads first."""
 
-LoadSettled = Callable[[Sequence[str]], Mapping[str, StoredSession]]
+Load = Job[str, StoredSession | None]
+"""Loads those sessions that are in a terminal stage."""
 _Waiter = asyncio.Future[StoredSession | None]
 
 
@@ -50,12 +57,48 @@ class _Wait:
     """Each with the moment after which a look in vain ends its wait."""
 
 
-class LongPolls:
-    """Waits for sessions on behalf of requests; `load_settled` returns those ids that are in a terminal stage."""
+@dataclass(slots=True)
+class _Told:
+    """Which sessions were told of, and are to be loaded or remembered."""
 
-    def __init__(self, load_settled: LoadSettled, threads: StoreThreads) -> None:
-        self._load_settled = load_settled
-        self._threads = threads
+    waited_for: list[str] = field(default_factory=list)
+    """Those for which somebody waits."""
+    _latest: set[str] = field(default_factory=set)
+    _earlier: set[str] = field(default_factory=set)
+    _begun_at: float = -math.inf
+
+    def note(self, ids: Sequence[str], waits: Container[str], now: float) -> None:
+        """Note that these have settled."""
+        if now - self._begun_at > _REMEMBERED_SECONDS:
+            self._earlier, self._latest, self._begun_at = self._latest, set(), now
+        for id_ in ids:
+            if id_ in waits:
+                self.waited_for.append(id_)
+            else:
+                self._latest.add(id_)
+
+    def recalls(self, id_: str) -> bool:
+        """Tell whether this one was told of before anybody waited for it; it is to be loaded then."""
+        if id_ not in self._latest and id_ not in self._earlier:
+            return False
+        self.waited_for.append(id_)
+        return True
+
+    def take(self, most: int) -> Sequence[str]:
+        """Return who is to be loaded, without those that are left for the next time."""
+        taken, self.waited_for = self.waited_for[:most], self.waited_for[most:]
+        return taken
+
+
+class LongPolls:
+    """Waits for sessions on behalf of requests; begins to hear `news` when somebody first waits."""
+
+    def __init__(self, load: Load, news: SettledNews | None = None) -> None:
+        self._load = load
+        self._news = news
+        self._hearing: asyncio.Task[None] | None = None
+        self._told = _Told()
+        self._loading: asyncio.Task[None] | None = None
         self._waits: dict[str, _Wait] = {}
         self._looks: list[tuple[float, str]] = []
         """A heap of when to look for which session; an entry counts if its wait says the same."""
@@ -106,8 +149,14 @@ class LongPolls:
         self._closing = True
         for waiter in self._everybody():
             waiter.set_result(None)
-        if self._poller is not None:
-            self._poller.cancel()
+        for task in (self._poller, self._hearing, self._loading):
+            if task is not None:
+                task.cancel()
+
+    def tell(self, ids: Sequence[str]) -> None:
+        """Load those of `ids` for which somebody waits, together with what is told meanwhile; remember the others."""
+        self._told.note(ids, self._waits, asyncio.get_running_loop().time())
+        self._load_told()
 
     def _join(self, session_id: str, age_seconds: float, ends_at: float) -> _Waiter:
         loop = asyncio.get_running_loop()
@@ -116,6 +165,8 @@ class LongPolls:
             now = loop.time()
             self._waits[session_id] = _Wait(now - age_seconds)
             self._look_again(session_id, now + max(SHORTEST_PAUSE_SECONDS, self._first_look - age_seconds))
+            if self._told.recalls(session_id):
+                self._load_told()
         wait = self._waits[session_id]
         wait.waiters[waiter] = ends_at
         if ends_at < wait.look_at:
@@ -123,7 +174,20 @@ class LongPolls:
         self._waiting += 1
         if self._poller is None:
             self._poller = loop.create_task(self._poll(), context=Context())
+        if self._hearing is None and self._news is not None:
+            self._hearing = loop.create_task(self._news.hear(self.tell), context=Context())
         return waiter
+
+    def _load_told(self) -> None:
+        if self._told.waited_for and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._load_while_told(), context=Context())
+
+    async def _load_while_told(self) -> None:
+        try:
+            while ids := self._told.take(LOOK_ROWS):
+                await self._look([id_ for id_ in ids if id_ in self._waits], is_told=True)
+        finally:
+            self._loading = None
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,9 +221,9 @@ class LongPolls:
         self._waits[session_id].look_at = look_at
         heappush(self._looks, (look_at, session_id))
 
-    async def _look(self, ids: Sequence[str]) -> None:
+    async def _look(self, ids: Sequence[str], *, is_told: bool = False) -> None:
         try:
-            settled = await self._threads.call(lambda: apart(self._load_each, ids))
+            settled = await self._load(ids)
         except StoreUnavailable as error:
             for waiter in self._everybody():
                 waiter.set_exception(StoreUnavailable(str(error)))
@@ -173,19 +237,16 @@ class LongPolls:
                 continue
             wait.looks += 1
             if session is not None and now - wait.born_at < YOUNG_SECONDS:
-                self._learn(is_first=wait.looks == 1)
+                self._learn(is_told=is_told, is_first=wait.looks == 1)
             for waiter, ends_at in wait.waiters.items():
                 if session is not None or ends_at <= now:
                     settle(waiter, session)
 
-    def _learn(self, *, is_first: bool) -> None:
+    def _learn(self, *, is_told: bool, is_first: bool) -> None:
         """Look for new sessions earlier where one was settled already at its first look, else a little later."""
-        learnt = self._first_look * (_EARLIER if is_first else _LATER)
-        self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), LATEST_FIRST_LOOK_SECONDS)
-
-    def _load_each(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
-        settled = self._load_settled(ids)
-        return [settled.get(id_) for id_ in ids]
+        learnt = self._first_look * (_EARLIER if is_first and not is_told else _LATER)
+        latest = LATEST_WHERE_TOLD_SECONDS if is_told else LATEST_FIRST_LOOK_SECONDS
+        self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), latest)
 
     def _everybody(self) -> Sequence[_Waiter]:
         return [waiter for wait in self._waits.values() for waiter in wait.waiters if not waiter.done()]

@@ -4,16 +4,14 @@ Nobody who reads waits for this, and it may be lost: with the process, or while 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from structlog import get_logger
 
 from app.logs import fault_fields
-from app.web.store_threads import StoreThreads
 
 GATHER_SECONDS: Final = 0.25
 """How long marks gather: one small write among those that commit sessions."""
@@ -21,21 +19,20 @@ MAX_ROWS: Final = 512
 MAX_NOTED: Final = 16_384
 """Sessions that may wait to be marked; more are not noted."""
 
-Mark = Callable[[Mapping[str, datetime]], frozenset[str]]
+Mark = Callable[[Mapping[str, datetime]], Awaitable[frozenset[str]]]
 """Marks sessions; returns those that it passed over for now."""
 _log = get_logger()
 
 
 class ReadMarks:
-    """Gathers when sessions were first shown, and hands that to `mark`, on a thread of the store."""
+    """Gathers when sessions were first shown, and hands that to `mark`."""
 
     lost: int
     """Marks that could not be written."""
 
-    def __init__(self, mark: Mark, threads: StoreThreads) -> None:
+    def __init__(self, mark: Mark) -> None:
         self.lost = 0
         self._mark = mark
-        self._threads = threads
         self._noted: dict[str, datetime] = {}
         self._task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
@@ -64,7 +61,7 @@ class ReadMarks:
     async def _write(self, batch: Mapping[str, datetime]) -> frozenset[str]:
         """Mark these, and return which of them were passed over."""
         try:
-            return await self._threads.call(partial(self._mark, batch))
+            return await self._mark(batch)
         except Exception as error:  # noqa: BLE001 - these are lost, whatever it was; the next ones need not be
             self.lost += len(batch)
             _log.warning("reads.not_marked", sessions=len(batch), **fault_fields(error))

@@ -19,10 +19,12 @@ from app.adapters.database.delivery_figures import SqlDeliveryFigures
 from app.adapters.database.engine import Database, open_database
 from app.adapters.database.installation_secrets import SqlSecrets
 from app.adapters.database.keyset_desk import SqlKeysetDesk
+from app.adapters.database.loop_sessions import PostgresLoopSessions
 from app.adapters.database.participations import SqlParticipationLedger
 from app.adapters.database.revision import current_revision, is_current
 from app.adapters.database.session_intake import SqlSessionIntake
 from app.adapters.database.session_reads import SqlSessionReads
+from app.adapters.database.settled_news import PostgresSettledNews
 from app.adapters.master_keys import load_master_keys
 from app.adapters.memory import collect_seldom
 from app.adapters.open_files import allow_many
@@ -187,7 +189,7 @@ class _Wiring:
         return str(URL(self.settings.base_url).origin())
 
     def _stores(self) -> IngressStores:
-        reads = SqlSessionReads(self.database, self.sealing)
+        reads, lines = SqlSessionReads(self.database, self.sealing), self.database.lines
         return IngressStores(
             intake=SqlSessionIntake(self.database, self.sealing),
             reads=reads,
@@ -198,6 +200,8 @@ class _Wiring:
             clock=self.clock,
             keys=self.keys,
             probe=self._probe,
+            on_loop=None if lines is None else PostgresLoopSessions(lines, self.sealing),
+            news=None if lines is None else PostgresSettledNews(lines),
         )
 
     def _probe(self) -> object:

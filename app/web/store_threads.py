@@ -8,7 +8,7 @@ no thread in time says nothing of the store: it is refused as overload.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -70,12 +70,16 @@ class StoreThreads:
 
     async def call(self, function: Callable[[], R]) -> R:
         """Return what `function` returns; raise StoreUnavailable, while the store is down at once, or Overloaded."""
+        if not self._down and self._jobs.qsize() >= MAX_WAITING:
+            raise self._overload()
+        return await self.watch(lambda: self._run(function))
+
+    async def watch(self, work: Callable[[], Awaitable[R]]) -> R:
+        """Return what `work` asks of the store without a thread; the circuit is the same, and so is what it raises."""
         if self._down:
             raise StoreUnavailable("the store is known to be down")
-        if self._jobs.qsize() >= MAX_WAITING:
-            raise self._overload()
         try:
-            return await self._run(function)
+            return await work()
         except StoreUnavailable as error:
             if error.only_reads:
                 self._tell_that_it_only_reads(error)

@@ -19,7 +19,7 @@ from app.steps.accept import Arrival
 from app.steps.participate import RecordParticipation
 from app.steps.read import Visit
 from app.web.assets import load_assets
-from app.web.batching import Batcher, BatchLimits
+from app.web.batching import Batcher, BatchLimits, each, on_thread
 from app.web.campaign_cache import CampaignCache
 from app.web.embed import Embed, embed_policies
 from app.web.limits import SessionLimits
@@ -133,17 +133,21 @@ async def serving(
     threads = StoreThreads(2, 5, probe=lambda: None)
     batches = BatchLimits(rows=8, wait_seconds=0, queue=64)
     cache = CampaignCache(stand)
+
+    async def mark_none(_: Mapping[str, datetime]) -> frozenset[str]:
+        return frozenset()
+
     participants = Participants(
         campaigns=cache,
-        lookups=Batcher(cache.load_each, threads, batches),
-        intake=Batcher(stand.add, threads, batches),
-        reads=Batcher(stand.read, threads, batches),
-        polls=LongPolls(stand.load_settled, threads),
+        lookups=Batcher(on_thread(cache.load_each, threads), threads, batches),
+        intake=Batcher(on_thread(stand.add, threads), threads, batches),
+        reads=Batcher(on_thread(stand.read, threads), threads, batches),
+        polls=LongPolls(on_thread(each(stand.load_settled), threads)),
         keys=PlainKeys(),
         clock=FixedClock(),
         record=RecordParticipation(stand.ledger, FixedClock()),
         threads=threads,
-        marks=ReadMarks(lambda _: frozenset(), threads),
+        marks=ReadMarks(mark_none),
     )
 
     async def find_partner_name(_: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.errors import Overloaded, StoreUnavailable
-from app.web.batching import Batcher, BatchLimits
+from app.web.batching import Batcher, BatchLimits, on_thread
 from app.web.store_threads import StoreThreads
 from tests.web.stage import eventually
 
@@ -35,7 +35,7 @@ class _Doubling:
 async def _batching(limits: BatchLimits = LIMITS) -> AsyncIterator[tuple[Batcher[int, int], _Doubling]]:
     work, threads = _Doubling(), StoreThreads(2, 5, bool)
     work.gate.set()
-    batcher = Batcher(work, threads, limits)
+    batcher = Batcher(on_thread(work, threads), threads, limits)
     try:
         yield batcher, work
     finally:
@@ -119,7 +119,7 @@ async def test_batch_that_finds_no_thread_is_refused_as_overload(monkeypatch: py
 
 async def test_work_that_returns_too_little_fails_instead_of_keeping_somebody_waiting() -> None:
     threads = StoreThreads(1, 5, bool)
-    short: Batcher[int, int] = Batcher(lambda _: [], threads, LIMITS)
+    short: Batcher[int, int] = Batcher(on_thread(lambda _: [], threads), threads, LIMITS)
 
     with pytest.raises(LookupError):
         await asyncio.wait_for(short.submit(1), 2)

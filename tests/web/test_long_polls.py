@@ -10,6 +10,7 @@ import pytest_asyncio
 from app.domain.session import Stage, StoredSession
 from app.errors import StoreUnavailable
 from app.web import long_polls
+from app.web.batching import each, on_thread
 from app.web.long_polls import (
     LATEST_FIRST_LOOK_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -59,7 +60,7 @@ def test_pause_grows_with_the_age_of_the_session(age: float, expected: float) ->
 
 async def test_old_sessions_are_looked_for_less_often_than_young_ones(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
 
     waiting = [asyncio.create_task(polls.wait(*who)) for who in (("young", 60.0, 0.0), ("old", 60.0, 60.0))]
     await eventually(lambda: store.looked_for("young") >= 8, seconds=30)
@@ -74,7 +75,7 @@ async def test_short_wait_that_joins_a_long_one_ends_in_its_time(
 ) -> None:
     monkeypatch.setattr(long_polls, "LONGEST_PAUSE_SECONDS", 60.0)
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     stays = polls.begin("one", 60.0, 240.0)
     await eventually(lambda: store.looked_for("one") == 1)
 
@@ -86,7 +87,7 @@ async def test_short_wait_that_joins_a_long_one_ends_in_its_time(
 
 async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often_as_once(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     stays = asyncio.create_task(polls.wait("other", 0.4, 60.0))
 
     for _ in range(20):
@@ -99,7 +100,7 @@ async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often
 
 async def test_newcomer_is_answered_while_all_others_are_old(threads: StoreThreads) -> None:
     store = Store({"new": session_with(None, Stage.DONE)})
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     old = [asyncio.create_task(polls.wait(f"old-{number}", 5.0, 60.0)) for number in range(100)]
     await asyncio.sleep(0.05)
 
@@ -115,7 +116,7 @@ async def test_session_is_found_after_a_look_that_found_no_thread(
     threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store({"one": session_with(None, Stage.DONE)})
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     with monkeypatch.context() as crowd:
         crowd.setattr("app.web.store_threads.MAX_WAITING", 0)
         waits = asyncio.create_task(polls.wait("one", 5.0, 0.0))
@@ -127,7 +128,7 @@ async def test_session_is_found_after_a_look_that_found_no_thread(
 
 async def test_one_more_than_may_wait_is_told_at_once(threads: StoreThreads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.web.long_polls.MAX_WAITING", 2)
-    polls = LongPolls(Store().load_settled, threads)
+    polls = LongPolls(on_thread(each(Store().load_settled), threads))
     waiting = [asyncio.create_task(polls.wait(session_id, 5.0, 0.0)) for session_id in ("one", "one")]
     await asyncio.sleep(0)
 
@@ -142,7 +143,7 @@ async def test_one_more_than_may_wait_is_told_at_once(threads: StoreThreads, mon
 
 async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     ids = {f"ses-{number}" for number in range(2 * LOOK_ROWS + 1)}
 
     waiting = [asyncio.create_task(polls.wait(id_, 60.0, 60.0)) for id_ in ids]
@@ -155,7 +156,7 @@ async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreTh
 
 async def test_wait_that_was_begun_ends_with_the_session(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     waits = polls.begin("one", 60.0, 0.0)
     await eventually(lambda: store.looked_for("one") >= 2)
     assert (waits.done(), polls.waiting) == (False, 1)
@@ -171,7 +172,7 @@ async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(
     threads: StoreThreads, seconds: float
 ) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     loop = asyncio.get_running_loop()
     began_at = loop.time()
 
@@ -187,7 +188,7 @@ async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(
 async def test_wait_that_was_begun_for_an_old_session_ends_in_time_though_it_is_seldom_looked_for(
     threads: StoreThreads,
 ) -> None:
-    polls = LongPolls(Store().load_settled, threads)
+    polls = LongPolls(on_thread(each(Store().load_settled), threads))
     age, seconds = 3.0, 0.1
     began_at = asyncio.get_running_loop().time()
 
@@ -198,14 +199,14 @@ async def test_wait_that_was_begun_for_an_old_session_ends_in_time_though_it_is_
 
 async def test_look_that_finds_the_session_after_the_seconds_of_a_wait_is_told(threads: StoreThreads) -> None:
     store = Store({"one": session_with(None, Stage.DONE)})
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
 
     assert await asyncio.wait_for(polls.begin("one", 0.0, 0.0), 2) is store.settled["one"]
 
 
 async def test_waits_for_one_session_end_each_at_its_own_time(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     stays = polls.begin("one", 60.0, 0.0)
     others = [polls.begin("one", 0.02, 0.0), asyncio.ensure_future(polls.wait("one", 0.02, 0.0))]
 
@@ -219,7 +220,7 @@ async def test_waits_for_one_session_end_each_at_its_own_time(threads: StoreThre
 
 async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     given_up, stays = polls.begin("one", 60.0, 0.0), polls.begin("two", 60.0, 0.0)
     await eventually(lambda: store.looked_for("one") >= 1)
 
@@ -236,7 +237,7 @@ async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more(threads: S
 
 
 async def test_wait_that_was_begun_ends_when_nobody_may_wait_any_more(threads: StoreThreads) -> None:
-    polls = LongPolls(Store().load_settled, threads)
+    polls = LongPolls(on_thread(each(Store().load_settled), threads))
     waits = polls.begin("one", 60.0, 0.0)
 
     polls.close()
@@ -250,7 +251,7 @@ async def test_wait_that_was_begun_fails_with_the_store(threads: StoreThreads) -
     def lost(_: Sequence[str]) -> Mapping[str, StoredSession]:
         raise StoreUnavailable("the test took the store away")
 
-    polls = LongPolls(lost, threads)
+    polls = LongPolls(on_thread(each(lost), threads))
 
     with pytest.raises(StoreUnavailable):
         await asyncio.wait_for(polls.begin("one", 60.0, 0.0), 2)
@@ -267,7 +268,7 @@ async def _settle_after(seconds: float, store: Store, polls: LongPolls, ids: Seq
 
 async def test_first_look_comes_when_sessions_settle_these_days(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
 
     looks = [
         await _settle_after(0.1, store, polls, [f"{crowd}-{number}" for number in range(100)]) for crowd in range(4)
@@ -279,7 +280,7 @@ async def test_first_look_comes_when_sessions_settle_these_days(threads: StoreTh
 
 async def test_sessions_that_wait_for_a_partner_do_not_keep_others_from_being_looked_for(threads: StoreThreads) -> None:
     store = Store()
-    polls = LongPolls(store.load_settled, threads)
+    polls = LongPolls(on_thread(each(store.load_settled), threads))
     stuck = [asyncio.create_task(polls.wait(f"stuck-{number}", 60.0, 0.0)) for number in range(300)]
     await eventually(lambda: store.looked_for("stuck-299") >= 8, seconds=30)
 

@@ -46,7 +46,7 @@ class _Marking:
 
 async def test_marks_that_gather_are_written_together_and_once() -> None:
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
 
     for later, session_id in enumerate(("ses_1", "ses_2", "ses_1")):
         marks.note(session_id, NOW + later * SECOND)
@@ -60,7 +60,7 @@ async def test_marks_that_gather_are_written_together_and_once() -> None:
 async def test_mark_noted_after_a_write_is_written_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.01)
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
 
     marks.note("ses_1", NOW)
     await eventually(lambda: marking.batches == [{"ses_1": NOW}])
@@ -76,7 +76,7 @@ async def test_mark_that_is_passed_over_is_written_with_its_own_moment_the_next_
 ) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.05)
     marking, threads = _Marking(passed_over=[frozenset({"ses_1"})]), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
 
     marks.note("ses_1", NOW)
     marks.note("ses_2", NOW)
@@ -94,7 +94,7 @@ async def test_mark_that_is_noted_again_while_it_is_passed_over_keeps_its_first_
 ) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0)
     marking, threads = _Marking(passed_over=[frozenset({"ses_1"})]), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     marking.gate.clear()
     marks.note("ses_1", NOW)
     await eventually(marking.is_asked.is_set)
@@ -111,7 +111,7 @@ async def test_mark_that_is_noted_again_while_it_is_passed_over_keeps_its_first_
 async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0)
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     marking.gate.clear()
     marks.note("ses_1", NOW)
     await asyncio.sleep(0.05)
@@ -129,7 +129,7 @@ async def test_flush_waits_for_a_write_that_is_under_way(monkeypatch: pytest.Mon
 async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 60)
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     marking.gate.clear()
     held_up = asyncio.create_task(threads.call(lambda: marking({})))
     marks.note("ses_1", NOW)
@@ -149,7 +149,7 @@ async def test_marks_whose_flush_is_cancelled_are_written_by_the_next_one(monkey
 
 async def test_marks_are_lost_with_the_store_and_told_by_their_number() -> None:
     marking, threads = _Marking(is_lost=True), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     marks.note("ses_secret", NOW)
 
     with capture_logs() as told:
@@ -169,7 +169,7 @@ async def test_marks_are_lost_with_the_store_and_told_by_their_number() -> None:
 async def test_marks_are_written_after_some_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_marks, "GATHER_SECONDS", 0.01)
     marking, threads = _Marking(error=LookupError("a defect")), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     marks.note("ses_1", NOW)
     await eventually(lambda: marks.lost == 1)
     marking.error = None
@@ -183,7 +183,7 @@ async def test_marks_are_written_after_some_that_failed(monkeypatch: pytest.Monk
 async def test_close_writes_what_has_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_marks, "MAX_NOTED", 2)
     marking, threads = _Marking(), StoreThreads(1, 5, bool)
-    marks = ReadMarks(marking, threads)
+    marks = ReadMarks(lambda read_at: threads.call(lambda: marking(read_at)))
     for number in range(3):
         marks.note(f"ses_{number}", NOW)
 

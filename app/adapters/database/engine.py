@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.faults import faults_as_ours, is_of_a_standby
+from app.adapters.database.lines import Lines
 from app.adapters.database.reckoning import Reckoning
 from app.adapters.database.unanswered import Unanswered
 
@@ -46,6 +47,8 @@ class Database:
     writing: Engine
     reckoning: Reckoning = field(default_factory=Reckoning)
     unanswered: Unanswered | None = None
+    lines: Lines | None = None
+    """Its connections on an event loop; SQLite has none."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -149,12 +152,15 @@ def open_database(
         idle_in_transaction_session_timeout=idle_timeout_seconds,
         tcp_user_timeout=_UNHEARD_SECONDS,
     )
-    limit = PATIENCE * statement_timeout_seconds
-    return _open_postgres(parsed, pool_size, pool_timeout_seconds, limit, arguments)
+    return _open_postgres(parsed, pool_size, pool_timeout_seconds, statement_timeout_seconds, arguments)
 
 
 def _open_postgres(
-    url: URL, pool_size: int, pool_timeout_seconds: float, limit_seconds: float, arguments: Mapping[str, object]
+    url: URL,
+    pool_size: int,
+    pool_timeout_seconds: float,
+    statement_timeout_seconds: float,
+    arguments: Mapping[str, object],
 ) -> Database:
     autocommit = create_engine(
         url,
@@ -171,7 +177,8 @@ def _open_postgres(
     return Database(
         reading=autocommit,
         writing=autocommit.execution_options(isolation_level="READ COMMITTED"),
-        unanswered=Unanswered(autocommit, limit_seconds),
+        unanswered=Unanswered(autocommit, PATIENCE * statement_timeout_seconds),
+        lines=Lines({**autocommit.dialect.create_connect_args(url)[1], **arguments}, statement_timeout_seconds),
     )
 
 

@@ -8,16 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.claimed_rows import open_claimed
 from app.adapters.database.engine import Database
 from app.adapters.database.session_rows import SessionRows, from_attempt
 from app.adapters.database.session_statements import statements_for
-from app.domain.session import ClaimedSession, SessionMove
+from app.adapters.database.sessions_postgres import tell_settled
+from app.domain.session import ClaimedSession, SessionMove, Stage
+from app.errors import StoreUnavailable
+from app.logs import fault_fields
 from app.ports import Attempt, Claim, Sealing
 
 _LEASE_TOKEN_BYTES = 12
+_SETTLED = (Stage.DONE, Stage.DEAD)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,10 @@ class SqlSessionQueue:
                 statements.insert_attempts(connection, history)
             return statements.finish(connection, rows, now) if rows else frozenset()
 
-        return self.database.write(move_and_record) if history else self.database.write_one(move_and_record)
+        write = self.database.write if history else self.database.write_one
+        moved = write(move_and_record)
+        self._tell([move.id for move in moves if move.stage in _SETTLED and move.id in moved])
+        return moved
 
     def renew(self, leases: Mapping[str, str], lease_until: datetime) -> frozenset[str]:
         """Prolong the leases, given as lease token by session id, that still hold; return the ids of those."""
@@ -64,3 +74,11 @@ class SqlSessionQueue:
         statements = statements_for(self.database)
         if leases:
             self.database.write_one(lambda c: statements.release(c, list(leases.items()), not_before))
+
+    def _tell(self, settled: Sequence[str]) -> None:
+        """Tell who waits that these have settled. Who is not told looks all the same, so that nothing fails of it."""
+        if settled and not self.database.is_sqlite:
+            try:
+                self.database.write_one(lambda connection: tell_settled(connection, settled))
+            except (StoreUnavailable, DBAPIError) as error:
+                _log.warning("news.untold", sessions=len(settled), **fault_fields(error))

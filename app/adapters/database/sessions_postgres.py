@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from app.adapters.database.directly import rows_of, run_directly
+from app.adapters.database.news_payloads import CHANNEL, payloads_of
 from app.adapters.database.session_rows import (
     ATTEMPT_COLUMNS,
     CLAIMED_COLUMNS,
@@ -139,14 +140,43 @@ _MARK_READ = """
     )
     UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.ctid = unread.place"""
 _UNREAD = "SELECT id FROM sessions WHERE id = ANY(%(ids)b) AND read_at IS NULL"
+# Apart from the statement that settles: PostgreSQL lets one transaction at a time commit what it tells.
+_TELL = f"""
+    WITH hurry AS MATERIALIZED ({_HURRY})
+    SELECT pg_notify(%(channel)b, payload) FROM hurry CROSS JOIN unnest(%(payloads)b::text[]) AS payload"""
 
 _LOAD = f"SELECT {', '.join(STORED_EXPRESSIONS)} FROM sessions WHERE id = ANY(%(ids)b)"
 _LOAD_SETTLED = f"{_LOAD} AND stage IN ('done', 'dead')"
 
 
+Statement = tuple[str, Mapping[str, object]]
+"""A statement and its parameters, as `run_directly` takes them, and `Lines` on an event loop."""
+
+
+def to_insert(rows: Sequence[Row]) -> Statement:
+    """Return what inserts rows of NEW_COLUMNS."""
+    return _INSERT, _named(NEW_COLUMNS, rows)
+
+
+def to_load(ids: Sequence[str], *, settled: bool) -> Statement:
+    """Return what selects the rows of STORED_COLUMNS that exist, or only those that are settled."""
+    return _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)}
+
+
+def to_mark_read(reads: Sequence[Row]) -> Statement:
+    """Return what notes reads, given as (id, moment), where none is noted; it passes over what is locked."""
+    ids, moments = zip(*reads, strict=True)
+    return _MARK_READ, {"ids": list(ids), "moments": list(moments)}
+
+
+def to_find_unread(ids: Sequence[str]) -> Statement:
+    """Return what selects the ids of those sessions of which no read is noted."""
+    return _UNREAD, {"ids": list(ids)}
+
+
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Insert rows of NEW_COLUMNS; one that stands already, since its caller saw a time-out, is left as it is."""
-    run_directly(connection, _INSERT, _named(NEW_COLUMNS, rows))
+    run_directly(connection, *to_insert(rows))
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
@@ -199,13 +229,16 @@ def release(connection: Connection, leases: Sequence[Row], not_before: datetime 
 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
     """Note reads, given as (id, moment), of those sessions that have none; return the ids of those passed over."""
-    ids, moments = zip(*reads, strict=True)
-    marked = run_directly(connection, _MARK_READ, {"ids": list(ids), "moments": list(moments)}).rowcount
-    if marked == len(ids):
+    if run_directly(connection, *to_mark_read(reads)).rowcount == len(reads):
         return frozenset()
-    return frozenset(connection.exec_driver_sql(_UNREAD, {"ids": list(ids)}).scalars())
+    return frozenset(id_ for (id_,) in rows_of(connection, *to_find_unread([id_ for id_, _ in reads])))
 
 
 def load(connection: Connection, ids: Sequence[str], *, settled: bool) -> Sequence[Row]:
     """Return the rows of STORED_COLUMNS that exist, or only those that are settled."""
-    return rows_of(connection, _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)})
+    return rows_of(connection, *to_load(ids, settled=settled))
+
+
+def tell_settled(connection: Connection, ids: Sequence[str]) -> None:
+    """Tell who listens that these have settled; nobody waits for the disk for that."""
+    run_directly(connection, _TELL, {"channel": CHANNEL, "payloads": payloads_of(ids)})

@@ -61,7 +61,7 @@ class Unanswered:
             for entry, use in over.items():
                 if not entry.info.get(_UNHURRIED):
                     del self._uses[entry]
-                    _shut_down(use.driver)
+                    shut_down(use.driver)
 
     def _begin(self, driver: "psycopg.Connection[Any]", entry: ConnectionPoolEntry, _: object) -> None:
         with self._lock:
@@ -79,7 +79,8 @@ class Unanswered:
             self._give_up(self._limit)
 
 
-def _shut_down(driver: "psycopg.Connection[Any]") -> None:
+def shut_down(driver: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") -> None:
+    """Shut a connection down beneath whoever waits on it: for them it broke."""
     with suppress(OSError, psycopg.Error):  # it broke by itself just now
         with socket.socket(fileno=os.dup(driver.fileno())) as connection:  # a copy, so that the driver closes its own
             connection.shutdown(socket.SHUT_RDWR)
