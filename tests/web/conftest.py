@@ -1,13 +1,15 @@
-"""Logging as a process sets it up, for the tests that read what is told; taken back afterwards."""
+"""What several of these tests stand on: logging as a process sets it up, a store's thread, the fast lane watched."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from app.logs import configure
 from app.web.fast_sessions import FastSessions
+from app.web.store_threads import StoreThreads
 
 
 @pytest.fixture
@@ -19,6 +21,14 @@ def logs_on_stderr() -> Iterator[None]:
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest_asyncio.fixture
+async def threads() -> AsyncIterator[StoreThreads]:
+    """Return one thread of a store that is there."""
+    made = StoreThreads(1, 3.0, bool)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

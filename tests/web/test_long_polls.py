@@ -1,11 +1,9 @@
 """How often those who wait are looked for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import pytest
-import pytest_asyncio
 
 from app.domain.session import Stage, StoredSession
 from app.errors import StoreUnavailable
@@ -21,27 +19,8 @@ from app.web.long_polls import (
 )
 from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
+from tests.web.settling import Store
 from tests.web.stage import eventually
-
-
-@dataclass
-class Store:
-    settled: dict[str, StoredSession] = field(default_factory=dict)
-    looks: list[Sequence[str]] = field(default_factory=list)
-
-    def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
-        self.looks.append(ids)
-        return {id_: self.settled[id_] for id_ in ids if id_ in self.settled}
-
-    def looked_for(self, session_id: str) -> int:
-        return sum(session_id in ids for ids in self.looks)
-
-
-@pytest_asyncio.fixture
-async def threads() -> AsyncIterator[StoreThreads]:
-    made = StoreThreads(1, 3.0, bool)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(

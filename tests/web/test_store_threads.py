@@ -171,3 +171,28 @@ async def test_store_stays_down_where_no_more_threads_are_replaced_until_one_of_
 
         assert was_down
         assert await threads.call(lambda: "answer") == "answer"
+
+
+async def test_store_that_is_asked_without_a_thread_is_known_to_be_down_and_back() -> None:
+    is_lost, asked = True, []
+
+    async def ask() -> int:
+        asked.append(is_lost)
+        if is_lost:
+            raise StoreUnavailable("the test took the store away")
+        return 7
+
+    def probe() -> None:
+        if is_lost:
+            raise StoreUnavailable("the test took the store away")
+
+    async with _threads(1, 5, probe) as threads:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await threads.watch(ask)
+        with pytest.raises(StoreUnavailable):
+            await threads.call(bool)
+        is_lost = False
+        await eventually(lambda: not threads.is_down)
+
+        assert (await threads.watch(ask), asked) == (7, [True, False])

@@ -6,18 +6,17 @@ from typing import Final
 from app.steps.accept import ID_PREFIX
 
 CHANNEL: Final = "vestibule_settled"
-_ID_CHARACTERS = 26
-"""Without the prefix: of each id the same."""
+_BETWEEN: Final = ","
 _MOST_IDS: Final = 256
-"""A payload holds less than 8,000 bytes."""
+"""Of 26 characters each; a payload holds less than 8,000 bytes."""
 
 
 def payloads_of(ids: Sequence[str]) -> list[str]:
     """Return the payloads that tell ids of sessions."""
     bare = [id_.removeprefix(ID_PREFIX) for id_ in ids]
-    return ["".join(bare[first : first + _MOST_IDS]) for first in range(0, len(bare), _MOST_IDS)]
+    return [_BETWEEN.join(bare[first : first + _MOST_IDS]) for first in range(0, len(bare), _MOST_IDS)]
 
 
 def ids_of(payload: str) -> list[str]:
     """Return the ids that a payload tells."""
-    return [ID_PREFIX + payload[i : i + _ID_CHARACTERS] for i in range(0, len(payload), _ID_CHARACTERS)]
+    return [ID_PREFIX + bare for bare in payload.split(_BETWEEN)]
