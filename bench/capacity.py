@@ -20,7 +20,7 @@ BUSY: Final = 0.7
 """How busy a core may be: the share of saturation at which latency was measured."""
 _CALL_SECONDS: Final = 1.0
 _CALLS_IN_FLIGHT: Final = 1_000
-_WEB_CONNECTIONS: Final = 12
+_WEB_CONNECTIONS: Final = 17
 _VERIFY_CONNECTIONS: Final = 2
 _FETCH_CONNECTIONS: Final = 8
 _UPKEEP_CONNECTIONS: Final = 7

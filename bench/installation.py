@@ -22,10 +22,10 @@ from tests.servers.process import free_port
 
 CAMPAIGN_ID: Final = "945645"
 PARTNER_ID: Final = "acme"
-WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", os.cpu_count() or 1))
-"""As many as there are cores, as of the peers: each is one interpreter, and keeps half a core of two busy."""
 VERIFY_PROCESSES: Final = max(1, (os.cpu_count() or 1) // 2)
-"""Half as many, since verifying costs half as much: fewer claims of more rows."""
+"""Half as many as there are cores, which all processes share: fewer claims of more rows."""
+WEB_PROCESSES: Final = int(os.environ.get("WEB_PROCESSES", VERIFY_PROCESSES))
+"""Likewise: one event loop keeps nearly a core busy, everything else of a participant takes the other."""
 _LOOK_SECONDS: Final = 0.25
 _CALM_LOOKS: Final = 4
 _MOST_LOOKS: Final = 120

@@ -100,7 +100,7 @@ async def test_news_are_heard_again_after_the_connection_broke_which_is_told_onc
         settle(database, *sessions)
         await eventually(lambda: told == [session.id for session in sessions])
 
-    assert [event["event"] for event in logs] == ["news.lost"]
+    assert [event["event"] for event in logs] == ["news.lost", "news.regained"]
 
 
 def test_session_settles_though_nobody_can_be_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,10 @@ class News:
 
     listeners: list[Tell] = field(default_factory=list)
 
+    @property
+    def is_heard(self) -> bool:
+        return bool(self.listeners)
+
     async def hear(self, tell: Tell) -> None:
         self.listeners.append(tell)
         try:
@@ -38,7 +42,7 @@ def told_polls(threads: StoreThreads) -> tuple[Store, News, LongPolls]:
 async def _tell_of_many(store: Store, news: News, polls: LongPolls) -> None:
     """Let so many sessions settle and be told at once that new ones are looked for as late as can be."""
     waits = [polls.begin(f"told-{number}", 60.0, 0.0) for number in range(500)]
-    await eventually(lambda: bool(news.listeners))
+    await eventually(lambda: news.is_heard)
     store.settled |= {f"told-{number}": session_with(None) for number in range(500)}
     news.tell(*store.settled)
     await asyncio.gather(*waits)
@@ -49,11 +53,11 @@ async def test_news_are_heard_from_the_first_wait_until_the_end(threads: StoreTh
     heard = [len(news.listeners)]
 
     waits = [polls.begin(session_id, 60.0, 0.0) for session_id in ("one", "two")]
-    await eventually(lambda: bool(news.listeners))
+    await eventually(lambda: news.is_heard)
     heard.append(len(news.listeners))
     polls.close()
     await asyncio.gather(*waits)
-    await eventually(lambda: not news.listeners)
+    await eventually(lambda: not news.is_heard)
 
     assert heard == [0, 1]
 

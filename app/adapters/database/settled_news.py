@@ -27,6 +27,7 @@ class PostgresSettledNews:
     lines: Lines
     is_heard: bool = field(default=False, init=False)
     """Whether a connection listens."""
+    _was_lost: bool = field(default=False, init=False)
 
     async def hear(self, tell: Tell) -> None:
         """Tell the ids of sessions as they reach a terminal stage, until cancelled; some may never be told."""
@@ -34,7 +35,9 @@ class PostgresSettledNews:
             try:
                 await self._hear(tell)
             except Exception as error:  # noqa: BLE001 - told; what made one connection fail need not fail the next
-                self._tell_loss(error)
+                if not self._was_lost:  # once, however long it takes to hear them again
+                    _log.warning("news.lost", **fault_fields(error))
+                self._was_lost = True
             finally:
                 self.is_heard = False
             await asyncio.sleep(AGAIN_SECONDS)
@@ -43,9 +46,8 @@ class PostgresSettledNews:
         async with self.lines.own_line() as line:
             await line.execute(f"LISTEN {CHANNEL}")
             self.is_heard = True
+            if self._was_lost:
+                self._was_lost = False
+                _log.info("news.regained")
             async for notice in line.notifies():
                 tell(ids_of(notice.payload))
-
-    def _tell_loss(self, error: Exception) -> None:
-        if self.is_heard:  # once, however long it takes to hear them again
-            _log.warning("news.lost", **fault_fields(error))
