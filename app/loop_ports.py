@@ -1,7 +1,7 @@
 """What the ingress asks of a store on its event loop, where a thread would cost more than what is asked.
 
-Not every store can be asked so; those of `ports` hold for all. Each call is one transaction, and raises
-`StoreUnavailable` when the database cannot be reached.
+Not every store can be asked so, and none of them always; those of `ports` hold for all. Each call is one transaction,
+and raises `StoreUnavailable` when the database cannot be reached.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,15 @@ Tell = Callable[[Sequence[str]], None]
 """Is told ids of sessions; returns at once."""
 
 
+class NotOnLoop(Exception):
+    """Nothing was done: a thread is to ask the same, and finds out what stands in the way."""
+
+
 class LoopSessions(Protocol):
-    """The statements that a participant costs the ingress."""
+    """The statements that a participant costs the ingress; each may raise NotOnLoop instead."""
 
     async def add(self, sessions: Sequence[NewSession]) -> None:
-        """Commit `sessions`, of which none repeats a request: all of them, or none where one cannot be stored."""
+        """Commit `sessions`, of which none repeats a request."""
         ...
 
     async def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:

@@ -25,7 +25,7 @@ from app.steps.read import ReadSessions
 from app.web.batching import Batcher, BatchLimits, Job, each, on_thread
 from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
-from app.web.loop_jobs import CommitJob, LookJob
+from app.web.loop_jobs import CommitJob, LookJob, MarkJob
 from app.web.metrics import WebMetrics
 from app.web.participants import Participants, SessionKeys
 from app.web.read_marks import Mark, ReadMarks
@@ -100,10 +100,10 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     reading = BatchLimits(READ_ROWS, 0.0, MAX_READS)
     read = on_thread(each(ReadSessions(stores.reads, campaigns)), threads)
     find = on_thread(campaigns.load_each, threads)
-    intake = Batcher(_commit(stores, threads), threads, commits, metrics.batch_observer("commit"))
+    polls = LongPolls(_look(stores, threads), stores.news)
+    intake = Batcher(_commit(stores, threads, polls), threads, commits, metrics.batch_observer("commit"))
     reads = Batcher(read, threads, reading, metrics.batch_observer("read"))
     lookups = Batcher(find, threads, reading, metrics.batch_observer("campaign"))
-    polls = LongPolls(_look(stores, threads), stores.news)
     metrics.watch("commit_queue", lambda: intake.depth)
     metrics.watch("read_queue", lambda: reads.depth)
     metrics.watch("long_polls", lambda: polls.waiting)
@@ -118,10 +118,10 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     return Ingress(participants, campaigns, threads, stores.on_loop)
 
 
-def _commit(stores: IngressStores, threads: StoreThreads) -> Job[Arrival, TakenIn]:
+def _commit(stores: IngressStores, threads: StoreThreads, polls: LongPolls) -> Job[Arrival, TakenIn]:
     accept = AcceptTokens(stores.intake, stores.hints, stores.clock)
     job = on_thread(accept, threads)
-    return job if stores.on_loop is None else CommitJob(accept, stores.on_loop, threads, job)
+    return job if stores.on_loop is None else CommitJob(accept, stores.on_loop, threads, job, polls.tell)
 
 
 def _look(stores: IngressStores, threads: StoreThreads) -> Job[str, StoredSession | None]:
@@ -130,7 +130,6 @@ def _look(stores: IngressStores, threads: StoreThreads) -> Job[str, StoredSessio
 
 
 def _mark(stores: IngressStores, threads: StoreThreads) -> Mark:
-    if (on_loop := stores.on_loop) is not None:
-        mark_read = on_loop.mark_read
-        return lambda read_at: threads.watch(lambda: mark_read(read_at))
-    return lambda read_at: threads.call(lambda: stores.read_record.mark_read(read_at))
+    if stores.on_loop is None:
+        return lambda read_at: threads.call(lambda: stores.read_record.mark_read(read_at))
+    return MarkJob(stores.on_loop, threads, stores.read_record)

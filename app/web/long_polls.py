@@ -39,7 +39,7 @@ _LATER: Final = 1.01
 _EARLIER: Final = _LATER**-4
 """And with each that found its session settled: so that one in five does."""
 _REMEMBERED_SECONDS: Final = 1.0
-"""For so long at least it is remembered who was told of before anybody waited; who asks later reads first."""
+"""For so long at least it is remembered who was told of; who asks later reads first."""
 
 Load = Job[str, StoredSession | None]
 """Loads those sessions that are in a terminal stage."""
@@ -71,14 +71,11 @@ class _Told:
         """Note that these have settled."""
         if now - self._begun_at > _REMEMBERED_SECONDS:
             self._earlier, self._latest, self._begun_at = self._latest, set(), now
-        for id_ in ids:
-            if id_ in waits:
-                self.waited_for.append(id_)
-            else:
-                self._latest.add(id_)
+        self._latest.update(ids)
+        self.waited_for += [id_ for id_ in ids if id_ in waits]
 
     def recalls(self, id_: str) -> bool:
-        """Tell whether this one was told of before anybody waited for it; it is to be loaded then."""
+        """Tell whether this one was told of lately, before this wait; it is to be loaded then."""
         if id_ not in self._latest and id_ not in self._earlier:
             return False
         self.waited_for.append(id_)
@@ -154,7 +151,7 @@ class LongPolls:
                 task.cancel()
 
     def tell(self, ids: Sequence[str]) -> None:
-        """Load those of `ids` for which somebody waits, together with what is told meanwhile; remember the others."""
+        """Load those of `ids` for which somebody waits, together with what is told meanwhile; remember all of them."""
         self._told.note(ids, self._waits, asyncio.get_running_loop().time())
         self._load_told()
 

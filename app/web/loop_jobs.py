@@ -1,37 +1,32 @@
 """The batches that most participants need, asked of the store on the event loop: no thread is woken for them.
 
-What a store refuses otherwise than by being away, a thread does again, item by item: so one of them fails alone. A
-statement that was refused did nothing.
+What cannot be asked there, nothing having been done, a thread asks instead.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import datetime
 
-from structlog import get_logger
-
-from app.domain.session import StoredSession
-from app.errors import Overloaded, StoreUnavailable
-from app.logs import fault_fields
-from app.loop_ports import LoopSessions
-from app.ports import TakenIn
+from app.domain.session import Stage, StoredSession
+from app.loop_ports import LoopSessions, NotOnLoop, Tell
+from app.ports import ReadRecord, TakenIn
 from app.steps.accept import AcceptTokens, Arrival
 from app.web.batching import Job
 from app.web.store_threads import StoreThreads
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-_log = get_logger()
-
 
 @dataclass(slots=True)
 class CommitJob:
-    """Commits what arrives; on a thread where a request may repeat another, or as long as the time is not known."""
+    """Commits what arrives; on a thread where a request may repeat another, or as long as the time is not known.
+
+    `tell` is told of sessions that are settled by their commit.
+    """
 
     accept: AcceptTokens
     sessions: LoopSessions
     threads: StoreThreads
     on_thread: Job[Arrival, TakenIn]
+    tell: Tell
     _has_time: bool = field(default=False, init=False)
     """Whether a thread has asked the store for anything, and with it for the time."""
 
@@ -41,12 +36,13 @@ class CommitJob:
             results = await self.on_thread(arrivals)
             self._has_time = True
             return results
-        return await _else_on_thread(self._commit, self.on_thread, arrivals)
-
-    async def _commit(self, arrivals: Sequence[Arrival]) -> Sequence[TakenIn]:
         sessions = self.accept.prepare(arrivals)
-        await self.threads.watch(lambda: self.sessions.add(sessions))
+        try:
+            await self.threads.watch(lambda: self.sessions.add(sessions))
+        except NotOnLoop:
+            return await self.on_thread(arrivals)
         self.accept.announce(sessions)
+        self.tell([session.id for session in sessions if session.stage is Stage.DONE])
         return [TakenIn(session.id, session.expires_at) for session in sessions]
 
 
@@ -60,20 +56,24 @@ class LookJob:
 
     async def __call__(self, ids: Sequence[str]) -> Sequence[StoredSession | Exception | None]:
         """Return each session that is in a terminal stage, or None; or why it cannot be read."""
-        return await _else_on_thread(self._look, self.on_thread, ids)
-
-    async def _look(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
-        settled = await self.threads.watch(lambda: self.sessions.load_settled(ids))
+        try:
+            settled = await self.threads.watch(lambda: self.sessions.load_settled(ids))
+        except NotOnLoop:
+            return await self.on_thread(ids)
         return [settled.get(id_) for id_ in ids]
 
 
-async def _else_on_thread(
-    work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], on_thread: Job[Item, Result], items: Sequence[Item]
-) -> Sequence[Result | Exception]:
-    try:
-        return await work(items)
-    except (StoreUnavailable, Overloaded):
-        raise
-    except Exception as error:  # noqa: BLE001 - told, and met again by the item that it belongs to
-        _log.warning("batch.taken_apart", items=len(items), **fault_fields(error))
-        return await on_thread(items)
+@dataclass(frozen=True, slots=True)
+class MarkJob:
+    """Marks what was read."""
+
+    sessions: LoopSessions
+    threads: StoreThreads
+    record: ReadRecord
+
+    async def __call__(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
+        """Return which were passed over."""
+        try:
+            return await self.threads.watch(lambda: self.sessions.mark_read(read_at))
+        except NotOnLoop:
+            return await self.threads.call(lambda: self.record.mark_read(read_at))

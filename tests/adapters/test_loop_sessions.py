@@ -1,6 +1,8 @@
 """What the ingress asks on its loop stands as what it asks by threads: PostgreSQL."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from app.adapters.database.engine import Database, open_database
 from app.adapters.database.loop_sessions import PostgresLoopSessions
 from app.adapters.database.session_reads import SqlSessionReads
 from app.domain.session import Stage
+from app.loop_ports import NotOnLoop
 from tests.adapters.stores import SEALING
 from tests.builders import NOW, new_session, outcome
 
@@ -23,13 +26,19 @@ def database(migrated_postgres_url: str) -> Iterator[Database]:
     opened.dispose()
 
 
-def on_loop(database: Database) -> PostgresLoopSessions:
+async def on_loop(database: Database) -> PostgresLoopSessions:
     assert database.lines is not None
-    return PostgresLoopSessions(database.lines, SEALING)
+    sessions = PostgresLoopSessions(database.lines, SEALING)
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(NotOnLoop):
+                await sessions.load_settled(["ses_none"])
+                return sessions
+            await asyncio.sleep(0.01)
 
 
 async def test_sessions_stand_as_they_were_added(database: Database) -> None:
-    sessions, reads = on_loop(database), SqlSessionReads(database, SEALING)
+    sessions, reads = await on_loop(database), SqlSessionReads(database, SEALING)
     waiting, settled = new_session(), new_session(token=None, stage=Stage.DONE, outcome=outcome())
 
     await sessions.add([waiting, settled])
@@ -45,7 +54,7 @@ async def test_sessions_stand_as_they_were_added(database: Database) -> None:
 
 
 async def test_sessions_added_again_change_nothing(database: Database) -> None:
-    sessions = on_loop(database)
+    sessions = await on_loop(database)
     session = new_session(token=None, stage=Stage.DONE, outcome=outcome())
 
     await sessions.add([session])
@@ -56,7 +65,7 @@ async def test_sessions_added_again_change_nothing(database: Database) -> None:
 
 
 async def test_marks_pass_over_what_is_being_written(database: Database) -> None:
-    sessions = on_loop(database)
+    sessions = await on_loop(database)
     ids = [new_session().id for _ in range(2)]
     await sessions.add([new_session(id=id_) for id_ in ids])
 
@@ -68,4 +77,16 @@ async def test_marks_pass_over_what_is_being_written(database: Database) -> None
     read_at = database.read(lambda connection: connection.execute(text("SELECT id, read_at FROM sessions")).all())
     assert (set(passed_over), set(again)) == ({ids[0]}, set())
     assert {row.id: row.read_at for row in read_at} == {ids[0]: NOW + SECOND, ids[1]: NOW}
+    await sessions.close()
+
+
+async def test_sessions_that_cannot_be_opened_are_left_to_a_thread(database: Database) -> None:
+    sessions = await on_loop(database)
+    session = new_session(token=None, stage=Stage.DONE, outcome=outcome())
+    await sessions.add([session])
+    database.write(lambda connection: connection.execute(text("UPDATE sessions SET result = 'harmed'")))
+
+    with pytest.raises(NotOnLoop):
+        await sessions.load_settled([session.id])
+
     await sessions.close()

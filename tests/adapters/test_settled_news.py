@@ -1,13 +1,14 @@
 """News of settled sessions: told by whoever settles them, heard by who listens, and missed without harm."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from app.adapters.database import session_queue, settled_news
@@ -25,6 +26,10 @@ from tests.web.stage import eventually
 
 LEASE = timedelta(seconds=30)
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+
+BACKENDS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 
 
 @pytest.fixture
@@ -103,9 +108,50 @@ async def test_news_are_heard_again_after_the_connection_broke_which_is_told_onc
     assert [event["event"] for event in logs] == ["news.lost", "news.regained"]
 
 
+async def test_news_are_heard_while_the_server_is_asked_whether_it_is_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled_news, "ASK_SECONDS", 0.01)
+    assert database.lines is not None
+    news, told = PostgresSettledNews(database.lines), list[str]()
+    hearing = asyncio.create_task(news.hear(told.extend))
+    await eventually(lambda: news.is_heard)
+
+    sessions = [new_session() for _ in range(100)]
+    for session in sessions:
+        await asyncio.to_thread(settle, database, session)
+    await eventually(lambda: len(told) == len(sessions))
+
+    assert told == [session.id for session in sessions]
+    hearing.cancel()
+    await asyncio.wait([hearing])
+
+
+async def test_server_that_is_frozen_is_heard_no_more(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settled_news, "ASK_SECONDS", 0.05)
+    database = open_database(postgres_url, "test", statement_timeout_seconds=0.5)
+    assert database.lines is not None
+    news = PostgresSettledNews(database.lines)
+    with capture_logs() as logs:
+        hearing = asyncio.create_task(news.hear(lambda _: None))
+        await eventually(lambda: news.is_heard)
+        [pid] = database.read(lambda connection: connection.execute(text(BACKENDS)).scalars().all())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await eventually(lambda: not news.is_heard)
+            await eventually(lambda: news.is_heard)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    assert [event["event"] for event in logs] == ["database.unanswered", "news.lost", "news.regained"]
+    hearing.cancel()
+    await asyncio.wait([hearing])
+    database.dispose()
+
+
 def test_session_settles_though_nobody_can_be_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise DBAPIError("SELECT pg_notify", None, Exception("too many notifications in the NOTIFY queue"))
+        raise RuntimeError("too many notifications in the NOTIFY queue")
 
     monkeypatch.setattr(session_queue, "tell_settled", full)
     session = new_session()

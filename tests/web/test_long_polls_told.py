@@ -85,6 +85,13 @@ async def test_session_that_was_told_of_before_anybody_waited_is_loaded_at_once(
     assert await asyncio.wait_for(polls.begin("early", 60.0, 0.0), LATEST_WHERE_TOLD_SECONDS / 2)
 
 
+async def test_session_that_is_waited_for_again_after_it_was_told_is_loaded_at_once(threads: StoreThreads) -> None:
+    store, news, polls = told_polls(threads)
+    await _tell_of_many(store, news, polls)
+
+    assert await asyncio.wait_for(polls.begin("told-7", 60.0, 0.0), LATEST_WHERE_TOLD_SECONDS / 2)
+
+
 async def test_session_that_nobody_tells_of_is_found_and_the_next_ones_sooner(threads: StoreThreads) -> None:
     store, news, polls = told_polls(threads)
     await _tell_of_many(store, news, polls)

@@ -7,14 +7,16 @@ from datetime import datetime
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.campaign import Mode
 from app.domain.session import NewSession, StoredSession
 from app.errors import StoreUnavailable
-from app.ports import Work
+from app.loop_ports import NotOnLoop
+from app.ports import TakenIn, Work
 from app.steps.accept import AcceptTokens, Arrival
 from app.web.batching import each, on_thread
-from app.web.loop_jobs import CommitJob, LookJob
+from app.web.loop_jobs import CommitJob, LookJob, MarkJob
 from app.web.store_threads import StoreThreads
-from tests.builders import campaign
+from tests.builders import NOW, campaign
 from tests.fakes import FixedClock, MemorySessions, RecordingHints
 from tests.web.page_stand import session_with
 
@@ -35,17 +37,19 @@ class OnLoop:
         if self.is_lost:
             raise StoreUnavailable("the test took the store away")
         if any(session.campaign_id == self.refused for session in sessions):
-            raise LookupError("refused")
+            raise NotOnLoop
         self.added.append(len(sessions))
         self.sessions.add(sessions, sessions[0].received_at)
 
     async def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
         if self.refused in ids:
-            raise LookupError("refused")
+            raise NotOnLoop
         return {id_: self.settled[id_] for id_ in ids if id_ in self.settled}
 
     async def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
-        return frozenset(read_at)
+        if self.refused in read_at:
+            raise NotOnLoop
+        return frozenset({"on the loop"})
 
     async def close(self) -> None:
         pass
@@ -70,8 +74,9 @@ class Committing:
     def __init__(self, threads: StoreThreads) -> None:
         self.memory, self.hints = MemorySessions(), RecordingHints()
         self.on_loop, self.by_thread = OnLoop(self.memory), ByThread(self.memory)
+        self.told: list[str] = []
         accept = AcceptTokens(self.by_thread, self.hints, FixedClock())  # type: ignore[arg-type]
-        self.job = CommitJob(accept, self.on_loop, threads, on_thread(accept, threads))
+        self.job = CommitJob(accept, self.on_loop, threads, on_thread(accept, threads), self.told.extend)
 
     def refuse(self, campaign_id: str) -> None:
         self.on_loop.refused = self.by_thread.refused = campaign_id
@@ -115,12 +120,21 @@ async def test_one_that_is_refused_fails_alone_and_nobody_is_committed_twice(thr
     await committing.job(arrivals("1"))
     committing.refuse("bad")
 
-    with capture_logs() as logs:
-        results = await committing.job(arrivals("1", "bad", "1"))
+    results = await committing.job(arrivals("1", "bad", "1"))
 
     assert [isinstance(result, Exception) for result in results] == [False, True, False]
     assert len(committing.memory.rows) == 3
-    assert [event["event"] for event in logs] == ["batch.taken_apart"]
+    assert committing.hints.rung == [(Work.VERIFY, 1)] * 3
+
+
+async def test_session_that_is_settled_by_its_commit_is_told(threads: StoreThreads) -> None:
+    committing = Committing(threads)
+    await committing.job(arrivals("1"))
+
+    anonymous, _ = await committing.job([Arrival(campaign(mode=Mode.OPTIONAL)), *arrivals("1")])
+
+    assert isinstance(anonymous, TakenIn)
+    assert committing.told == [anonymous.id]
 
 
 async def test_store_that_is_away_is_asked_once_and_known_to_be_down(threads: StoreThreads) -> None:
@@ -154,3 +168,14 @@ async def test_look_answers_each_in_order_and_one_that_cannot_be_read_fails_alon
     assert sound == [on_loop.settled["two"], None, on_loop.settled["one"]]
     assert harmed[0] == on_loop.settled["one"]
     assert isinstance(harmed[1], LookupError)
+
+
+async def test_mark_is_made_by_a_thread_where_it_cannot_be_made_on_the_loop(threads: StoreThreads) -> None:
+    class Record:
+        def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
+            return frozenset(f"{session_id} by a thread" for session_id in read_at)
+
+    mark = MarkJob(OnLoop(MemorySessions(), refused="one"), threads, Record())
+
+    assert await mark({"two": NOW}) == {"on the loop"}
+    assert await mark({"one": NOW}) == {"one by a thread"}

@@ -1,4 +1,7 @@
-"""The statements that a participant costs the ingress, on its event loop: PostgreSQL only."""
+"""The statements that a participant costs the ingress, on its event loop: PostgreSQL only.
+
+What cannot be opened is left to a thread, which finds out which of them it is.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +11,8 @@ from app.adapters.database.lines import Lines
 from app.adapters.database.session_rows import SessionRows, open_each
 from app.adapters.database.sessions_postgres import to_find_unread, to_insert, to_load, to_mark_read
 from app.domain.session import NewSession, StoredSession
+from app.errors import SealBroken
+from app.loop_ports import NotOnLoop
 from app.ports import Sealing
 
 
@@ -19,17 +24,20 @@ class PostgresLoopSessions:
     sealing: Sealing
 
     async def add(self, sessions: Sequence[NewSession]) -> None:
-        """Commit `sessions`, of which none repeats a request: all of them, or none where one cannot be stored."""
+        """Commit `sessions`, of which none repeats a request."""
         to_row = SessionRows(self.sealing).from_new
         if sessions:
             await self.lines.run(*to_insert([to_row(session) for session in sessions]))
 
     async def load_settled(self, ids: Sequence[str]) -> Mapping[str, StoredSession]:
-        """Return those of `ids` that are in a terminal stage; raise SealBroken if none of them can be opened."""
+        """Return those of `ids` that are in a terminal stage."""
         if not ids:
             return {}
         found = await self.lines.rows_of(*to_load(ids, settled=True))
-        return {session.id: session for session in open_each(found, SessionRows(self.sealing).to_stored)}
+        try:
+            return {session.id: session for session in open_each(found, SessionRows(self.sealing).to_stored)}
+        except SealBroken as error:
+            raise NotOnLoop from error
 
     async def mark_read(self, read_at: Mapping[str, datetime]) -> frozenset[str]:
         """Note when these sessions were shown, unless that is noted; return which were passed over, being locked."""

@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.claimed_rows import open_claimed
 from app.adapters.database.engine import Database
@@ -18,7 +17,6 @@ from app.adapters.database.session_rows import SessionRows, from_attempt
 from app.adapters.database.session_statements import statements_for
 from app.adapters.database.sessions_postgres import tell_settled
 from app.domain.session import ClaimedSession, SessionMove, Stage
-from app.errors import StoreUnavailable
 from app.logs import fault_fields
 from app.ports import Attempt, Claim, Sealing
 
@@ -80,5 +78,5 @@ class SqlSessionQueue:
         if settled and not self.database.is_sqlite:
             try:
                 self.database.write_one(lambda connection: tell_settled(connection, settled))
-            except (StoreUnavailable, DBAPIError) as error:
+            except Exception as error:  # noqa: BLE001 - told; they have settled, whatever it was
                 _log.warning("news.untold", sessions=len(settled), **fault_fields(error))

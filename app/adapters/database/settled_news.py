@@ -17,6 +17,8 @@ from app.loop_ports import Tell
 
 AGAIN_SECONDS: Final = 1.0
 """Between two attempts to listen."""
+ASK_SECONDS: Final = 30.0
+"""Between two questions whether anybody is there still: a frozen server tells nothing, and keeps the connection."""
 _log = get_logger()
 
 
@@ -44,10 +46,12 @@ class PostgresSettledNews:
 
     async def _hear(self, tell: Tell) -> None:
         async with self.lines.own_line() as line:
-            await line.execute(f"LISTEN {CHANNEL}")
+            await self.lines.in_time(line, f"LISTEN {CHANNEL}")
             self.is_heard = True
             if self._was_lost:
                 self._was_lost = False
                 _log.info("news.regained")
-            async for notice in line.notifies():
-                tell(ids_of(notice.payload))
+            while True:
+                async for notice in line.notifies(timeout=ASK_SECONDS):
+                    tell(ids_of(notice.payload))
+                await self.lines.in_time(line, "SELECT 1")
