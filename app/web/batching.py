@@ -55,7 +55,9 @@ class BatchLimits:
 
     def held_after(self, waited_seconds: float) -> int:
         """Return how many may be held after such a wait."""
-        spare = 1 - max(0.0, waited_seconds / self.patience_seconds - _UNNOTICED) / (1 - _UNNOTICED)
+        if waited_seconds <= _UNNOTICED * self.patience_seconds:
+            return self.queue
+        spare = 1 - (waited_seconds / self.patience_seconds - _UNNOTICED) / (1 - _UNNOTICED)
         return max(round(self.queue * spare), self.held_always)
 
 

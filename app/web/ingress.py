@@ -30,6 +30,7 @@ from app.web.metrics import WebMetrics
 from app.web.participants import Participants, SessionKeys
 from app.web.read_marks import Mark, ReadMarks
 from app.web.store_threads import StoreThreads
+from app.web.turn_clock import TurnClock
 
 MAX_READS: Final = 16_384
 """Reads that may wait; they are shed last, so eight times as many as writes by default."""
@@ -112,7 +113,7 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     marks = ReadMarks(_mark(stores, threads))
     metrics.count("vestibule_read_marks_lost", "Readings that no timeline tells of.", lambda: marks.lost)
     participants = Participants(
-        campaigns, lookups, intake, reads, polls, stores.keys, stores.clock, record, threads, marks
+        campaigns, lookups, intake, reads, polls, stores.keys, TurnClock(stores.clock), record, threads, marks
     )
     metrics.add(participants.refusals)
     return Ingress(participants, campaigns, threads, stores.on_loop)

@@ -53,14 +53,16 @@ async def test_sessions_stand_as_they_were_added(database: Database) -> None:
     await sessions.close()
 
 
-async def test_sessions_added_again_change_nothing(database: Database) -> None:
+async def test_session_that_stands_already_is_refused_with_those_beside_it(database: Database) -> None:
     sessions = await on_loop(database)
     session = new_session(token=None, stage=Stage.DONE, outcome=outcome())
 
+    beside = new_session(token=None, stage=Stage.DONE, outcome=outcome())
     await sessions.add([session])
-    await sessions.add([session])
+    with pytest.raises(NotOnLoop):
+        await sessions.add([beside, session])
 
-    assert (await sessions.load_settled([session.id])).keys() == {session.id}
+    assert (await sessions.load_settled([session.id, beside.id])).keys() == {session.id}
     await sessions.close()
 
 

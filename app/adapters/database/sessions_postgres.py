@@ -36,9 +36,8 @@ def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[ob
     return {name: None if array.count(None) == len(array) else array for name, array in arrays}
 
 
-_INSERT = (
-    f"INSERT INTO sessions ({', '.join(NEW_COLUMNS)}) SELECT * FROM {_arrays(NEW_COLUMNS)} ON CONFLICT (id) DO NOTHING"
-)
+_INSERT = f"INSERT INTO sessions ({', '.join(NEW_COLUMNS)}) SELECT * FROM {_arrays(NEW_COLUMNS)}"
+_INSERT_ONCE = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 # Their sessions cannot be deleted before this transaction ends: whoever deletes one finds its attempt too.
 _INSERT_ATTEMPTS = f"""
     INSERT INTO attempts ({", ".join(ATTEMPT_COLUMNS)})
@@ -154,7 +153,7 @@ Statement = tuple[str, Mapping[str, object]]
 
 
 def to_insert(rows: Sequence[Row]) -> Statement:
-    """Return what inserts rows of NEW_COLUMNS."""
+    """Return what inserts rows of NEW_COLUMNS; it is refused where one of them stands already."""
     return _INSERT, _named(NEW_COLUMNS, rows)
 
 
@@ -176,7 +175,7 @@ def to_find_unread(ids: Sequence[str]) -> Statement:
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Insert rows of NEW_COLUMNS; one that stands already, since its caller saw a time-out, is left as it is."""
-    run_directly(connection, *to_insert(rows))
+    run_directly(connection, _INSERT_ONCE, _named(NEW_COLUMNS, rows))
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
