@@ -62,7 +62,7 @@ class IngressLimits:
     """
 
     commit_rows: int = 256
-    commit_wait_seconds: float = 0.008
+    commit_wait_seconds: float = 0.005
     queue: int = 2048
     commits: int = 1
     patience_seconds: float = 0.15

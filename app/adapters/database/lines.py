@@ -149,7 +149,7 @@ class Lines:
     async def _make_one(self) -> None:
         try:
             line = await self._make()
-        except psycopg.Error as error:  # a thread meets it too, and tells what it means
+        except Exception as error:  # noqa: BLE001 - told; threads ask meanwhile, whatever it is
             _log.warning("line.not_made", **fault_fields(error))
             self._make_again_at = asyncio.get_running_loop().time() + self._pause
             self._pause = min(2 * self._pause, LONGEST_AGAIN_SECONDS)
