@@ -1,7 +1,7 @@
 """What the steps need of the world, as Protocols: each at most four methods, only what a step calls.
 
-Stores are synchronous: the ingress calls them through a small thread pool, workers directly. Each call is one
-transaction. Every store raises `StoreUnavailable` when the database cannot be reached.
+Stores are synchronous: workers call them directly, the ingress through a small thread pool, unless on its loop by
+`loop_ports`. Each call is one transaction. Every store raises `StoreUnavailable` when the database cannot be reached.
 """
 
 from collections.abc import Mapping, Sequence

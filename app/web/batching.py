@@ -152,8 +152,10 @@ class Batcher(Generic[Item, Result]):
         items = [item for item, _, _ in batch]
         try:
             results: Sequence[Result | Exception] = await self._job(items)
-        except Exception as error:  # noqa: BLE001 - raised in each request of the batch
+        except (StoreUnavailable, Overloaded) as error:
             results = [copy(error) for _ in batch]
+        except Exception as error:  # noqa: BLE001 - raised in each request of the batch
+            results = [error] * len(batch)
         finally:
             self._held -= len(batch)
         for (_, future, _), result in zip(batch, results, strict=True):

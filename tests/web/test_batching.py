@@ -257,3 +257,17 @@ async def test_queue_with_a_standing_wait_refuses_until_it_has_emptied() -> None
 
         await asyncio.gather(*held)
         assert await asyncio.gather(*(batcher.submit(number) for number in range(8))) == [2 * n for n in range(8)]
+
+
+async def test_job_that_crashes_fails_in_each_of_its_requests() -> None:
+    async def crash(_: Sequence[int]) -> Sequence[int]:
+        raise LookupError("a defect")
+
+    threads = StoreThreads(1, 5, bool)
+    batcher: Batcher[int, int] = Batcher(crash, threads, LIMITS)
+
+    results = await asyncio.gather(*(batcher.submit(number) for number in (1, 2)), return_exceptions=True)
+
+    assert [type(result) for result in results] == [LookupError, LookupError]
+    assert batcher.depth == 0
+    await threads.close()
