@@ -63,7 +63,7 @@ class ByThread:
     refused: str | None = None
     added: list[int] = field(default_factory=list)
 
-    def add(self, sessions: Sequence[NewSession], now: datetime) -> Sequence[object]:
+    def add(self, sessions: Sequence[NewSession], now: datetime) -> Sequence[TakenIn]:
         if any(session.campaign_id == self.refused for session in sessions):
             raise LookupError("refused")
         self.added.append(len(sessions))
@@ -75,7 +75,7 @@ class Committing:
         self.memory, self.hints = MemorySessions(), RecordingHints()
         self.on_loop, self.by_thread = OnLoop(self.memory), ByThread(self.memory)
         self.told: list[str] = []
-        accept = AcceptTokens(self.by_thread, self.hints, FixedClock())  # type: ignore[arg-type]
+        accept = AcceptTokens(self.by_thread, self.hints, FixedClock())
         self.job = CommitJob(accept, self.on_loop, threads, on_thread(accept, threads), self.told.extend)
 
     def refuse(self, campaign_id: str) -> None:

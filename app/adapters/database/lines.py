@@ -43,7 +43,7 @@ class Line(psycopg.AsyncConnection[tuple[Any, ...]]):
     """
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109
-        """Wait for a statement, as the driver does."""
+        """Wait for a statement, as the driver does, whose signature this is."""
         try:
             return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
         except asyncio.CancelledError:
