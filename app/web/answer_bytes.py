@@ -36,10 +36,9 @@ class AnswerBytes:
         """Return a problem as an answer."""
         return self._problem(made, request_id, origin, rfc822_formatted_time())
 
-    def refusal(self, error: Overloaded, path: str, request_id: str, origin: str | None) -> bytes:
-        """Return the answer to an arrival at `path` that is sent away."""
-        seconds = math.ceil(error.retry_after_seconds or 0)
-        parts = self._around_id(seconds, path, len(request_id), origin, rfc822_formatted_time())
+    def refusal(self, seconds: float, path: str, request_id: str, origin: str | None) -> bytes:
+        """Return the answer to an arrival at `path` that is sent away, and may come again after so many seconds."""
+        parts = self._around_id(math.ceil(seconds), path, len(request_id), origin, rfc822_formatted_time())
         return request_id.encode("ascii").join(parts)
 
     def _spell_around_id(

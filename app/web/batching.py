@@ -5,7 +5,6 @@ A lone request goes at once. While a batch is under way the next one gathers; ba
 """
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
@@ -16,6 +15,7 @@ from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 from app.errors import Overloaded, StoreUnavailable
+from app.web.admission import Admission
 from app.web.store_threads import StoreThreads
 
 Item = TypeVar("Item")
@@ -31,46 +31,36 @@ Observe = Callable[[int, float], None]
 _SMOOTHING: Final = 0.2
 _NO_RATE_YET: Final = 1000.0
 """Rows a second that are assumed until a batch was measured."""
-_UNNOTICED: Final = 0.4
-"""The part of its patience that anybody waits without a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """At most `rows` in a batch, `queue` that are held (wait or are under way), `in_flight` batches at a time.
-
-    Fewer are held while those who were held longest waited for most of `patience_seconds`, half a batch at the least.
-    """
+    """At most `rows` in a batch, `queue` that are held (wait or are under way), `in_flight` batches at a time."""
 
     rows: int
     wait_seconds: float
     queue: int
     in_flight: int = 1
-    patience_seconds: float = math.inf
-
-    @property
-    def held_always(self) -> int:
-        """Return how many may be held however long they wait: half a batch."""
-        return min(self.queue, max(1, self.rows // 2))
-
-    def held_after(self, waited_seconds: float) -> int:
-        """Return how many may be held after such a wait."""
-        if waited_seconds <= _UNNOTICED * self.patience_seconds:
-            return self.queue
-        spare = 1 - (waited_seconds / self.patience_seconds - _UNNOTICED) / (1 - _UNNOTICED)
-        return max(round(self.queue * spare), self.held_always)
 
 
 class Batcher(Generic[Item, Result]):
-    """Hands items to `job`; while the store of `threads` is down, nothing is held."""
+    """Hands items to `job`; while the store of `threads` is down, nothing is held.
+
+    Where there is an `admission`, it says how many are held, instead of `limits`.
+    """
 
     def __init__(
-        self, job: Job[Item, Result], threads: StoreThreads, limits: BatchLimits, observe: Observe = lambda *_: None
+        self,
+        job: Job[Item, Result],
+        threads: StoreThreads,
+        limits: BatchLimits,
+        observe: Observe = lambda *_: None,
+        admission: Admission | None = None,
     ) -> None:
         self._job = job
         self._threads = threads
         self._limits = limits
-        self._held_always = limits.held_always
+        self._admission = admission or Admission(limits.queue)
         self._observe = observe
         self._waiting: deque[_Held[Item, Result]] = deque()
         self._held = 0
@@ -78,18 +68,20 @@ class Batcher(Generic[Item, Result]):
         self._timer: asyncio.Handle | None = None
         self._began_at = 0.0
         self._rate = _NO_RATE_YET
-        self._waited = 0.0
-        """By those who were held longest lately, in seconds; nothing once nobody waits any more."""
 
     @property
     def has_room(self) -> bool:
         """Tell whether one more may be held."""
-        return self._held < self._held_always or self._held < self._limits.held_after(self._waited)
+        return self._held < self._admission.most
 
-    @property
-    def drained_in(self) -> float:
-        """Return the seconds until those who are held now have their answers, at the measured rate."""
+    def send_away(self) -> float:
+        """Note that there was no room for somebody, and return the seconds until those who are held are gone."""
+        self._admission.note_sent_away(asyncio.get_running_loop().time())
         return self._held / self._rate
+
+    def note_late(self) -> None:
+        """Note that items come late, for all that is done for others."""
+        self._admission.note_late(asyncio.get_running_loop().time())
 
     @property
     def depth(self) -> int:
@@ -105,10 +97,13 @@ class Batcher(Generic[Item, Result]):
         if self._threads.is_down:
             raise StoreUnavailable("the store is known to be down")
         if not self.has_room:
-            raise Overloaded(retry_after_seconds=self.drained_in)
+            raise Overloaded(retry_after_seconds=self.send_away())
         loop = asyncio.get_running_loop()
+        now = loop.time()
+        if not self._held:
+            self._admission.note_first(now)
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append((item, future, loop.time()))
+        self._waiting.append((item, future, now))
         self._held += 1
         if self._timer is None:
             self._schedule()
@@ -160,15 +155,11 @@ class Batcher(Generic[Item, Result]):
             self._held -= len(batch)
         for (_, future, _), result in zip(batch, results, strict=True):
             settle(future, result)
-        self._note_wait(batch[0][2])
+        now = asyncio.get_running_loop().time()
+        self._admission.note_wait(now - batch[0][2], self._held, now)
         seconds = perf_counter() - began_at
         self._rate += _SMOOTHING * (len(batch) * self._limits.in_flight / max(seconds, 1e-6) - self._rate)
         self._observe(len(batch), seconds)
-
-    def _note_wait(self, since: float) -> None:
-        """Note a wait; a queue that empties has no standing one, however long the last was."""
-        waited = asyncio.get_running_loop().time() - since
-        self._waited = self._waited + _SMOOTHING * (waited - self._waited) if self._held else 0.0
 
     def _end(self, task: "asyncio.Task[None]") -> None:
         self._batches.discard(task)

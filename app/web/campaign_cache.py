@@ -62,8 +62,9 @@ class CampaignCache:
     def is_due(self, known: Known) -> bool:
         """Tell whether it is time to `renew`; on behalf of one that does not exist it never is."""
         now = self._tick()
-        is_old = known.campaign is not None and now >= self._end_of(known) - RENEWED_SECONDS
-        return is_old and now >= self._next_renewal
+        if now < self._next_renewal or known.campaign is None:
+            return False
+        return now >= self._end_of(known) - RENEWED_SECONDS
 
     def renew(self) -> None:
         """Keep what is known if nothing was changed, else load again what is in use; nobody waits for this.

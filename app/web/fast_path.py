@@ -17,6 +17,7 @@ from app.logs import fault_fields
 from app.values import light_value
 from app.web.ordinary_requests import OrdinaryRequest, request_in
 from app.web.parser_feed import ParserFeed
+from app.web.turnstile import Turnstile
 
 Answer = Callable[["asyncio.Future[Any]"], bytes | None]
 """Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
@@ -43,15 +44,23 @@ class FastLane(Protocol):
         """Begin to serve a request, or answer it; None for one that is to go aiohttp's way."""
         ...
 
+    def note_late(self) -> None:
+        """Note that connections are read later than they might be, for all that are sent away."""
+        ...
+
 
 class FastProtocol(web.RequestHandler):
     """A connection that offers each ordinary request to `lane`; what comes while one is under way waits unread."""
 
-    __slots__ = ("_begun", "_feed", "_held_back", "_lane", "_request", "_sent_back_of")
+    __slots__ = ("_begun", "_feed", "_held_back", "_lane", "_request", "_sent_back_of", "_turnstile", "is_resting")
 
-    def __init__(self, server: web.Server, lane: FastLane | None, **options: Any) -> None:
+    def __init__(
+        self, server: web.Server, lane: FastLane | None, turnstile: Turnstile | None = None, **options: Any
+    ) -> None:
         super().__init__(server, **options)
         self._lane = lane
+        self._turnstile = turnstile
+        self.is_resting = False
         self._begun: Begun | None = None
         self._request = b""
         """The one that is begun, for aiohttp, if it goes its way in the end."""
@@ -91,6 +100,8 @@ class FastProtocol(web.RequestHandler):
             return 0
         if isinstance(begun, bytes):
             self._write(begun)
+            if self._turnstile is not None:
+                self._turnstile.pass_by(self)
         elif begun is not None:
             self._begun, self._request = begun, data[: request.size]
             self._stay_open()
@@ -115,6 +126,16 @@ class FastProtocol(web.RequestHandler):
         self._held_back += data
         if self._held_back:  # aiohttp may hand on nothing, for its parser to look again: who would resume after that?
             self._pause_transport_reading()
+
+    def rest(self) -> None:
+        """Read nothing until `read_on`."""
+        self.is_resting = True
+        self._pause_transport_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        self.is_resting = False
+        self._resume_transport_reading()
 
     def take_began_at(self) -> float | None:
         """Return when the lane began the request that now goes aiohttp's way; None for one that it never took."""

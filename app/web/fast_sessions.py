@@ -91,6 +91,10 @@ class FastSessions:
             return self._begin_to_read(match[1], int(match[2] or 0), request)
         return None
 
+    def note_late(self) -> None:
+        """Note that connections are read later than they might be, for all that are sent away."""
+        self._shedding.note_late()
+
     def _begin_to_open(self, campaign_id: str, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
         participants, headers = self._participants, request.headers
         known = participants.recall_campaign(campaign_id)

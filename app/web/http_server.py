@@ -17,6 +17,7 @@ from app.web.fast_path import FastLane, FastProtocol
 from app.web.middleware import BEGAN_AT, SERVER, UNSERVED, instance_of, request_id_of, translate
 from app.web.problems import problem
 from app.web.shedding import Handle, Shedding
+from app.web.turnstile import Turnstile
 
 KEEPALIVE_SECONDS: Final = 75.0
 """How long a connection may be idle, or take for the head of a request; longer than a load balancer keeps its own."""
@@ -67,9 +68,10 @@ class _ProblemServer(web.Server):
     def __init__(self, handler: Handle, lane: FastLane | None, **options: Any) -> None:
         super().__init__(handler, **options)
         self._lane = lane
+        self._turnstile = None if lane is None else Turnstile(lane.note_late)
 
     def __call__(self) -> web.RequestHandler:
-        return _ProblemProtocol(self, self._lane, loop=self._loop, **self._kwargs)
+        return _ProblemProtocol(self, self._lane, self._turnstile, loop=self._loop, **self._kwargs)
 
 
 class _ProblemProtocol(FastProtocol):

@@ -22,6 +22,7 @@ from app.ports import (
 from app.steps.accept import AcceptTokens, Arrival
 from app.steps.participate import RecordParticipation
 from app.steps.read import ReadSessions
+from app.web.admission import Admission
 from app.web.batching import Batcher, BatchLimits, Job, each, on_thread
 from app.web.campaign_cache import CampaignCache
 from app.web.long_polls import LongPolls
@@ -35,6 +36,8 @@ from app.web.turn_clock import TurnClock
 MAX_READS: Final = 16_384
 """Reads that may wait; they are shed last, so eight times as many as writes by default."""
 READ_ROWS: Final = 512
+_LEAST_PART: Final = 8
+"""Of a batch of commits, what is held under the worst of overloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,16 @@ class IngressStores:
 class IngressLimits:
     """Sizes and times of the ingress; `commits` are made at a time at most.
 
-    Who arrives is sent away rather than made to wait for the commit longer than about `patience_seconds`.
+    Who arrives is sent away rather than made to wait for the commit longer than about `patience_seconds`, or than
+    `soon_seconds` while others are.
     """
 
     commit_rows: int = 256
     commit_wait_seconds: float = 0.005
     queue: int = 2048
     commits: int = 1
-    patience_seconds: float = 0.15
+    patience_seconds: float = 0.5
+    soon_seconds: float = 0.025
     store_timeout_seconds: float = 3.0
     threads: int = 6
 
@@ -95,16 +100,15 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     """Wire the batches of one process; starts nothing."""
     threads = StoreThreads(limits.threads, limits.store_timeout_seconds, stores.probe)
     campaigns = CampaignCache(stores.configuration)
-    commits = BatchLimits(
-        limits.commit_rows, limits.commit_wait_seconds, limits.queue, limits.commits, limits.patience_seconds
-    )
+    commits = BatchLimits(limits.commit_rows, limits.commit_wait_seconds, limits.queue, limits.commits)
     reading = BatchLimits(READ_ROWS, 0.0, MAX_READS)
     read = on_thread(each(ReadSessions(stores.reads, campaigns)), threads)
     find = on_thread(campaigns.load_each, threads)
     polls = LongPolls(_look(stores, threads), stores.news)
-    intake = Batcher(_commit(stores, threads, polls), threads, commits, metrics.batch_observer("commit"))
-    reads = Batcher(read, threads, reading, metrics.batch_observer("read"))
-    lookups = Batcher(find, threads, reading, metrics.batch_observer("campaign"))
+    observer = metrics.batch_observer
+    intake = Batcher(_commit(stores, threads, polls), threads, commits, observer("commit"), _admission(limits))
+    reads = Batcher(read, threads, reading, observer("read"))
+    lookups = Batcher(find, threads, reading, observer("campaign"))
     metrics.watch("commit_queue", lambda: intake.depth)
     metrics.watch("read_queue", lambda: reads.depth)
     metrics.watch("long_polls", lambda: polls.waiting)
@@ -117,6 +121,11 @@ def build_ingress(stores: IngressStores, limits: IngressLimits, metrics: WebMetr
     )
     metrics.add(participants.refusals)
     return Ingress(participants, campaigns, threads, stores.on_loop)
+
+
+def _admission(limits: IngressLimits) -> Admission:
+    least = min(limits.queue, max(1, limits.commit_rows // _LEAST_PART))
+    return Admission(limits.queue, least, limits.patience_seconds, limits.soon_seconds)
 
 
 def _commit(stores: IngressStores, threads: StoreThreads, polls: LongPolls) -> Job[Arrival, TakenIn]:

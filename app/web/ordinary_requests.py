@@ -17,11 +17,10 @@ MOST_HEAD_BYTES: Final = 8192
 MOST_HEADERS: Final = 64
 """Likewise."""
 _HEAD: Final = re.compile(
-    rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*\r\n)+)\r\n"
+    rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e]*+\r\n)++)\r\n"
 )
 _LENGTH: Final = re.compile(r"[0-9]{1,6}")
 _STAYS_OPEN: Final = "keep-alive"
-_ASK_MORE: Final = frozenset({"transfer-encoding", "expect", "upgrade"})
 
 
 @light_value
@@ -49,12 +48,12 @@ def request_in(data: bytes) -> OrdinaryRequest | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip("\t ")
-    if not len(headers) == len(lines) <= MOST_HEADERS or not _ASK_MORE.isdisjoint(headers):
+    if not len(headers) == len(lines) <= MOST_HEADERS or "host" not in headers or not is_host(headers["host"]):
         return None
-    if "host" not in headers or not is_host(headers["host"]):
+    if "transfer-encoding" in headers or "expect" in headers or "upgrade" in headers:
         return None
     length = headers.get("content-length", "0")
-    if not _LENGTH.fullmatch(length) or headers.get("connection", _STAYS_OPEN).lower() != _STAYS_OPEN:
+    if not _LENGTH.fullmatch(length) or ("connection" in headers and headers["connection"].lower() != _STAYS_OPEN):
         return None
     size = head.end() + int(length)
     if len(data) < size:

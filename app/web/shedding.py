@@ -33,9 +33,12 @@ class Queue(Protocol):
         """Tell whether one more may wait."""
         ...
 
-    @property
-    def drained_in(self) -> float:
-        """Return the seconds until those who wait have left, at the measured rate."""
+    def send_away(self) -> float:
+        """Return the seconds after which somebody for whom there was no room may come again."""
+        ...
+
+    def note_late(self) -> None:
+        """Note that arrivals are read later than they might be."""
         ...
 
 
@@ -67,18 +70,23 @@ class Shedding:
 
         return serve
 
-    def send_away(self) -> Overloaded:
-        """Count an arrival that is sent away, and return why."""
+    def send_away(self) -> float:
+        """Count an arrival that is sent away, and return the seconds after which it may come again."""
         self._shed += 1
         if self._report is None:
             self._report = asyncio.get_running_loop().create_task(self._report_soon(), context=Context())
         self._observe("POST", OPEN_SESSION.path, _REFUSED, 0.0)
-        return Overloaded(retry_after_seconds=self._queue.drained_in)
+        return self._queue.send_away()
+
+    def note_late(self) -> None:
+        """Note that arrivals are read later than they might be, for all that are sent away."""
+        self._queue.note_late()
 
     def _refuse(self, request: web.BaseRequest) -> web.Response:
         request[REQUEST_ID] = request_id_of(request)
         allow_any_origin(request)
-        response = problem(self.send_away(), request.rel_url.raw_path, request[REQUEST_ID])
+        error = Overloaded(retry_after_seconds=self.send_away())
+        response = problem(error, request.rel_url.raw_path, request[REQUEST_ID])
         dress(response, request, PARTICIPANT_POLICY, self._always)
         return response
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.errors import Overloaded, StoreUnavailable
+from app.web import admission
+from app.web.admission import Admission
 from app.web.batching import Batcher, BatchLimits, on_thread
 from app.web.store_threads import StoreThreads
 from tests.web.stage import eventually
@@ -32,10 +34,12 @@ class _Doubling:
 
 
 @asynccontextmanager
-async def _batching(limits: BatchLimits = LIMITS) -> AsyncIterator[tuple[Batcher[int, int], _Doubling]]:
+async def _batching(
+    limits: BatchLimits = LIMITS, room: Admission | None = None
+) -> AsyncIterator[tuple[Batcher[int, int], _Doubling]]:
     work, threads = _Doubling(), StoreThreads(2, 5, bool)
     work.gate.set()
-    batcher = Batcher(on_thread(work, threads), threads, limits)
+    batcher = Batcher(on_thread(work, threads), threads, limits, admission=room)
     try:
         yield batcher, work
     finally:
@@ -220,30 +224,8 @@ async def test_store_call_that_fails_otherwise_leaves_the_store_up() -> None:
     await threads.close()
 
 
-@pytest.mark.parametrize(
-    ("waited", "expected"),
-    [
-        pytest.param(0.0, 2048, id="nobody-waited"),
-        pytest.param(0.06, 2048, id="unnoticed"),
-        pytest.param(0.105, 1024, id="half-way"),
-        pytest.param(0.15, 128, id="out-of-patience"),
-        pytest.param(60.0, 128, id="far-behind"),
-    ],
-)
-def test_fewer_are_held_the_longer_they_wait(waited: float, expected: int) -> None:
-    limits = BatchLimits(rows=256, wait_seconds=0.004, queue=2048, patience_seconds=0.15)
-
-    assert limits.held_after(waited) == expected
-
-
-@pytest.mark.parametrize(("queue", "expected"), [(2048, 2048), (1, 1)])
-def test_queue_without_patience_holds_as_many_as_it_may(queue: int, expected: int) -> None:
-    assert BatchLimits(rows=256, wait_seconds=0, queue=queue).held_after(60.0) == expected
-
-
 async def test_queue_with_a_standing_wait_refuses_until_it_has_emptied() -> None:
-    limits = BatchLimits(rows=4, wait_seconds=0, queue=8, patience_seconds=0.01)
-    async with _batching(limits) as (batcher, work):
+    async with _batching(room=Admission(8, least=1, patience=0.01)) as (batcher, work):
         work.gate.clear()
         held = [asyncio.create_task(batcher.submit(number)) for number in range(8)]
         await eventually(lambda: len(work.batches) == 1)
@@ -256,6 +238,21 @@ async def test_queue_with_a_standing_wait_refuses_until_it_has_emptied() -> None
             await batcher.submit(9)
 
         await asyncio.gather(*held)
+        assert await batcher.submit(9) == 18
+
+
+async def test_burst_after_a_quiet_second_is_held_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "SENT_AWAY_SECONDS", 0.05)
+    async with _batching(room=Admission(8, least=1, soon=0.0)) as (batcher, work):
+        work.gate.clear()
+        held = [asyncio.create_task(batcher.submit(number)) for number in range(8)]
+        await eventually(lambda: len(work.batches) == 1)
+        with pytest.raises(Overloaded):
+            await batcher.submit(9)
+        work.gate.set()
+        await asyncio.gather(*held)
+        await asyncio.sleep(0.1)
+
         assert await asyncio.gather(*(batcher.submit(number) for number in range(8))) == [2 * n for n in range(8)]
 
 

@@ -1,15 +1,14 @@
 """With the fast lane and without it, as many requests pass, and those that do not are told the same."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
-from app.web.batching import BatchLimits
 from app.web.limits import TokenBuckets
 from app.web.shedding import Shedding
 from tests.web.alike import OLD, PENDING, SETTLED, both
 from tests.web.stage import ORIGIN, Stage
+from tests.web.test_shedding import Line
 from tests.web.wire import OPEN, get, post
 
 pytestmark = pytest.mark.usefixtures("logs_on_stderr", "campaigns_are_remembered")
@@ -21,12 +20,6 @@ USED_UP: Final = 2
 
 def _few() -> TokenBuckets:
     return TokenBuckets(per_second=1 / 3600, burst=USED_UP + 3)
-
-
-@dataclass(slots=True)
-class Line:
-    has_room: bool = True
-    drained_in: float = 2.5
 
 
 @pytest.mark.parametrize("limit", ["per_address", "per_campaign"])
@@ -88,9 +81,7 @@ async def test_arrival_that_the_queue_has_no_room_for_is_told_alike(
     capfd: pytest.CaptureFixture[str], lane_takes: list[bool]
 ) -> None:
     def fill(stage: Stage) -> None:
-        intake = stage.ingress.participants.intake
-        intake._limits = BatchLimits(rows=1, wait_seconds=0, queue=0)
-        intake._held_always = intake._limits.held_always
+        stage.ingress.participants.intake._admission.most = 0
 
     sent = [post(), post(f"Origin: {ORIGIN}"), post("Idempotency-Key: 1")]
     fast, slow = await both(capfd, *sent, prepare=fill, made={"shedding": lambda: Shedding(Line(), lambda *_: None)})

@@ -1,7 +1,11 @@
 """Arrivals that are sent away by the fast lane: each as the one request that it is, on a connection that serves on."""
 
+from contextlib import AsyncExitStack
+
 import pytest
 
+from app.web import turnstile
+from app.web.fast_path import FastProtocol
 from app.web.shedding import Shedding
 from tests.web.alike import SETTLED
 from tests.web.lane import connection, connections, prepared
@@ -61,3 +65,50 @@ async def test_thousands_in_one_segment_are_each_sent_away_and_the_last_is_read(
 
     assert statuses == [429] * count + [200]
     assert any(lane_takes)
+
+
+async def test_crowd_that_is_sent_away_rests_by_turns_and_is_answered_as_often_as_it_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turnstile, "AT_A_TIME", 2)
+    rested: set[FastProtocol] = set()
+    rest = FastProtocol.rest
+
+    def note_rest(one: FastProtocol) -> None:
+        rested.add(one)
+        rest(one)
+
+    monkeypatch.setattr(FastProtocol, "rest", note_rest)
+    line = Line()
+    async with prepared(shedding=Shedding(line, lambda *_: None)) as stage, AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(wired(stage)) for _ in range(8)]
+        line.has_room = False
+        statuses = []
+        for _ in range(5):
+            for wire in crowd:
+                wire.send(post())
+            statuses += [(await wire.answer()).status for wire in crowd]
+        line.has_room = True
+        for wire in crowd:
+            wire.send(get(SETTLED))
+        served = [(await wire.answer()).status for wire in crowd]
+
+        assert not any(one.is_resting for one in connections(stage))
+
+    assert statuses == [429] * 40
+    assert served == [200] * 8
+    assert len(rested) > 2
+
+
+async def test_connection_that_ends_while_it_rests_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnstile, "AT_A_TIME", 0)
+    line = Line()
+    async with prepared(shedding=Shedding(line, lambda *_: None)) as stage:
+        async with wired(stage) as wire:
+            line.has_room = False
+            wire.send(post(), post())
+            assert [(await wire.answer()).status for _ in range(2)] == [429, 429]
+            assert connection(stage).is_resting
+        monkeypatch.setattr(turnstile, "AT_A_TIME", 1)
+
+        await eventually(lambda: not connections(stage))
