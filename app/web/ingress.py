@@ -69,7 +69,7 @@ class IngressLimits:
     commit_wait_seconds: float = 0.005
     queue: int = 2048
     commits: int = 1
-    patience_seconds: float = 0.5
+    patience_seconds: float = 1.5
     soon_seconds: float = 0.025
     store_timeout_seconds: float = 3.0
     threads: int = 6

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, Protocol
 
-AT_A_TIME: Final = 512
+AT_A_TIME: Final = 256
 """Connections in a turn: some 10 ms of work."""
 LATE_SECONDS: Final = 0.02
 """Whoever rests for longer is read late."""
