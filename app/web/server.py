@@ -63,7 +63,7 @@ from app.web.routes import HSTS, POLICIES, build_application
 from app.web.session_cookie import SessionCookies
 from app.web.sessions import SessionRoutes
 from app.web.shedding import Shedding
-from app.web.sites import Site, Sites, run_until_signal
+from app.web.sites import CROWD_DOORS, Site, Sites, run_until_signal
 from app.web.store_threads import StoreThreads
 
 MANAGEMENT_THREADS: Final = 4
@@ -163,6 +163,7 @@ class _Wiring:
                 reuse_port,
                 shedding,
                 self._lane(shedding),
+                CROWD_DOORS,
             ),
         ]
         served = Sites(sites, settings.web_grace_seconds)

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,12 +18,18 @@ from app.web.shedding import Shedding
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: everyone arrives in the same second."""
+CROWD_DOORS: Final = 16
+"""Sockets that listen on the public port, since of each one connection is accepted in a turn of the loop (libuv)."""
+_SHARES_PORTS: Final = hasattr(socket, "SO_REUSEPORT")
 _log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An application and where it listens; with port 0 the system chooses."""
+    """An application and where it listens, with how many sockets; with port 0 the system chooses.
+
+    Where `reuse_port`, other processes may listen there too.
+    """
 
     name: str
     app: web.Application
@@ -31,6 +38,7 @@ class Site:
     reuse_port: bool = False
     shedding: Shedding | None = None
     lane: FastLane | None = None
+    doors: int = 1
 
 
 class Sites:
@@ -59,15 +67,25 @@ class Sites:
         runner = ProblemRunner(site.app, self._grace, site.shedding, site.lane)
         await runner.setup()
         self._runners.append(runner)
-        listener = web.TCPSite(runner, site.host, site.port, backlog=BACKLOG, reuse_port=site.reuse_port or None)
         try:
-            await listener.start()
+            host, port = await _open(runner, site)
         except OSError as error:
             why = "is taken" if error.errno == errno.EADDRINUSE else "cannot be listened on"
             raise ConfigurationError((f"{site.name}: {site.host}:{site.port} {why}",)) from error
-        host, port = runner.addresses[0][:2]
         _log.info("site.opened", site=site.name, host=host, port=port)
         return host, port
+
+
+async def _open(runner: ProblemRunner, site: Site) -> tuple[str, int]:
+    """Listen at all doors, and return the address; raise OSError where that is not possible, or others listen there."""
+    first = web.TCPSite(runner, site.host, site.port, backlog=BACKLOG, reuse_port=site.reuse_port or None)
+    await first.start()
+    host, port = runner.addresses[0][:2]
+    if site.doors > 1 and _SHARES_PORTS:
+        await first.stop()  # nobody else listened here, and at a port that is shared all have to say so
+        for _ in range(site.doors):
+            await web.TCPSite(runner, site.host, port, backlog=BACKLOG, reuse_port=True).start()
+    return host, port
 
 
 async def run_until_signal(sites: Sites, close: Callable[[], Awaitable[None]], grace_seconds: float) -> None:
