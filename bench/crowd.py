@@ -27,7 +27,7 @@ class Job:
 
     Those that are accepted are read, if `reads`, with `?wait=` of `wait_seconds`, or again every `poll_seconds` where
     there is no waiting. An open loop uses at most `users` connections. What arrives in the first `warm_seconds` is not
-    recorded. No more than `most` arrive, if that is not 0.
+    recorded. No more than `most` arrive, if that is not 0. With `own_connections` each has a new one.
     """
 
     port: int
@@ -41,6 +41,7 @@ class Job:
     wait_seconds: int = 25
     poll_seconds: float = 0.0
     grace_seconds: float = 60.0
+    own_connections: bool = False
     host: str = "127.0.0.1"
 
 
@@ -139,6 +140,14 @@ class Crowd:
         else:
             self._connections += 1
 
+    def _renewed(self, connection: Connection) -> Connection:
+        connection.leave()
+        try:
+            return self._wire.connect()
+        except OSError:
+            self.record.statuses["no connection"] += 1
+            return connection
+
     def _free(self, connection: Connection) -> None:
         if not connection.is_open:
             self._connections -= 1
@@ -157,6 +166,8 @@ class Crowd:
         self._under_way -= 1
         now = self.record.ended_at = perf_counter()
         job = self.job
+        if job.own_connections:
+            connection = self._renewed(connection)
         may_begin = now < self._arrivals_end_at and not (job.most and self._begun >= job.most)
         if not job.rate and may_begin and connection.is_open:
             self._begin(now, connection)

@@ -103,6 +103,10 @@ class Connection:
         if answered is not None:
             answered(int(head[9:12]), buffer[body_start : body_start + length])
 
+    def leave(self) -> None:
+        """Close it where nobody waits for an answer, and forget it."""
+        self._lose()
+
     def hang_up(self) -> None:
         """Close it without telling anybody."""
         self.is_open = False

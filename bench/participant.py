@@ -17,6 +17,7 @@ USERS: Final = 1_024
 _OPEN_SHARE: Final = 0.7
 _HALF_SHARE: Final = 0.5
 _OVERLOAD: Final = 10
+_HALF_OVERLOAD: Final = 5
 _OVERLOAD_GRACE_SECONDS: Final = 180.0
 """Until everybody has an answer: what is still under way then counts as lost."""
 _MOST_CONNECTIONS: Final = 4_000
@@ -138,6 +139,28 @@ def overload(installation: Installation, scale: Scale, job: Job, rate: float) ->
             grace_seconds=_OVERLOAD_GRACE_SECONDS,
         )
     )
+
+
+def half_overload_figures(port: int, scale: Scale, job: Job, rate: float, calm: Result) -> list[Figure]:
+    """Return what half of that overload does once it has begun: the queue that its beginning fills is not counted."""
+    result = open_loop(port, replace(scale, open_seconds=scale.overload_seconds), job, rate, _HALF_OVERLOAD)
+    ratio, answered = result.accepted_ms.p99 / calm.accepted_ms.p99, result.accepted_per_second
+    return [
+        Figure("5-fold overload that lasts: p99 of the 202s ÷ p99 at 70 %", ratio, "ratio"),
+        Figure("5-fold overload that lasts: p99 of the 202s", result.accepted_ms.p99, "ms"),
+        Figure("5-fold overload that lasts: p99 of the 429s", result.refused_ms.p99, "ms"),
+        Figure("5-fold overload that lasts: answered 202", answered, "1/s"),
+        Figure("5-fold overload that lasts: 202s lost", result.lost, "participants", 0, at_most=True),
+    ]
+
+
+def own_connections_figures(running: Running, scale: Scale, job: Job) -> list[Figure]:
+    """Return what participants cost who come over a connection each, as browsers do where nothing stands between."""
+    own = saturate(running, replace(job, own_connections=True, seconds=scale.peer_seconds), scale.warm_seconds)
+    return [
+        Figure("participants per second, each over its own connection", own.result.ready_per_second, "1/s"),
+        Figure("CPU per participant, each over its own connection", own.cpu_micros, "µs CPU"),
+    ]
 
 
 def overload_figures(result: Result, calm: Result) -> list[Figure]:

@@ -7,6 +7,8 @@ from typing import Final
 HALF_LOAD: Final = "half load"
 CROWDED_FLOOR: Final = "floor of a crowd"
 NODE_PEER: Final = "Node"
+OWN_CONNECTIONS: Final = "own connections"
+HALF_OVERLOAD: Final = "5-fold overload"
 CROWDS: Final = "partners and long polls"
 
 
@@ -42,7 +44,17 @@ class Scale:
 QUICK: Final = Scale(
     name="quick",
     # What the design's table has no goal for, and memory, of which a few thousand participants tell nothing.
-    left_out=(HALF_LOAD, CROWDED_FLOOR, NODE_PEER, "parts", "crypto-api", CROWDS, "growth"),
+    left_out=(
+        HALF_LOAD,
+        CROWDED_FLOOR,
+        OWN_CONNECTIONS,
+        HALF_OVERLOAD,
+        NODE_PEER,
+        "parts",
+        "crypto-api",
+        CROWDS,
+        "growth",
+    ),
     verifications=2_000,
     floor_seconds=1.0,
     floor_batches=40,

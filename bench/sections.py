@@ -11,7 +11,8 @@ from bench.figures import Figure
 from bench.first_session import first_session_figures
 from bench.floors import Floors, crowded_constant_micros, measure_floors
 from bench.growth import growth_figures
-from bench.installation import CAMPAIGN_ID, Installation, install
+from bench.installation import CAMPAIGN_ID, Installation, Running, install
+from bench.load import Result
 from bench.one_token import one_token_figures
 from bench.participant import (
     USERS,
@@ -19,16 +20,18 @@ from bench.participant import (
     cost_figures,
     crowded_floor_figures,
     half_loaded,
+    half_overload_figures,
     latency_figures,
     open_loop,
     overload,
     overload_figures,
+    own_connections_figures,
     saturate,
 )
 from bench.parts import part_figures
 from bench.prefill import CONCURRENCY, double, prefill_figures
 from bench.rivals import Peer, measure_peer, peer_figures, peers, rival_figures
-from bench.scale import CROWDED_FLOOR, HALF_LOAD, Scale
+from bench.scale import CROWDED_FLOOR, HALF_LOAD, HALF_OVERLOAD, OWN_CONNECTIONS, Scale
 from bench.servers import Servers
 from bench.stored import Flatness, Place
 from bench.tokens import Signer, post_requests
@@ -103,8 +106,18 @@ def measure_participant(bench: Bench) -> list[Figure]:
         at_half = [] if HALF_LOAD in bench.scale.left_out else half_loaded(installation.port, bench.scale, job, rate)
         calm = open_loop(installation.port, bench.scale, job, rate)
         flooded = overload(installation, bench.scale, job, rate)
+        more = _more_figures(bench, running, job, rate, calm)
     cost = [*cost_figures(saturation, bench.floors), *crowded, *traffic]
-    return [*cost, *at_half, *latency_figures(calm), *overload_figures(flooded, calm)]
+    return [*cost, *at_half, *latency_figures(calm), *overload_figures(flooded, calm), *more]
+
+
+def _more_figures(bench: Bench, running: Running, job: Job, rate: float, calm: Result) -> list[Figure]:
+    figures: list[Figure] = []
+    if HALF_OVERLOAD not in bench.scale.left_out:
+        figures += half_overload_figures(job.port, bench.scale, job, rate, calm)
+    if OWN_CONNECTIONS not in bench.scale.left_out:
+        figures += own_connections_figures(running, bench.scale, job)
+    return figures
 
 
 def measure_tokens(bench: Bench) -> list[Figure]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
 from aiohttp import web
 
 from bench.crowd import Crowd, Job, Record
@@ -16,11 +17,18 @@ POST = "POST /v1/campaigns/c/sessions HTTP/1.1\r\nHost: test\r\nContent-Length: 
 
 
 @asynccontextmanager
-async def _service(statuses: list[int], reads_until_ready: int = 1) -> AsyncIterator[Job]:
-    """Serve one POST after the other, each with the next of `statuses` (the last one from then on)."""
+async def _service(
+    statuses: list[int], reads_until_ready: int = 1, seen: set[object] | None = None
+) -> AsyncIterator[Job]:
+    """Serve one POST after the other, each with the next of `statuses` (the last one from then on).
+
+    Clients' addresses are put into `seen`.
+    """
     turn, reads = asyncio.Lock(), [0]
 
-    async def create(_: web.Request) -> web.Response:
+    async def create(request: web.Request) -> web.Response:
+        if seen is not None and request.transport is not None:
+            seen.add(request.transport.get_extra_info("peername"))
         async with turn:
             await asyncio.sleep(SERVICE_SECONDS)
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
@@ -65,6 +73,16 @@ async def test_closed_loop_begins_no_more_participants_than_asked_for() -> None:
         record = await _play(replace(job, seconds=5, most=6))
 
     assert len(record.ready_after) == 6
+
+
+@pytest.mark.parametrize(("own", "expected"), [(False, 1), (True, 6)])
+async def test_each_participant_has_a_connection_of_its_own_if_so_asked(*, own: bool, expected: int) -> None:
+    seen: set[object] = set()
+    async with _service([202], seen=seen) as job:
+        record = await _play(replace(job, users=1, seconds=5, most=6, own_connections=own))
+
+    assert len(record.ready_after) == 6
+    assert len(seen) == expected
 
 
 async def test_participant_asks_again_until_ready() -> None:
