@@ -12,6 +12,8 @@ from typing import Final
 
 SENT_AWAY_SECONDS: Final = 1.0
 """For so long after somebody was sent away there is an overload."""
+LATEST_RETURN_SECONDS: Final = 10.0
+"""Nobody is told to come again later than that: many never do, or come all the same."""
 LATE_SECONDS: Final = 0.1
 """For so long after arrivals were read late, those that are held wait for these."""
 FEWER: Final = 0.7
@@ -36,6 +38,8 @@ class Admission:
     most: int = field(init=False)
     _waited: float = field(default=0.0, init=False)
     """By those who were held longest lately; nothing once nobody waits any more."""
+    _returning: float = field(default=0.0, init=False)
+    """How many were sent away and have not had the time to come again."""
     _sent_away_at: float = field(default=-math.inf, init=False)
     _late_at: float = field(default=-math.inf, init=False)
 
@@ -47,9 +51,15 @@ class Admission:
         if now - self._sent_away_at > SENT_AWAY_SECONDS:
             self._waited, self.most = 0.0, self.queue
 
-    def note_sent_away(self, now: float) -> None:
-        """Note that somebody was not let in."""
+    def note_sent_away(self, now: float, rate: float) -> float:
+        """Note that somebody was not let in, and return in how many seconds they may come again.
+
+        A place behind those who were sent away before, of whom `rate` a second find room: else all come again at once.
+        """
+        returned = rate * (now - self._sent_away_at)
+        self._returning = min(max(0.0, self._returning - returned) + 1, rate * LATEST_RETURN_SECONDS)
         self._sent_away_at = now
+        return self._returning / rate
 
     def note_late(self, now: float) -> None:
         """Note that arrivals are read later than they might be, for all that is done for others."""

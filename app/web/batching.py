@@ -75,9 +75,9 @@ class Batcher(Generic[Item, Result]):
         return self._held < self._admission.most
 
     def send_away(self) -> float:
-        """Note that there was no room for somebody, and return the seconds until those who are held are gone."""
-        self._admission.note_sent_away(asyncio.get_running_loop().time())
-        return self._held / self._rate
+        """Note that there was no room for somebody, and return the seconds until there is, at the measured rate."""
+        now = asyncio.get_running_loop().time()
+        return self._held / self._rate + self._admission.note_sent_away(now, self._rate)
 
     def note_late(self) -> None:
         """Note that items come late, for all that is done for others."""

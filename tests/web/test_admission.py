@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.admission import LATE_SECONDS, SENT_AWAY_SECONDS, Admission
+from app.web.admission import LATE_SECONDS, LATEST_RETURN_SECONDS, SENT_AWAY_SECONDS, Admission
 
 QUICK, SLOW = 0.01, 0.05
 
@@ -13,7 +13,7 @@ def _admission() -> Admission:
 
 def _overloaded() -> Admission:
     admission = _admission()
-    admission.note_sent_away(0.0)
+    admission.note_sent_away(0.0, 1000.0)
     return admission
 
 
@@ -115,7 +115,33 @@ def test_who_comes_to_an_empty_queue_after_an_overload_finds_it_whole() -> None:
 def test_queue_without_limits_of_time_is_held_whole() -> None:
     admission = Admission(8)
     for sent_away_at in (-100.0, 0.0):
-        admission.note_sent_away(sent_away_at)
+        admission.note_sent_away(sent_away_at, 1000.0)
         admission.note_wait(60.0, 8, 0.1)
 
         assert admission.most == 8
+
+
+def test_those_sent_away_are_told_to_come_again_one_after_the_other() -> None:
+    admission = _admission()
+    told = [admission.note_sent_away(5.0, rate=100.0) for _ in range(300)]
+
+    assert told[0] == pytest.approx(0.01)
+    assert told[-1] == pytest.approx(3.0)
+    assert told == sorted(told)
+
+
+def test_place_behind_those_sent_away_gets_free_with_the_time() -> None:
+    admission = _admission()
+    for _ in range(300):
+        admission.note_sent_away(5.0, rate=100.0)
+
+    assert admission.note_sent_away(7.0, rate=100.0) == pytest.approx(1.01)
+    assert admission.note_sent_away(60.0, rate=100.0) == pytest.approx(0.01)
+
+
+def test_nobody_is_told_to_come_again_after_long() -> None:
+    admission = _admission()
+    told = [admission.note_sent_away(5.0, rate=100.0) for _ in range(5_000)]
+
+    assert told[-1] == LATEST_RETURN_SECONDS
+    assert admission.note_sent_away(10.0, rate=100.0) == pytest.approx(LATEST_RETURN_SECONDS / 2, abs=0.02)
