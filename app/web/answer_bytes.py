@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp.helpers import rfc822_formatted_time
 
 from app.errors import Overloaded
+from app.web.cors import preflight_headers
 from app.web.middleware import PARTICIPANT_POLICY, SERVER, cors_headers
 from app.web.problems import Problem, problem_parts
 
@@ -31,6 +32,11 @@ class AnswerBytes:
     def spell(self, status: str, own: str, request_id: str, origin: str | None, body: bytes) -> bytes:
         """Return an answer; `status` has its phrase, `own` are header lines, and `origin` may read it."""
         return self._spell(status, own, request_id, origin, body, rfc822_formatted_time())
+
+    def preflight(self, methods: str, request_id: str, origin: str | None) -> bytes:
+        """Return the answer to a preflight for a route that knows `methods`."""
+        own = _lines(preflight_headers(methods).items())
+        return self._spell("204 No Content", own, request_id, origin, None, rfc822_formatted_time())
 
     def problem(self, made: Problem, request_id: str, origin: str | None) -> bytes:
         """Return a problem as an answer."""
@@ -52,13 +58,16 @@ class AnswerBytes:
         status = f"{made.status} {HTTPStatus(made.status).phrase}"
         return self._spell(status, _lines(made.headers.items()), request_id, origin, made.body, date)
 
-    def _spell(self, status: str, own: str, request_id: str, origin: str | None, body: bytes, date: str) -> bytes:
+    def _spell(
+        self, status: str, own: str, request_id: str, origin: str | None, body: bytes | None, date: str
+    ) -> bytes:
+        """Spell an answer; one without a body has no length either (RFC 9110 section 8.6)."""
         cors = "" if origin is None else _lines(cors_headers(origin))
+        length = "" if body is None else f"Content-Length: {len(body)}\r\n"
         head = (
-            f"HTTP/1.1 {status}\r\n{own}{self._fixed}X-Request-ID: {request_id}\r\n{cors}"
-            f"Content-Length: {len(body)}\r\nDate: {date}\r\n\r\n"
+            f"HTTP/1.1 {status}\r\n{own}{self._fixed}X-Request-ID: {request_id}\r\n{cors}{length}Date: {date}\r\n\r\n"
         )
-        return head.encode("ascii") + body
+        return head.encode("ascii") + (body or b"")
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> str:

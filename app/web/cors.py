@@ -50,12 +50,14 @@ def may_use(origin: str, campaign: Campaign, own_origin: str) -> bool:
 
 def preflight_response(methods: str) -> web.Response:
     """Return the answer to a preflight for a route that knows `methods`; the middleware names the origin."""
-    return web.Response(
-        status=204,
-        headers={
-            "Allow": f"{methods}, OPTIONS",
-            "Access-Control-Allow-Methods": methods,
-            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
-            "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
-        },
-    )
+    return web.Response(status=204, headers=preflight_headers(methods))
+
+
+def preflight_headers(methods: str) -> dict[str, str]:
+    """Return what a preflight for a route that knows `methods` is told."""
+    return {
+        "Allow": f"{methods}, OPTIONS",
+        "Access-Control-Allow-Methods": methods,
+        "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+        "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
+    }

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from functools import partial
+from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from app.web.fast_path import Begun
 from app.web.languages import languages_in
 from app.web.limits import SessionLimits
 from app.web.middleware import CLIENT_GONE, Observe, record, request_id_of
-from app.web.openapi.sessions import JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
+from app.web.openapi.sessions import IDEMPOTENCY_KEY, JWT, MAX_WAIT_SECONDS, OPEN_SESSION, READ_SESSION
 from app.web.ordinary_requests import OrdinaryRequest
 from app.web.participants import CAMPAIGN_ID, SESSION_ID, Participants
 from app.web.problems import problem_parts
@@ -42,7 +43,8 @@ BRIEF_SECONDS: Final = 1.0
 _OPEN = re.compile(OPEN_SESSION.path.replace("{campaign_id}", f"({CAMPAIGN_ID.pattern})"))
 _READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.pattern})") + r"(?:\?wait=([0-9]{1,2}))?")
 _BEARER: Final = "Bearer "
-_UNUSUAL: Final = ("idempotency-key", "content-encoding")
+_CODED: Final = "content-encoding"
+_REPEATABLE: Final = "idempotency-key"
 
 
 @light_value
@@ -89,24 +91,42 @@ class FastSessions:
             return self._begin_to_open(match[1], request, remote)
         if request.method == "GET" and (match := _READ.fullmatch(request.path)):
             return self._begin_to_read(match[1], int(match[2] or 0), request)
-        return None
+        return self._preflight(request) if request.method == "OPTIONS" else None
 
     def note_late(self) -> None:
         """Note that connections are read later than they might be, for all that are sent away."""
         self._shedding.note_late()
 
+    def _preflight(self, request: OrdinaryRequest) -> bytes | None:
+        """Answer what browsers ask in front of either request, if they may ask."""
+        if match := _OPEN.fullmatch(request.path):
+            seen, known = _see(request, OPEN_SESSION.path), self._participants.recall_campaign(match[1])
+            if known is None or known.campaign is None or not self._may_read(seen.origin, known.campaign):
+                return None
+            origin, methods = seen.origin, "POST"
+        elif _READ.fullmatch(request.path):
+            seen = _see(request, READ_SESSION.path)
+            origin, methods = any_origin(seen.origin), "GET"
+        else:
+            return None
+        self._told(seen, HTTPStatus.NO_CONTENT)
+        return self._answers.preflight(methods, seen.request_id, origin)
+
     def _begin_to_open(self, campaign_id: str, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
         participants, headers = self._participants, request.headers
         known = participants.recall_campaign(campaign_id)
         campaign = None if known is None else known.campaign
-        if campaign is None or participants.threads.is_down or any(name in headers for name in _UNUSUAL):
+        if campaign is None or participants.threads.is_down or _CODED in headers:
+            return None
+        key = headers.get(_REPEATABLE)
+        if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
             return None
         seen = _see(request, OPEN_SESSION.path)
         token = _usual_token(request)
         if token is None or not self._may_read(seen.origin, campaign):
             return None
         try:
-            arrival = admit(campaign, token)
+            arrival = admit(campaign, token, key)
             address = client_address(remote, headers.get("x-forwarded-for", ""), self._trusted)
             self._limits.count(address, campaign.id, monotonic())
             awaited = participants.intake.begin(arrival)

@@ -17,7 +17,7 @@ MOST_HEAD_BYTES: Final = 8192
 MOST_HEADERS: Final = 64
 """Likewise."""
 _HEAD: Final = re.compile(
-    rb"(GET|POST) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e]*+\r\n)++)\r\n"
+    rb"(GET|POST|OPTIONS) (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e]*+\r\n)++)\r\n"
 )
 _LENGTH: Final = re.compile(r"[0-9]{1,6}")
 _STAYS_OPEN: Final = "keep-alive"

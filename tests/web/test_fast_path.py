@@ -16,7 +16,7 @@ from tests.web.wire import JSON_TYPE, USUAL, Wire, get, post, request, wired
 
 pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
 
-LONG_WAY: Final = post("Idempotency-Key: 1")
+LONG_WAY: Final = post("Content-Encoding: identity")
 MALFORMED: Final = b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

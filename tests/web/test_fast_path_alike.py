@@ -6,8 +6,9 @@ import pytest
 
 from tests.builders import JWE, JWS
 from tests.web.alike import BARRED, EXPIRED, OLD, PENDING, SETTLED, both
+from tests.web.lane import prepared
 from tests.web.stage import ORIGIN, OWN_ORIGIN
-from tests.web.wire import OPEN, USUAL, get, post, request
+from tests.web.wire import OPEN, USUAL, get, post, request, wired
 
 pytestmark = pytest.mark.usefixtures("logs_on_stderr", "campaigns_are_remembered")
 
@@ -75,7 +76,11 @@ POSTS: Final = [
     pytest.param(post(target=OPEN + "?a=b"), False, id="query"),
     pytest.param(post(target=OPEN + "?"), False, id="query-empty"),
     pytest.param(post(target="http://x" + OPEN), False, id="absolute-form"),
-    pytest.param(post("Idempotency-Key: 1"), False, id="idempotency-key"),
+    pytest.param(post("Idempotency-Key: 1"), True, id="idempotency-key"),
+    pytest.param(post("Idempotency-Key: " + "x" * 255), True, id="idempotency-key-long"),
+    pytest.param(post("Idempotency-Key: " + "x" * 256), False, id="idempotency-key-too-long"),
+    pytest.param(post("Idempotency-Key:"), False, id="idempotency-key-empty"),
+    pytest.param(post("Idempotency-Key: 1", "Idempotency-Key: 1"), False, id="idempotency-key-twice"),
     pytest.param(post("Idempotency-Key: a b"), False, id="idempotency-key-insane"),
     pytest.param(post("Content-Encoding: gzip"), False, id="content-encoding"),
     pytest.param(post("Content-Encoding: identity"), False, id="content-encoding-identity"),
@@ -153,7 +158,29 @@ GETS: Final = [
     pytest.param(get(SETTLED, "Connection: close"), False, id="connection-close"),
     pytest.param(get(SETTLED, "Expect: 100-continue"), False, id="expect"),
     pytest.param(get(SETTLED, method="HEAD"), False, id="head"),
-    pytest.param(get(SETTLED, method="OPTIONS"), False, id="options"),
+]
+_ASKED: Final = "Access-Control-Request-Method: POST"
+PREFLIGHTS: Final = [
+    pytest.param(request("OPTIONS", OPEN, f"Origin: {ORIGIN}", _ASKED), True, id="open"),
+    pytest.param(request("OPTIONS", OPEN, f"Origin: {OWN_ORIGIN}", _ASKED), True, id="open-own-origin"),
+    pytest.param(request("OPTIONS", OPEN, "Origin: https://evil.example", _ASKED), False, id="open-origin-not-allowed"),
+    pytest.param(request("OPTIONS", OPEN, "Origin: null", _ASKED), False, id="open-origin-null"),
+    pytest.param(request("OPTIONS", OPEN), True, id="open-no-origin"),
+    pytest.param(request("OPTIONS", OPEN, f"Origin: {ORIGIN}", "X-Request-ID: mine"), True, id="open-request-id"),
+    pytest.param(request("OPTIONS", OPEN, f"Origin: {ORIGIN}", body=b"body"), True, id="open-with-a-body"),
+    pytest.param(
+        request("OPTIONS", OPEN.replace("945645", "nobody"), f"Origin: {ORIGIN}"), False, id="open-campaign-unknown"
+    ),
+    pytest.param(request("OPTIONS", OPEN + "?a=b", f"Origin: {ORIGIN}"), False, id="open-query"),
+    pytest.param(request("OPTIONS", "*"), False, id="asterisk"),
+    pytest.param(request("OPTIONS", "/v1/partners"), False, id="another-route"),
+    pytest.param(get(SETTLED, method="OPTIONS"), True, id="read"),
+    pytest.param(get(SETTLED, f"Origin: {ORIGIN}", method="OPTIONS"), True, id="read-origin"),
+    pytest.param(get(SETTLED, "Origin: https://evil.example", method="OPTIONS"), True, id="read-any-origin"),
+    pytest.param(get(SETTLED, "Origin: null", method="OPTIONS"), True, id="read-origin-null"),
+    pytest.param(get(SETTLED, "Origin: \xff", method="OPTIONS"), False, id="read-origin-not-ascii"),
+    pytest.param(get(NO_SESSION, f"Origin: {ORIGIN}", method="OPTIONS", query="?wait=20"), True, id="read-wait"),
+    pytest.param(get(SETTLED, f"Origin: {ORIGIN}", method="OPTIONS", query="?wait=x"), False, id="read-wait-malformed"),
 ]
 
 
@@ -175,3 +202,25 @@ async def test_get_is_served_alike(
 
     assert fast == slow
     assert any(lane_takes[PRIMING:]) is is_taken
+
+
+@pytest.mark.parametrize(("sent", "is_taken"), PREFLIGHTS)
+async def test_preflight_is_answered_alike(
+    sent: bytes, is_taken: bool, capfd: pytest.CaptureFixture[str], lane_takes: list[bool]
+) -> None:
+    fast, slow = await both(capfd, sent)
+
+    assert fast == slow
+    assert any(lane_takes[PRIMING:]) is is_taken
+
+
+async def test_repeat_by_the_short_way_is_answered_with_the_session_of_the_first(lane_takes: list[bool]) -> None:
+    async with prepared() as stage, wired(stage) as wire:
+        lane_takes.clear()
+        answers = []
+        for sent in (post("Idempotency-Key: 1"), post("Idempotency-Key: 1"), post("Idempotency-Key: 2")):
+            wire.send(sent)
+            answers.append((await wire.answer()).content["session_id"])
+
+    assert answers[0] == answers[1] != answers[2]
+    assert lane_takes == [True] * 3

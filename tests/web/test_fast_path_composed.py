@@ -21,7 +21,7 @@ from tests.builders import JWS, campaign
 pytestmark = pytest.mark.usefixtures("campaigns_are_remembered")
 
 ORIGIN = "https://v.example"
-LONG_WAY = {"Idempotency-Key": "1"}
+LONG_WAY = {"Content-Encoding": "identity"}
 
 
 @pytest.fixture
