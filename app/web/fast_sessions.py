@@ -1,5 +1,7 @@
 """The two requests that make a participant, served without a task: a token comes in, and its session is read.
 
+So is what a browser asks in front of either, for a page of another origin.
+
 Serves what nearly everybody sends, where it succeeds; whatever is unusual or fails is left to `sessions.py`, which is
 the one to say what is wrong. By the same steps and with the same answer: a test compares the two. A commit that failed
 is answered here too, since nobody may try it again.

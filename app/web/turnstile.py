@@ -1,4 +1,4 @@
-"""Lets only so many connections be read in one turn of the event loop, of those that send what is sent away at once.
+"""Lets only so many connections be read in one turn of the event loop, of those whose requests are answered at once.
 
 Thousands that ask again as soon as they are refused have always something to read, and the loop reads on as long as
 that is so (libuv, `uv__io_poll`): whoever was let in meanwhile would be served when they are gone. So those in excess
