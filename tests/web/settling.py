@@ -17,3 +17,8 @@ class Store:
 
     def looked_for(self, session_id: str) -> int:
         return sum(session_id in ids for ids in self.looks)
+
+    async def look(self, ids: Sequence[str]) -> Sequence[StoredSession | None]:
+        """Do the job of `LongPolls` without a thread, in no time."""
+        found = self.load_settled(ids)
+        return [found.get(id_) for id_ in ids]

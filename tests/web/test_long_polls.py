@@ -21,6 +21,7 @@ from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
 from tests.web.settling import Store
 from tests.web.stage import eventually
+from tests.web.virtual_time import in_virtual_time
 
 
 @pytest.mark.parametrize(
@@ -37,9 +38,10 @@ def test_pause_grows_with_the_age_of_the_session(age: float, expected: float) ->
     assert pause(age) == pytest.approx(expected)
 
 
-async def test_old_sessions_are_looked_for_less_often_than_young_ones(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_old_sessions_are_looked_for_less_often_than_young_ones() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
 
     waiting = [asyncio.create_task(polls.wait(*who)) for who in (("young", 60.0, 0.0), ("old", 60.0, 60.0))]
     await eventually(lambda: store.looked_for("young") >= 8, seconds=30)
@@ -49,12 +51,11 @@ async def test_old_sessions_are_looked_for_less_often_than_young_ones(threads: S
     await asyncio.gather(*waiting)
 
 
-async def test_short_wait_that_joins_a_long_one_ends_in_its_time(
-    threads: StoreThreads, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@in_virtual_time
+async def test_short_wait_that_joins_a_long_one_ends_in_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_polls, "LONGEST_PAUSE_SECONDS", 60.0)
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     stays = polls.begin("one", 60.0, 240.0)
     await eventually(lambda: store.looked_for("one") == 1)
 
@@ -64,9 +65,10 @@ async def test_short_wait_that_joins_a_long_one_ends_in_its_time(
     polls.close()
 
 
-async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often_as_once(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often_as_once() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     stays = asyncio.create_task(polls.wait("other", 0.4, 60.0))
 
     for _ in range(20):
@@ -77,9 +79,10 @@ async def test_session_that_is_waited_for_again_and_again_is_looked_for_as_often
     assert store.looked_for("again") <= 2
 
 
-async def test_newcomer_is_answered_while_all_others_are_old(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_newcomer_is_answered_while_all_others_are_old() -> None:
     store = Store({"new": session_with(None, Stage.DONE)})
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     old = [asyncio.create_task(polls.wait(f"old-{number}", 5.0, 60.0)) for number in range(100)]
     await asyncio.sleep(0.05)
 
@@ -105,9 +108,10 @@ async def test_session_is_found_after_a_look_that_found_no_thread(
     assert await waits is store.settled["one"]
 
 
-async def test_one_more_than_may_wait_is_told_at_once(threads: StoreThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+@in_virtual_time
+async def test_one_more_than_may_wait_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.web.long_polls.MAX_WAITING", 2)
-    polls = LongPolls(on_thread(each(Store().load_settled), threads))
+    polls = LongPolls(Store().look)
     waiting = [asyncio.create_task(polls.wait(session_id, 5.0, 0.0)) for session_id in ("one", "one")]
     await asyncio.sleep(0)
 
@@ -120,9 +124,10 @@ async def test_one_more_than_may_wait_is_told_at_once(threads: StoreThreads, mon
     assert polls.waiting == 0
 
 
-async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_many_who_wait_are_looked_for_a_stretch_at_a_time() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     ids = {f"ses-{number}" for number in range(2 * LOOK_ROWS + 1)}
 
     waiting = [asyncio.create_task(polls.wait(id_, 60.0, 60.0)) for id_ in ids]
@@ -133,9 +138,10 @@ async def test_many_who_wait_are_looked_for_a_stretch_at_a_time(threads: StoreTh
     assert max(map(len, store.looks)) <= LOOK_ROWS
 
 
-async def test_wait_that_was_begun_ends_with_the_session(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_wait_that_was_begun_ends_with_the_session() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     waits = polls.begin("one", 60.0, 0.0)
     await eventually(lambda: store.looked_for("one") >= 2)
     assert (waits.done(), polls.waiting) == (False, 1)
@@ -147,11 +153,10 @@ async def test_wait_that_was_begun_ends_with_the_session(threads: StoreThreads) 
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(0.0, id="none"), pytest.param(0.1, id="a-tenth")])
-async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(
-    threads: StoreThreads, seconds: float
-) -> None:
+@in_virtual_time
+async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(seconds: float) -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     loop = asyncio.get_running_loop()
     began_at = loop.time()
 
@@ -164,10 +169,9 @@ async def test_wait_that_was_begun_ends_with_the_first_look_after_its_seconds(
     await eventually(lambda: polls.waiting == 0)
 
 
-async def test_wait_that_was_begun_for_an_old_session_ends_in_time_though_it_is_seldom_looked_for(
-    threads: StoreThreads,
-) -> None:
-    polls = LongPolls(on_thread(each(Store().load_settled), threads))
+@in_virtual_time
+async def test_wait_that_was_begun_for_an_old_session_ends_in_time_though_it_is_seldom_looked_for() -> None:
+    polls = LongPolls(Store().look)
     age, seconds = 3.0, 0.1
     began_at = asyncio.get_running_loop().time()
 
@@ -176,16 +180,18 @@ async def test_wait_that_was_begun_for_an_old_session_ends_in_time_though_it_is_
     assert seconds <= asyncio.get_running_loop().time() - began_at < SHORTEST_PAUSE_SECONDS + pause(age)
 
 
-async def test_look_that_finds_the_session_after_the_seconds_of_a_wait_is_told(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_look_that_finds_the_session_after_the_seconds_of_a_wait_is_told() -> None:
     store = Store({"one": session_with(None, Stage.DONE)})
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
 
     assert await asyncio.wait_for(polls.begin("one", 0.0, 0.0), 2) is store.settled["one"]
 
 
-async def test_waits_for_one_session_end_each_at_its_own_time(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_waits_for_one_session_end_each_at_its_own_time() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     stays = polls.begin("one", 60.0, 0.0)
     others = [polls.begin("one", 0.02, 0.0), asyncio.ensure_future(polls.wait("one", 0.02, 0.0))]
 
@@ -197,9 +203,10 @@ async def test_waits_for_one_session_end_each_at_its_own_time(threads: StoreThre
     assert await asyncio.wait_for(stays, 2) is store.settled["one"]
 
 
-async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     given_up, stays = polls.begin("one", 60.0, 0.0), polls.begin("two", 60.0, 0.0)
     await eventually(lambda: store.looked_for("one") >= 1)
 
@@ -215,8 +222,9 @@ async def test_wait_that_was_begun_and_given_up_is_waited_for_no_more(threads: S
     await eventually(lambda: polls.waiting == 0 and polls._poller is None)
 
 
-async def test_wait_that_was_begun_ends_when_nobody_may_wait_any_more(threads: StoreThreads) -> None:
-    polls = LongPolls(on_thread(each(Store().load_settled), threads))
+@in_virtual_time
+async def test_wait_that_was_begun_ends_when_nobody_may_wait_any_more() -> None:
+    polls = LongPolls(Store().look)
     waits = polls.begin("one", 60.0, 0.0)
 
     polls.close()
@@ -245,21 +253,23 @@ async def _settle_after(seconds: float, store: Store, polls: LongPolls, ids: Seq
     return sum(map(store.looked_for, ids)) / len(ids)
 
 
-async def test_first_look_comes_when_sessions_settle_these_days(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_first_look_comes_when_sessions_settle_these_days() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
 
     looks = [
         await _settle_after(0.1, store, polls, [f"{crowd}-{number}" for number in range(100)]) for crowd in range(4)
     ]
 
-    assert looks[0] > 2
-    assert looks[-1] < looks[0] / 2
+    assert looks[0] > 8
+    assert looks[-1] == 1
 
 
-async def test_sessions_that_wait_for_a_partner_do_not_keep_others_from_being_looked_for(threads: StoreThreads) -> None:
+@in_virtual_time
+async def test_sessions_that_wait_for_a_partner_do_not_keep_others_from_being_looked_for() -> None:
     store = Store()
-    polls = LongPolls(on_thread(each(store.load_settled), threads))
+    polls = LongPolls(store.look)
     stuck = [asyncio.create_task(polls.wait(f"stuck-{number}", 60.0, 0.0)) for number in range(300)]
     await eventually(lambda: store.looked_for("stuck-299") >= 8, seconds=30)
 

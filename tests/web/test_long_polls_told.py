@@ -4,12 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from app.loop_ports import Tell
-from app.web.batching import each, on_thread
 from app.web.long_polls import LATEST_WHERE_TOLD_SECONDS, LOOK_ROWS, LongPolls
-from app.web.store_threads import StoreThreads
 from tests.web.page_stand import session_with
 from tests.web.settling import Store
 from tests.web.stage import eventually
+from tests.web.virtual_time import in_virtual_time
 
 
 @dataclass
@@ -34,9 +33,9 @@ class News:
             listener(ids)
 
 
-def told_polls(threads: StoreThreads) -> tuple[Store, News, LongPolls]:
+def told_polls() -> tuple[Store, News, LongPolls]:
     store, news = Store(), News()
-    return store, news, LongPolls(on_thread(each(store.load_settled), threads), news)
+    return store, news, LongPolls(store.look, news)
 
 
 async def _tell_of_many(store: Store, news: News, polls: LongPolls) -> None:
@@ -48,8 +47,9 @@ async def _tell_of_many(store: Store, news: News, polls: LongPolls) -> None:
     await asyncio.gather(*waits)
 
 
-async def test_news_are_heard_from_the_first_wait_until_the_end(threads: StoreThreads) -> None:
-    _, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_news_are_heard_from_the_first_wait_until_the_end() -> None:
+    _, news, polls = told_polls()
     heard = [len(news.listeners)]
 
     waits = [polls.begin(session_id, 60.0, 0.0) for session_id in ("one", "two")]
@@ -62,8 +62,9 @@ async def test_news_are_heard_from_the_first_wait_until_the_end(threads: StoreTh
     assert heard == [0, 1]
 
 
-async def test_session_that_is_told_of_is_loaded_at_once_and_nobody_else(threads: StoreThreads) -> None:
-    store, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_session_that_is_told_of_is_loaded_at_once_and_nobody_else() -> None:
+    store, news, polls = told_polls()
     await _tell_of_many(store, news, polls)
     store.looks.clear()
 
@@ -76,8 +77,9 @@ async def test_session_that_is_told_of_is_loaded_at_once_and_nobody_else(threads
     polls.close()
 
 
-async def test_session_that_was_told_of_before_anybody_waited_is_loaded_at_once(threads: StoreThreads) -> None:
-    store, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_session_that_was_told_of_before_anybody_waited_is_loaded_at_once() -> None:
+    store, news, polls = told_polls()
     await _tell_of_many(store, news, polls)
     store.settled["early"] = session_with(None)
     news.tell("early")
@@ -85,15 +87,17 @@ async def test_session_that_was_told_of_before_anybody_waited_is_loaded_at_once(
     assert await asyncio.wait_for(polls.begin("early", 60.0, 0.0), LATEST_WHERE_TOLD_SECONDS / 2)
 
 
-async def test_session_that_is_waited_for_again_after_it_was_told_is_loaded_at_once(threads: StoreThreads) -> None:
-    store, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_session_that_is_waited_for_again_after_it_was_told_is_loaded_at_once() -> None:
+    store, news, polls = told_polls()
     await _tell_of_many(store, news, polls)
 
     assert await asyncio.wait_for(polls.begin("told-7", 60.0, 0.0), LATEST_WHERE_TOLD_SECONDS / 2)
 
 
-async def test_session_that_nobody_tells_of_is_found_and_the_next_ones_sooner(threads: StoreThreads) -> None:
-    store, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_session_that_nobody_tells_of_is_found_and_the_next_ones_sooner() -> None:
+    store, news, polls = told_polls()
     await _tell_of_many(store, news, polls)
     now = asyncio.get_running_loop().time
     took = []
@@ -107,8 +111,9 @@ async def test_session_that_nobody_tells_of_is_found_and_the_next_ones_sooner(th
     assert took[-1] < LATEST_WHERE_TOLD_SECONDS / 4
 
 
-async def test_what_is_told_while_others_are_loaded_is_loaded_after_them(threads: StoreThreads) -> None:
-    store, news, polls = told_polls(threads)
+@in_virtual_time
+async def test_what_is_told_while_others_are_loaded_is_loaded_after_them() -> None:
+    store, news, polls = told_polls()
     await _tell_of_many(store, news, polls)
     store.looks.clear()
     ids = [f"session-{number}" for number in range(LOOK_ROWS + 2)]
