@@ -9,9 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
+from app.adapters.database.array_columns import arrays_of
 from app.adapters.database.directly import rows_of
 from app.adapters.database.schema import ParticipationRow, UsedTokenRow
 
+_PARTICIPANTS = {"campaign_ids": "text", "partner_ids": "text", "digests": "text"}
+_JTIS = {"partner_ids": "text", "jti_digests": "text"}
 _COUNT = """
     SELECT p.campaign_id, p.partner_id, p.participant_digest, count(*)
     FROM unnest(%(campaign_ids)b::text[], %(partner_ids)b::text[], %(digests)b::text[])
@@ -27,8 +30,7 @@ _FIND_USES = """
 def count_participations(connection: Connection, participants: Sequence[tuple[str, str, str]]) -> Sequence[Any]:
     """Return rows of (campaign id, partner id, participant digest, participations) of those that have any."""
     if connection.dialect.name == "postgresql":
-        names = ("campaign_ids", "partner_ids", "digests")
-        return rows_of(connection, _COUNT, _arrays(names, participants))
+        return rows_of(connection, _COUNT, arrays_of(_PARTICIPANTS, participants))
     whose = (ParticipationRow.campaign_id, ParticipationRow.partner_id, ParticipationRow.participant_digest)
     counted = select(*whose, func.count()).where(tuple_(*whose).in_(participants)).group_by(*whose)
     return connection.execute(counted).all()
@@ -37,10 +39,6 @@ def count_participations(connection: Connection, participants: Sequence[tuple[st
 def find_used_tokens(connection: Connection, jtis: Sequence[tuple[str, str]]) -> Sequence[Any]:
     """Return rows of (partner id, jti digest, session id) of those that were used up."""
     if connection.dialect.name == "postgresql":
-        return rows_of(connection, _FIND_USES, _arrays(("partner_ids", "jti_digests"), jtis))
+        return rows_of(connection, _FIND_USES, arrays_of(_JTIS, jtis))
     which = (UsedTokenRow.partner_id, UsedTokenRow.jti_digest)
     return connection.execute(select(*which, UsedTokenRow.session_id).where(tuple_(*which).in_(jtis))).all()
-
-
-def _arrays(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from app.adapters.database.array_columns import array_of, arrays_of
 from app.adapters.database.directly import rows_of, run_directly
 from app.adapters.database.news_payloads import CHANNEL, payloads_of
 from app.adapters.database.session_rows import (
@@ -28,12 +29,6 @@ from app.ports import Claim
 
 def _arrays(columns: Mapping[str, str]) -> str:
     return "unnest(" + ", ".join(f"%({name})b::{type_}[]" for name, type_ in columns.items()) + ")"
-
-
-def _named(columns: Mapping[str, str], rows: Sequence[Row]) -> dict[str, list[object] | None]:
-    """Return the arrays by column; one without any value is sent as NULL, which `unnest` fills up with NULLs."""
-    arrays = zip(columns, map(list, zip(*rows, strict=True)), strict=True)
-    return {name: None if array.count(None) == len(array) else array for name, array in arrays}
 
 
 _INSERT = f"INSERT INTO sessions ({', '.join(NEW_COLUMNS)}) SELECT * FROM {_arrays(NEW_COLUMNS)}"
@@ -132,9 +127,10 @@ _RELEASE = f"""
 
 # By its place, since a row that is locked stays there: that spares looking for it twice. One that was just moved by
 # somebody else is passed over.
-_MARK_READ = """
+_READ_COLUMNS = {"id": "text", "read_at": "timestamptz"}
+_MARK_READ = f"""
     WITH unread AS (
-        SELECT s.ctid AS place, m.read_at FROM unnest(%(ids)b::text[], %(moments)b::timestamptz[]) AS m (id, read_at)
+        SELECT s.ctid AS place, m.read_at FROM {_arrays(_READ_COLUMNS)} AS m ({", ".join(_READ_COLUMNS)})
         JOIN sessions s ON s.id = m.id WHERE s.read_at IS NULL FOR NO KEY UPDATE OF s SKIP LOCKED
     )
     UPDATE sessions s SET read_at = unread.read_at FROM unread WHERE s.ctid = unread.place"""
@@ -154,33 +150,32 @@ Statement = tuple[str, Mapping[str, object]]
 
 def to_insert(rows: Sequence[Row]) -> Statement:
     """Return what inserts rows of NEW_COLUMNS; it is refused where one of them stands already."""
-    return _INSERT, _named(NEW_COLUMNS, rows)
+    return _INSERT, arrays_of(NEW_COLUMNS, rows)
 
 
 def to_load(ids: Sequence[str], *, settled: bool) -> Statement:
     """Return what selects the rows of STORED_COLUMNS that exist, or only those that are settled."""
-    return _LOAD_SETTLED if settled else _LOAD, {"ids": list(ids)}
+    return _LOAD_SETTLED if settled else _LOAD, {"ids": array_of("text", ids)}
 
 
 def to_mark_read(reads: Sequence[Row]) -> Statement:
     """Return what notes reads, given as (id, moment), where none is noted; it passes over what is locked."""
-    ids, moments = zip(*reads, strict=True)
-    return _MARK_READ, {"ids": list(ids), "moments": list(moments)}
+    return _MARK_READ, arrays_of(_READ_COLUMNS, reads)
 
 
 def to_find_unread(ids: Sequence[str]) -> Statement:
     """Return what selects the ids of those sessions of which no read is noted."""
-    return _UNREAD, {"ids": list(ids)}
+    return _UNREAD, {"ids": array_of("text", ids)}
 
 
 def insert(connection: Connection, rows: Sequence[Row]) -> None:
     """Insert rows of NEW_COLUMNS; one that stands already, since its caller saw a time-out, is left as it is."""
-    run_directly(connection, _INSERT_ONCE, _named(NEW_COLUMNS, rows))
+    run_directly(connection, _INSERT_ONCE, arrays_of(NEW_COLUMNS, rows))
 
 
 def insert_attempts(connection: Connection, rows: Sequence[Row]) -> None:
     """Insert rows of ATTEMPT_COLUMNS whose session is there still; one that stands already is left as it is."""
-    connection.exec_driver_sql(_INSERT_ATTEMPTS, _named(ATTEMPT_COLUMNS, rows))
+    connection.exec_driver_sql(_INSERT_ATTEMPTS, arrays_of(ATTEMPT_COLUMNS, rows))
 
 
 def claim_repeats(connection: Connection, rows: Sequence[Row], now: datetime, forgotten_at: datetime) -> set[str]:
@@ -188,13 +183,13 @@ def claim_repeats(connection: Connection, rows: Sequence[Row], now: datetime, fo
 
     A session that has ended by `now` is known no more.
     """
-    parameters = {**_named(_REPEAT_COLUMNS, rows), "now": now, "forgotten_at": forgotten_at}
+    parameters = {**arrays_of(_REPEAT_COLUMNS, rows), "now": now, "forgotten_at": forgotten_at}
     return set(connection.exec_driver_sql(_CLAIM_REPEATS, parameters).scalars())
 
 
 def find_repeats(connection: Connection, digests: Sequence[str]) -> Sequence[Row]:
     """Return rows of (digest, session id, its end)."""
-    return [tuple(row) for row in connection.exec_driver_sql(_FIND_REPEATS, {"digests": list(digests)})]
+    return [tuple(row) for row in connection.exec_driver_sql(_FIND_REPEATS, {"digests": array_of("text", digests)})]
 
 
 def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Row]:
@@ -211,19 +206,19 @@ def claim(connection: Connection, claim: Claim, lease_token: str) -> Sequence[Ro
 
 def finish(connection: Connection, rows: Sequence[Row], now: datetime) -> frozenset[str]:
     """Apply rows of MOVE_COLUMNS whose lease holds; return their ids."""
-    moved = rows_of(connection, _FINISH, {**_named(MOVE_COLUMNS, rows), "now": now})
+    moved = rows_of(connection, _FINISH, {**arrays_of(MOVE_COLUMNS, rows), "now": now})
     return frozenset(id_ for (id_,) in moved)
 
 
 def renew(connection: Connection, leases: Sequence[Row], lease_until: datetime) -> frozenset[str]:
     """Prolong leases, given as (id, lease token), and return their ids; one just being finished is passed over."""
-    renewed = connection.exec_driver_sql(_RENEW, {**_named(_LEASE_COLUMNS, leases), "lease_until": lease_until})
+    renewed = connection.exec_driver_sql(_RENEW, {**arrays_of(_LEASE_COLUMNS, leases), "lease_until": lease_until})
     return frozenset(renewed.scalars())
 
 
 def release(connection: Connection, leases: Sequence[Row], not_before: datetime | None) -> None:
     """Undo claims, given as (id, lease token); they are due as they were, or later."""
-    connection.exec_driver_sql(_RELEASE, {**_named(_LEASE_COLUMNS, leases), "not_before": not_before})
+    connection.exec_driver_sql(_RELEASE, {**arrays_of(_LEASE_COLUMNS, leases), "not_before": not_before})
 
 
 def mark_read(connection: Connection, reads: Sequence[Row]) -> frozenset[str]:
