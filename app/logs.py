@@ -117,13 +117,13 @@ def tell(event: str, request_id: str, fields: Mapping[str, object]) -> None:
         _log.info(event, request_id=request_id, **fields)
         return
     shown = _SECRET.sub(REDACTED, request_id) if _may_hold_a_secret(request_id) else request_id
-    _out.msg(encode({"at": _now(), "level": "info", "event": event, "request_id": shown, **fields}).decode())
+    _put(encode({"at": _moment(), "level": "info", "event": event, "request_id": shown, **fields}))
 
 
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
     name = event.pop("event", "")
-    return {"at": _now(), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+    return {"at": _moment(), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
 def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -165,20 +165,17 @@ class StderrLogger:
 
     def msg(self, line: str) -> None:
         """Write `line`, or leave it to the loop whose turn this is (see `gathered`)."""
-        turn = _turn
-        if turn is None or turn.thread != get_ident():
-            _write(line)
-            return
-        turn.lines.append(line)
-        if len(turn.lines) == 1:
-            turn.loop.call_soon(turn.flush)
+        _put(line.encode("utf-8", "backslashreplace"))
 
     debug = info = warning = warn = error = critical = exception = fatal = failure = err = log = msg
 
 
 @contextmanager
 def gathered(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Write what the thread of `loop` logs in one turn with one system call: each costs it the interpreter's lock."""
+    """Write what the thread of `loop` logs in one turn with one system call: each costs it the interpreter's lock.
+
+    All of it has one moment, when the first of it was told.
+    """
     global _turn  # noqa: PLW0603 - as the standard error stream, there is one in a process
     turn = _turn = _Turn(loop)
     try:
@@ -192,23 +189,54 @@ def gathered(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 class _Turn:
     loop: asyncio.AbstractEventLoop
     thread: int = field(default_factory=get_ident)
-    lines: list[str] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    began_at: str = ""
+
+    def gather(self, line: bytes) -> None:
+        self.lines.append(line)
+        if len(self.lines) == 1:
+            self.loop.call_soon(self.flush)
+
+    def moment(self) -> str:
+        if not self.lines or not self.began_at:
+            self.began_at = _now()
+        return self.began_at
 
     def flush(self) -> None:
         if self.lines:
-            _write("\n".join(self.lines))
+            _write(b"\n".join(self.lines))
             self.lines.clear()
+            self.began_at = ""
 
 
 _turn: _Turn | None = None
-_out: Final = StderrLogger()
 _log: Final = structlog.get_logger()
 
 
-def _write(text: str) -> None:
+def _own_turn() -> _Turn | None:
+    """Return the turn that gathers what the calling thread logs."""
+    turn = _turn
+    return turn if turn is not None and turn.thread == get_ident() else None
+
+
+def _moment() -> str:
+    """Return when it is: on a loop whose lines are gathered, for all lines of a turn as for the first."""
+    turn = _own_turn()
+    return _now() if turn is None else turn.moment()
+
+
+def _put(line: bytes) -> None:
+    turn = _own_turn()
+    if turn is None:
+        _write(line)
+    else:
+        turn.gather(line)
+
+
+def _write(text: bytes) -> None:
     # A log that cannot be written has nowhere to be reported, and must not fail the work it tells of.
     with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace") + b"\n")
+        os.write(sys.stderr.fileno(), text + b"\n")
 
 
 class _ForeignHandler(logging.Handler):

@@ -256,3 +256,21 @@ async def test_request_that_is_told_in_a_turn_is_gathered_in_order(capfd: pytest
         "first.happened",
         "request.answered",
     ]
+
+
+async def test_what_is_told_in_one_turn_has_one_moment(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure()
+    moments = iter(["first", "second", "third"])
+    monkeypatch.setattr("app.logs._now", lambda: next(moments))
+    with gathered(asyncio.get_running_loop()):
+        tell("request.answered", "one", FIELDS)
+        get_logger().info("something.happened")
+        tell("request.answered", "two", FIELDS)
+        await asyncio.sleep(0)
+        tell("request.answered", "three", FIELDS)
+    tell("request.answered", "four", FIELDS)
+
+    told = [json.loads(line)["at"] for line in capfd.readouterr().err.splitlines()]
+    assert told == ["first", "first", "first", "second", "third"]
