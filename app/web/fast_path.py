@@ -104,9 +104,11 @@ class FastProtocol(web.RequestHandler):
                 self._turnstile.pass_by(self)
         elif begun is not None:
             self._begun, self._request = begun, data[: request.size]
-            self._stay_open()
             begun.awaited.add_done_callback(self._end)
-        return 0 if begun is None else request.size
+        if begun is None:
+            return 0
+        self._stay_open()
+        return request.size
 
     @property
     def _is_free(self) -> bool:
@@ -195,7 +197,7 @@ class FastProtocol(web.RequestHandler):
     def _write(self, answer: bytes) -> None:
         if self.transport is not None:
             self.transport.write(answer)
-        self._stay_open()
 
     def _stay_open(self) -> None:
+        """Let aiohttp close the connection only after a while without another request: what is begun takes seconds."""
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
