@@ -4,7 +4,6 @@ Closed loop: each of `users` begins anew when it is done, which finds the satura
 `rate` that wait for no answer, and latency is counted from the moment each was to arrive, so that queueing shows.
 """
 
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from time import perf_counter
 from typing import Final
+
+import orjson
 
 from bench.http_client import Connection, Wire
 
@@ -227,7 +228,7 @@ class Journey:
 
 
 def _get_request(body: bytes, wait_seconds: int) -> bytes:
-    made = json.loads(body)
+    made = orjson.loads(body)
     wait = f"?wait={wait_seconds}" if wait_seconds else ""
     return (
         f"GET /v1/sessions/{made['session_id']}{wait} HTTP/1.1\r\nHost: bench\r\n"

@@ -15,7 +15,7 @@ Answered = Callable[[int, bytes], None]
 LOST: Final = 0
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
-_READ_BYTES: Final = 16_384
+_READ_BYTES: Final = 4_096
 _CONNECT_SECONDS: Final = 5.0
 
 
