@@ -20,7 +20,7 @@ from app.errors import InsideError
 
 _log = structlog.get_logger()
 
-LINGER_PAUSE_SECONDS = 0.005
+LINGER_PAUSE_SECONDS = 0.003
 """Between two looks while there is work: what came meanwhile is done together."""
 LINGER_SECONDS = 0.4
 """How long to go on looking after the last work: longer than hints of work that keeps coming are apart."""
