@@ -6,6 +6,7 @@ its neighbours, where this takes one. Knows the types that batches have, and how
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -47,7 +48,7 @@ class EncodedArray:
     """An array as the server takes it, of the type with that number (`pg_type.oid`)."""
 
     oid: int
-    spelled: bytes
+    spelled: bytes = field(repr=False)
 
 
 def arrays_of(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> dict[str, EncodedArray | None]:
@@ -57,7 +58,7 @@ def arrays_of(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> d
 
 
 def array_of(type_: str, values: Sequence[object]) -> EncodedArray | None:
-    """Return `values`, at least one, as an array of that type; without any it is NULL, which `unnest` fills up."""
+    """Return `values` as an array of that type; where none is anything, as NULL, which `unnest` fills up with NULLs."""
     many, nulls = len(values), values.count(None)
     if nulls == many:
         return None
@@ -93,4 +94,4 @@ class _AsSpelled(Dumper):
         return obj.spelled
 
 
-psycopg.adapters.register_dumper(EncodedArray, _AsSpelled)  # for each connection that is made from now on
+psycopg.adapters.register_dumper(EncodedArray, _AsSpelled)  # for each engine that is made from now on
