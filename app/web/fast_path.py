@@ -98,15 +98,15 @@ class FastProtocol(web.RequestHandler):
         except Exception as error:  # noqa: BLE001 - told; the long way may still know what to do
             _log.error("fast_path.failed", **fault_fields(error))
             return 0
+        if begun is None:
+            return 0
         if isinstance(begun, bytes):
             self._write(begun)
             if self._turnstile is not None:
                 self._turnstile.pass_by(self)
-        elif begun is not None:
+        else:
             self._begun, self._request = begun, data[: request.size]
             begun.awaited.add_done_callback(self._end)
-        if begun is None:
-            return 0
         self._stay_open()
         return request.size
 
