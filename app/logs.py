@@ -198,6 +198,7 @@ class _Turn:
             self.loop.call_soon(self.flush)
 
     def moment(self) -> str:
+        """Return when the first line that is waiting was told; not every line has asked."""
         if not self.lines or not self.began_at:
             self.began_at = _now()
         return self.began_at

@@ -1,6 +1,6 @@
 """Time that passes only while everybody sleeps, so that a busy machine changes nothing of what happens when.
 
-Knows event loops only; refuses threads, whose work takes no time here.
+Not for tests with threads: they work in real time, for which nobody waits here.
 """
 
 import asyncio

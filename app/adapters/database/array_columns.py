@@ -17,7 +17,7 @@ from psycopg.pq import Format
 
 from app.values import light_value
 
-Spell = Callable[[Any], bytes]
+_Spell = Callable[[Any], bytes]
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BIGINT: Final = struct.Struct("!q").pack
@@ -31,7 +31,7 @@ def _spell_moment(moment: datetime) -> bytes:
     return _BIGINT((moment - _EPOCH) // _MICROSECOND)
 
 
-_SPELL: Final[Mapping[str, Spell]] = {
+_SPELL: Final[Mapping[str, _Spell]] = {
     "text": str.encode,
     "bytea": bytes,
     "boolean": struct.Struct("!?").pack,
