@@ -86,6 +86,7 @@ async def test_connection_serves_hundreds_of_ordinary_requests_and_stays_open_lo
         for _ in range(100):
             wire.send(post(), get(SETTLED)[:50])
             assert (await wire.answer()).status == 202
+            closes_at.append(connection(stage)._next_keepalive_close_time)
             wire.send(get(SETTLED)[50:])
             assert (await wire.answer()).status == 200
             closes_at.append(connection(stage)._next_keepalive_close_time)
