@@ -2,7 +2,8 @@
 
 The first master key writes, all of them read. Each value is sealed under a subkey of its own place, so that random
 96-bit nonces stay safe at any volume (NIST SP 800-38D section 8.3 bounds one key at 2^32 values; a place holds few).
-Knows nothing of tables and rows but the text that names them.
+Those that a later version seals under a subkey of a salt are opened too. Knows nothing of tables and rows but the text
+that names them.
 """
 
 import base64
@@ -10,7 +11,8 @@ import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from functools import lru_cache
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,15 +23,19 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from app.domain.master_keys import CURE_OF_MISSING, MASTER_KEY_BYTES
 from app.errors import MasterKeyMissing, SealBroken
 
-_VERSION = b"\x01"
-_ID_BYTES = 4
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
-_HEAD_BYTES = len(_VERSION) + _ID_BYTES
-_BODY_AT = _HEAD_BYTES + _NONCE_BYTES
-_NONCES_AT_ONCE = 512
+_VERSION: Final = b"\x01"
+_VERSION_OF_SALTS: Final = b"\x02"
+_ID_BYTES: Final = 4
+_SALT_BYTES: Final = 8
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+_KEY_ID: Final = slice(len(_VERSION), len(_VERSION) + _ID_BYTES)
+_HEAD_BYTES: Final = {_VERSION: _KEY_ID.stop, _VERSION_OF_SALTS: _KEY_ID.stop + _SALT_BYTES}
+_SUBKEYS_REMEMBERED: Final = 1_024
+"""A kilobyte each; whatever is read together was sealed by a few processes."""
+_NONCES_AT_ONCE: Final = 512
 """Enough for two batches, and six kilobytes."""
-_NONCES: list[bytes] = []
+_NONCES: Final[list[bytes]] = []
 """Drawn and not yet used; no thread takes what another took."""
 os.register_at_fork(after_in_child=_NONCES.clear)  # or a child would use what its parent uses
 
@@ -60,36 +66,42 @@ class KeyRing:
         return cls(derived[0], {key.id: key for key in derived}, {key.text: key for key in derived})
 
 
-@dataclass(frozen=True, slots=True)
 class AesSealing:
     """Seals values as: version, key id (4 bytes), nonce (12), ciphertext and tag; the place is the associated data."""
 
-    ring: KeyRing
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._subkey = lru_cache(_SUBKEYS_REMEMBERED)(lambda head: self._derive(head, head))
 
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Return `plaintext` sealed for `place`, e.g. `sessions.token:ses_…`."""
-        key, where = self.ring.first, place.encode()
-        nonce = _nonce()
-        sealed = AESGCM(_mac(key.seal, where)).encrypt(nonce, plaintext, where)
-        return b"".join((_VERSION, key.id, nonce, sealed))
+        head, nonce, where = _VERSION + self._ring.first.id, _nonce(), place.encode()
+        return b"".join((head, nonce, self._derive(head, where).encrypt(nonce, plaintext, where)))
 
     def is_newest(self, sealed: bytes) -> bool:
         """Tell whether the first master key sealed this."""
-        return sealed[:_HEAD_BYTES] == _VERSION + self.ring.first.id
+        return sealed[_KEY_ID] == self._ring.first.id
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Return what was sealed for `place`; raise MasterKeyMissing, or SealBroken if it was harmed."""
-        if sealed[:1] != _VERSION or len(sealed) < _BODY_AT + _TAG_BYTES:
+        version, where = sealed[:1], place.encode()
+        nonce_at = _HEAD_BYTES.get(version, len(sealed))
+        body_at = nonce_at + _NONCE_BYTES
+        if len(sealed) < body_at + _TAG_BYTES:
             raise SealBroken("a sealed value is cut short, or none")
-        key = self.ring.by_id.get(sealed[1:_HEAD_BYTES])
-        if key is None:
-            raise MasterKeyMissing(f"no master key of this process sealed the value; {CURE_OF_MISSING}")
-        where = place.encode()
-        opener = AESGCM(_mac(key.seal, where))
+        head = sealed[:nonce_at]
+        subkey = self._derive(head, where) if version == _VERSION else self._subkey(head)
         try:
-            return opener.decrypt(sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:], where)
+            return subkey.decrypt(sealed[nonce_at:body_at], sealed[body_at:], where)
         except InvalidTag as error:
             raise SealBroken("a sealed value was changed, or moved to another place") from error
+
+    def _derive(self, head: bytes, of: bytes) -> AESGCM:
+        """Return the subkey of a value's master key that belongs to these bytes, which no place begins like."""
+        key = self._ring.by_id.get(head[_KEY_ID])
+        if key is None:
+            raise MasterKeyMissing(f"no master key of this process sealed the value; {CURE_OF_MISSING}")
+        return AESGCM(_mac(key.seal, of))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+import hmac
 import os
 import subprocess
 import sys
@@ -8,6 +9,9 @@ from typing import Final
 from unittest.mock import Mock
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
@@ -39,6 +43,22 @@ def test_sealing_draws_its_nonces_many_at_a_time_and_uses_none_twice(monkeypatch
 
     assert len({value[NONCE] for value in sealed}) == 2_000
     assert urandom.call_count < 10
+
+
+def test_sealing_opens_what_was_sealed_under_a_subkey_of_a_salt() -> None:
+    """Such values begin with version 2."""
+    head = b"\x02" + HKDF(SHA256(), 4, None, b"vestibule key id").derive(OLD) + b"12345678"
+    seal_key = HKDF(SHA256(), 32, None, b"vestibule seal").derive(OLD)
+    nonce, subkey = bytes(range(12)), hmac.digest(seal_key, head, "sha256")
+    sealed = head + nonce + AESGCM(subkey).encrypt(nonce, b"token", PLACE.encode())
+
+    assert SEALING.open(sealed, PLACE) == b"token"
+    with pytest.raises(SealBroken):
+        SEALING.open(sealed, "sessions.token:ses_2")
+    with pytest.raises(SealBroken):
+        SEALING.open(sealed[:-1], PLACE)
+    with pytest.raises(MasterKeyMissing):
+        AesSealing(KeyRing.of((NEW,))).open(sealed, PLACE)
 
 
 def test_sealing_in_a_child_of_a_fork_uses_no_nonce_of_its_parent() -> None:
