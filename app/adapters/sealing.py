@@ -1,9 +1,8 @@
 """Sealing at rest: AES-256-GCM under a ring of master keys, and the session keys derived from the same ring.
 
-The first master key writes, all of them read. Each value is sealed under a subkey of its own place, so that random
-96-bit nonces stay safe at any volume (NIST SP 800-38D section 8.3 bounds one key at 2^32 values; a place holds few).
-Those that a later version seals under a subkey of a salt are opened too. Knows nothing of tables and rows but the text
-that names them.
+The first master key writes, all of them read. A process seals under a subkey of its own for a million values, and then
+takes another, so that random 96-bit nonces stay safe at any volume (NIST SP 800-38D section 8.3 bounds one key at 2^32
+values). Knows nothing of tables and rows but the text that names them.
 """
 
 import base64
@@ -23,14 +22,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from app.domain.master_keys import CURE_OF_MISSING, MASTER_KEY_BYTES
 from app.errors import MasterKeyMissing, SealBroken
 
-_VERSION: Final = b"\x01"
-_VERSION_OF_SALTS: Final = b"\x02"
+_VERSION: Final = b"\x02"
+_VERSION_OF_PLACES: Final = b"\x01"
+"""Of values that were sealed under a subkey of their place, which are opened as ever."""
 _ID_BYTES: Final = 4
 _SALT_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_ID: Final = slice(len(_VERSION), len(_VERSION) + _ID_BYTES)
-_HEAD_BYTES: Final = {_VERSION: _KEY_ID.stop, _VERSION_OF_SALTS: _KEY_ID.stop + _SALT_BYTES}
+_HEAD_BYTES: Final = {_VERSION: _KEY_ID.stop + _SALT_BYTES, _VERSION_OF_PLACES: _KEY_ID.stop}
+_VALUES_OF_A_SUBKEY: Final = 2**20
+"""Of one process: those that it forks, a few, go on with the subkey that they find."""
 _SUBKEYS_REMEMBERED: Final = 1_024
 """A kilobyte each; whatever is read together was sealed by a few processes."""
 _NONCES_AT_ONCE: Final = 512
@@ -66,17 +68,34 @@ class KeyRing:
         return cls(derived[0], {key.id: key for key in derived}, {key.text: key for key in derived})
 
 
+@dataclass(slots=True)
+class _Writing:
+    """The subkey that values are sealed under just now, and what they begin with."""
+
+    head: bytes
+    subkey: AESGCM = field(repr=False)
+    values_left: int
+
+
 class AesSealing:
-    """Seals values as: version, key id (4 bytes), nonce (12), ciphertext and tag; the place is the associated data."""
+    """Seals values as: version, key id (4 bytes), salt (8), nonce (12), ciphertext and tag.
+
+    The salt makes the subkey from the master key; the place is the associated data.
+    """
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._subkey = lru_cache(_SUBKEYS_REMEMBERED)(lambda head: self._derive(head, head))
+        self._writing = self._begin_writing()
 
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Return `plaintext` sealed for `place`, e.g. `sessions.token:ses_…`."""
-        head, nonce, where = _VERSION + self._ring.first.id, _nonce(), place.encode()
-        return b"".join((head, nonce, self._derive(head, where).encrypt(nonce, plaintext, where)))
+        writing = self._writing
+        if writing.values_left <= 0:
+            writing = self._writing = self._begin_writing()
+        writing.values_left -= 1  # threads that meet here may count a few as one
+        nonce = _nonce()
+        return b"".join((writing.head, nonce, writing.subkey.encrypt(nonce, plaintext, place.encode())))
 
     def is_newest(self, sealed: bytes) -> bool:
         """Tell whether the first master key sealed this."""
@@ -90,11 +109,15 @@ class AesSealing:
         if len(sealed) < body_at + _TAG_BYTES:
             raise SealBroken("a sealed value is cut short, or none")
         head = sealed[:nonce_at]
-        subkey = self._derive(head, where) if version == _VERSION else self._subkey(head)
+        subkey = self._subkey(head) if version == _VERSION else self._derive(head, where)
         try:
             return subkey.decrypt(sealed[nonce_at:body_at], sealed[body_at:], where)
         except InvalidTag as error:
             raise SealBroken("a sealed value was changed, or moved to another place") from error
+
+    def _begin_writing(self) -> _Writing:
+        head = b"".join((_VERSION, self._ring.first.id, os.urandom(_SALT_BYTES)))
+        return _Writing(head, self._derive(head, head), _VALUES_OF_A_SUBKEY)
 
     def _derive(self, head: bytes, of: bytes) -> AESGCM:
         """Return the subkey of a value's master key that belongs to these bytes, which no place begins like."""

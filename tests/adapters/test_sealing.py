@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from app.adapters import sealing
 from app.adapters.digests import KeyedDigests, load_digests
 from app.adapters.sealing import AesSealing, KeyRing, SessionKeys
 from app.errors import MasterKeyMissing, SealBroken
@@ -20,8 +21,9 @@ from tests.builders import NOW
 from tests.fakes import MemorySecrets
 
 OLD, NEW = b"o" * 32, b"n" * 32
-NONCE: Final = slice(5, 17)
+SALT: Final = slice(5, 13)
 """Behind the version and the key's id."""
+NONCE: Final = slice(13, 25)
 PLACE = "sessions.token:ses_1"
 SEALING = AesSealing(KeyRing.of((OLD,)))
 
@@ -43,13 +45,38 @@ def test_sealing_draws_its_nonces_many_at_a_time_and_uses_none_twice(monkeypatch
 
     assert len({value[NONCE] for value in sealed}) == 2_000
     assert urandom.call_count < 10
+    assert {SEALING.open(value, PLACE) for value in sealed} == {b""}
 
 
-def test_sealing_opens_what_was_sealed_under_a_subkey_of_a_salt() -> None:
-    """Such values begin with version 2."""
-    head = b"\x02" + HKDF(SHA256(), 4, None, b"vestibule key id").derive(OLD) + b"12345678"
+def test_sealing_takes_another_subkey_after_so_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "_VALUES_OF_A_SUBKEY", 3)
+    writing = AesSealing(KeyRing.of((OLD,)))
+
+    sealed = [writing.seal(b"token", PLACE) for _ in range(7)]
+
+    salts = [value[SALT] for value in sealed]
+    assert [salts.count(salt) for salt in dict.fromkeys(salts)] == [3, 3, 1]
+    assert {SEALING.open(value, PLACE) for value in sealed} == {b"token"}
+
+
+def test_sealing_of_each_process_has_a_subkey_of_its_own() -> None:
+    salts = {AesSealing(KeyRing.of((OLD,))).seal(b"token", PLACE)[SALT] for _ in range(8)}
+
+    assert len(salts) == 8
+
+
+def test_sealing_under_another_salt_opens_nothing() -> None:
+    one, other = (AesSealing(KeyRing.of((OLD,))).seal(b"token", PLACE) for _ in range(2))
+
+    with pytest.raises(SealBroken):
+        SEALING.open(one[: SALT.start] + other[SALT] + one[SALT.stop :], PLACE)
+
+
+def test_sealing_opens_what_was_sealed_under_a_subkey_of_its_place() -> None:
+    """Such values begin with version 1."""
+    head = b"\x01" + HKDF(SHA256(), 4, None, b"vestibule key id").derive(OLD)
     seal_key = HKDF(SHA256(), 32, None, b"vestibule seal").derive(OLD)
-    nonce, subkey = bytes(range(12)), hmac.digest(seal_key, head, "sha256")
+    nonce, subkey = bytes(range(12)), hmac.digest(seal_key, PLACE.encode(), "sha256")
     sealed = head + nonce + AESGCM(subkey).encrypt(nonce, b"token", PLACE.encode())
 
     assert SEALING.open(sealed, PLACE) == b"token"
@@ -78,7 +105,7 @@ def test_sealing_in_a_child_of_a_fork_uses_no_nonce_of_its_parent() -> None:
     assert done.stdout == "True\n"
 
 
-@pytest.mark.parametrize("position", [pytest.param(n, id=f"byte {n}") for n in (0, 1, 4, 5, 16, 17, -1)])
+@pytest.mark.parametrize("position", [pytest.param(n, id=f"byte {n}") for n in (0, 1, 4, 5, 12, 13, 24, 25, -1)])
 def test_sealing_refuses_a_changed_value(position: int) -> None:
     sealed = bytearray(SEALING.seal(b"token", PLACE))
     sealed[position] ^= 1
@@ -87,7 +114,7 @@ def test_sealing_refuses_a_changed_value(position: int) -> None:
         SEALING.open(bytes(sealed), PLACE)
 
 
-@pytest.mark.parametrize("length", [pytest.param(n, id=f"{n} bytes") for n in (0, 1, 4, 5, 16, 17, 32)])
+@pytest.mark.parametrize("length", [pytest.param(n, id=f"{n} bytes") for n in (0, 1, 4, 5, 12, 13, 24, 25, 40)])
 def test_sealing_refuses_a_value_cut_short(length: int) -> None:
     sealed = SEALING.seal(b"token", PLACE)
 

@@ -1,4 +1,4 @@
-"""The version of this service before its last migration, taken from the history of the project.
+"""The oldest version of this service that works beside this one, taken from the history of the project.
 
 Knows git; refuses to know what the version does.
 """
@@ -13,6 +13,8 @@ from tests.journey.deployment import ROOT
 from tests.servers.process import ServerMissing
 
 _VERSIONS = ROOT / "migrations" / "versions"
+_SEALED_BY_SALT = ROOT / "docs" / "decisions" / "0041-a-subkey-seals-a-million-values.md"
+"""What is sealed since this was decided is opened by the version before it, and by none before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,13 @@ class EarlierVersion:
 
     @classmethod
     def unpack(cls, folder: Path) -> Self:
-        """Unpack it into the folder; raise ServerMissing."""
-        last = max(_VERSIONS.glob("[0-9]*.py"))
-        added = _git("log", "--diff-filter=A", "--format=%H", "--", str(last)).split()
+        """Unpack the one before the last migration or that decision, whichever is later; raise ServerMissing."""
+        turns = (str(max(_VERSIONS.glob("[0-9]*.py"))), str(_SEALED_BY_SALT))
+        added = _git("log", "--diff-filter=A", "--format=%H", "--", *turns).split()
         if not added:
             raise ServerMissing("the project's history")
         packed = folder / "tree.tar"
-        _git("archive", f"--output={packed}", f"{added[-1]}^", "app", "workers", "migrations")
+        _git("archive", f"--output={packed}", f"{added[0]}^", "app", "workers", "migrations")
         tree = folder / "tree"
         tree.mkdir()
         subprocess.run(["tar", "-xf", str(packed), "-C", str(tree)], check=True)
