@@ -7,34 +7,32 @@ way, as if nobody had looked at it; what it began and cannot end, too. Knows no 
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiohttp import web
 from structlog import get_logger
 
 from app.logs import fault_fields
-from app.values import light_value
 from app.web.ordinary_requests import OrdinaryRequest, request_in
 from app.web.parser_feed import ParserFeed
 from app.web.turnstile import Turnstile
 
-Answer = Callable[["asyncio.Future[Any]"], bytes | None]
-"""Turns what was waited for into a whole answer, or None for a request that is to go aiohttp's way after all."""
 _log = get_logger()
 
 
-@light_value
-class Begun:
-    """A request that the lane has taken at `began_at`, as `perf_counter` tells time.
-
-    It is answered once `awaited` is done; `leave` is called if its client has gone.
-    """
+class Begun(Protocol):
+    """A request that the lane has taken at `began_at`, as `perf_counter` tells time; it waits for `awaited`."""
 
     began_at: float
     awaited: "asyncio.Future[Any]"
-    answer: Answer
-    leave: Callable[[], None]
+
+    def answer(self) -> bytes | None:
+        """Return the whole answer, once `awaited` is done; None if it is to go aiohttp's way after all."""
+        ...
+
+    def leave(self) -> None:
+        """Wait no more: the client has gone."""
+        ...
 
 
 class FastLane(Protocol):
@@ -163,13 +161,13 @@ class FastProtocol(web.RequestHandler):
             await asyncio.wait((self._begun.awaited,), timeout=timeout)
         await super().shutdown(timeout)
 
-    def _end(self, awaited: "asyncio.Future[Any]") -> None:
+    def _end(self, _: "asyncio.Future[Any]") -> None:
         begun, self._begun = self._begun, None
         if begun is None:
             return  # the client has gone, and `leave` was called
         request, self._request = self._request, b""
         try:
-            answer = begun.answer(awaited)
+            answer = begun.answer()
         except Exception as error:  # noqa: BLE001 - told, and shown as a connection that ends
             _log.error("fast_path.failed", **fault_fields(error))
             self.force_close()

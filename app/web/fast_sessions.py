@@ -9,8 +9,7 @@ is answered here too, since nobody may try it again.
 
 import asyncio
 import re
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any, Final
@@ -19,10 +18,8 @@ from app.compact_json import encode
 from app.domain.campaign import Campaign
 from app.domain.session import StoredSession, is_settled
 from app.errors import Overloaded, RateLimited, SessionExpired, StoreUnavailable, TokenNotTaken, VestibuleError
-from app.ports import TakenIn
 from app.steps.accept import admit, received_at_of
 from app.steps.read import Visit
-from app.values import light_value
 from app.web.answer_bytes import AnswerBytes
 from app.web.bodies import JSON, media_type
 from app.web.client_address import Networks, client_address
@@ -47,19 +44,48 @@ _READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.patt
 _BEARER: Final = "Bearer "
 _CODED: Final = "content-encoding"
 _REPEATABLE: Final = "idempotency-key"
+_OPENING: Final = b'{"token":"'
+_CLOSING: Final = b'"}'
 
 
-@light_value
-class _Seen:
-    """What is kept of a request until it is answered: little, since thousands are under way."""
+class _Asked:
+    """What is kept of a request until it is answered, by `answer_by`: little, since thousands are under way."""
 
-    method: str
-    path: str
-    route: str
-    request_id: str
-    origin: str | None
-    accept_language: str
-    began_at: float
+    __slots__ = (
+        "_lane",
+        "accept_language",
+        "answer_by",
+        "awaited",
+        "began_at",
+        "method",
+        "origin",
+        "path",
+        "request_id",
+        "route",
+    )
+
+    awaited: asyncio.Future[Any]
+    answer_by: "Callable[[FastSessions, _Asked], bytes | None]"
+
+    def __init__(self, lane: "FastSessions", request: OrdinaryRequest, route: str) -> None:
+        headers = request.headers
+        self._lane = lane
+        self.method = request.method
+        self.path = request.path
+        self.route = route
+        self.request_id = request_id_of(request)
+        self.origin = headers.get("origin")
+        self.accept_language = headers.get("accept-language", "")
+        self.began_at = perf_counter()
+
+    def answer(self) -> bytes | None:
+        """Return the answer, since what was awaited is done."""
+        return self.answer_by(self._lane, self)
+
+    def leave(self) -> None:
+        """Wait no more: the client has gone."""
+        self.awaited.cancel()
+        self._lane.note(self, CLIENT_GONE)
 
 
 class FastSessions:
@@ -102,17 +128,17 @@ class FastSessions:
     def _preflight(self, request: OrdinaryRequest) -> bytes | None:
         """Answer what browsers ask in front of either request, if they may ask."""
         if match := _OPEN.fullmatch(request.path):
-            seen, known = _see(request, OPEN_SESSION.path), self._participants.recall_campaign(match[1])
-            if known is None or known.campaign is None or not self._may_read(seen.origin, known.campaign):
+            asked, known = _Asked(self, request, OPEN_SESSION.path), self._participants.recall_campaign(match[1])
+            if known is None or known.campaign is None or not self._may_read(asked.origin, known.campaign):
                 return None
-            origin, methods = seen.origin, "POST"
+            origin, methods = asked.origin, "POST"
         elif _READ.fullmatch(request.path):
-            seen = _see(request, READ_SESSION.path)
-            origin, methods = any_origin(seen.origin), "GET"
+            asked = _Asked(self, request, READ_SESSION.path)
+            origin, methods = any_origin(asked.origin), "GET"
         else:
             return None
-        self._told(seen, HTTPStatus.NO_CONTENT)
-        return self._answers.preflight(methods, seen.request_id, origin)
+        self.note(asked, HTTPStatus.NO_CONTENT)
+        return self._answers.preflight(methods, asked.request_id, origin)
 
     def _begin_to_open(self, campaign_id: str, request: OrdinaryRequest, remote: str | None) -> Begun | bytes | None:
         participants, headers = self._participants, request.headers
@@ -123,30 +149,31 @@ class FastSessions:
         key = headers.get(_REPEATABLE)
         if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
             return None
-        seen = _see(request, OPEN_SESSION.path)
+        asked = _Asked(self, request, OPEN_SESSION.path)
         token = _usual_token(request)
-        if token is None or not self._may_read(seen.origin, campaign):
+        if token is None or not self._may_read(asked.origin, campaign):
             return None
         try:
             arrival = admit(campaign, token, key)
             address = client_address(remote, headers.get("x-forwarded-for", ""), self._trusted)
             self._limits.count(address, campaign.id, monotonic())
-            awaited = participants.intake.begin(arrival)
+            asked.awaited = participants.intake.begin(arrival)
         except TokenNotTaken:
             return None
         except (RateLimited, Overloaded) as error:  # not to be counted twice
-            return self._failed(seen, error)
-        return Begun(seen.began_at, awaited, partial(self._opened, seen), partial(self._leave, seen, awaited))
+            return self._failed(asked, error)
+        asked.answer_by = FastSessions._opened
+        return asked
 
-    def _opened(self, seen: _Seen, awaited: asyncio.Future[TakenIn]) -> bytes:
+    def _opened(self, asked: _Asked) -> bytes:
         try:
-            taken = awaited.result()
+            taken = asked.awaited.result()
         except Exception as error:  # noqa: BLE001 - told, and answered as a problem
-            return self._failed(seen, error)
+            return self._failed(asked, error)
         self._has_time = True
         content = opened_view(taken, self._participants.keys.make(taken.id))
         own = f"Content-Type: {JSON}\r\nLocation: /v1/sessions/{taken.id}\r\n"
-        return self._answer(seen, "202 Accepted", own, encode(content))
+        return self._answer(asked, "202 Accepted", own, encode(content))
 
     def _begin_to_read(self, session_id: str, seconds: int, request: OrdinaryRequest) -> Begun | None:
         participants = self._participants
@@ -155,17 +182,18 @@ class FastSessions:
             return None
         if not participants.keys.holds(session_id, authorization[len(_BEARER) :]):
             return None
-        seen = _see(request, READ_SESSION.path)
-        awaited: asyncio.Future[Any]
+        asked = _Asked(self, request, READ_SESSION.path)
         age = self._age_of(session_id) if seconds and participants.polls.is_open else BRIEF_SECONDS
         if age < BRIEF_SECONDS:
-            awaited = participants.polls.begin(session_id, BRIEF_SECONDS - age, age)
-            return Begun(seen.began_at, awaited, partial(self._waited, seen), partial(self._leave, seen, awaited))
+            asked.awaited = participants.polls.begin(session_id, BRIEF_SECONDS - age, age)
+            asked.answer_by = FastSessions._waited
+            return asked
         try:
-            awaited = participants.reads.begin(session_id)
+            asked.awaited = participants.reads.begin(session_id)
         except (Overloaded, StoreUnavailable):
             return None
-        return Begun(seen.began_at, awaited, partial(self._visited, seen, seconds), partial(self._leave, seen, awaited))
+        asked.answer_by = FastSessions._visited_if_settled if seconds else FastSessions._visited
+        return asked
 
     def _age_of(self, session_id: str) -> float:
         """Return the age of a session in seconds, as far as the time is known: the first to ask for it may wait."""
@@ -174,31 +202,36 @@ class FastSessions:
         age = self._participants.clock.now().timestamp() - received_at_of(session_id)
         return max(0.0, age)  # of one from a process whose clock is ahead, which is not to be waited for any longer
 
-    def _waited(self, seen: _Seen, awaited: asyncio.Future[StoredSession | None]) -> bytes | None:
-        session = None if awaited.exception() else awaited.result()
+    def _waited(self, asked: _Asked) -> bytes | None:
+        session: StoredSession | None = None if asked.awaited.exception() else asked.awaited.result()
         known = None if session is None else self._participants.recall_campaign(session.campaign_id)
         if session is None or known is None or known.campaign is None:
             return None
-        return self._shown(seen, Visit(session, known.campaign))
+        return self._shown(asked, Visit(session, known.campaign))
 
-    def _visited(self, seen: _Seen, seconds: int, awaited: asyncio.Future[Visit | None]) -> bytes | None:
-        visit = None if awaited.exception() else awaited.result()
+    def _visited(self, asked: _Asked) -> bytes | None:
+        visit: Visit | None = None if asked.awaited.exception() else asked.awaited.result()
         self._has_time |= visit is not None
-        if visit is None or (seconds and not is_settled(visit.session, self._participants.clock.now())):
-            return None
-        return self._shown(seen, visit)
+        return None if visit is None else self._shown(asked, visit)
 
-    def _shown(self, seen: _Seen, visit: Visit) -> bytes | None:
-        if not self._may_read(seen.origin, visit.campaign):
+    def _visited_if_settled(self, asked: _Asked) -> bytes | None:
+        visit: Visit | None = None if asked.awaited.exception() else asked.awaited.result()
+        if visit is None or is_settled(visit.session, self._participants.clock.now()):
+            return self._visited(asked)
+        self._has_time = True
+        return None
+
+    def _shown(self, asked: _Asked, visit: Visit) -> bytes | None:
+        if not self._may_read(asked.origin, visit.campaign):
             return None
         try:
-            languages = languages_in(seen.accept_language)
+            languages = languages_in(asked.accept_language)
             content = self._participants.show(visit, languages)
         except SessionExpired:
             return None
         headers = {"Content-Type": JSON, **screen_headers(visit, languages)}
         own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return self._answer(seen, "200 OK", own, encode(content))
+        return self._answer(asked, "200 OK", own, encode(content))
 
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:
         return origin is None or may_use(origin, campaign, self._own_origin)
@@ -207,43 +240,32 @@ class FastSessions:
         origin = any_origin(request.headers.get("origin"))
         return self._answers.refusal(self._shedding.send_away(), request.path, request_id_of(request), origin)
 
-    def _failed(self, seen: _Seen, error: Exception) -> bytes:
+    def _failed(self, asked: _Asked, error: Exception) -> bytes:
         """Answer one whose session may have been committed: what it failed of is told here, and not tried again."""
         shown = error if isinstance(error, VestibuleError) else VestibuleError()
-        made = problem_parts(shown, seen.path, seen.request_id)
-        self._told(seen, made.status, error)
-        return self._answers.problem(made, seen.request_id, seen.origin)
+        made = problem_parts(shown, asked.path, asked.request_id)
+        self.note(asked, made.status, error)
+        return self._answers.problem(made, asked.request_id, asked.origin)
 
-    def _answer(self, seen: _Seen, status: str, own: str, body: bytes) -> bytes:
-        self._told(seen, int(status[:3]))
-        return self._answers.spell(status, own, seen.request_id, seen.origin, body)
+    def _answer(self, asked: _Asked, status: str, own: str, body: bytes) -> bytes:
+        self.note(asked, int(status[:3]))
+        return self._answers.spell(status, own, asked.request_id, asked.origin, body)
 
-    def _leave(self, seen: _Seen, awaited: asyncio.Future[Any]) -> None:
-        awaited.cancel()
-        self._told(seen, CLIENT_GONE)
-
-    def _told(self, seen: _Seen, status: int, error: Exception | None = None) -> None:
-        seconds = perf_counter() - seen.began_at
-        self._observe(seen.method, seen.route, status, seconds)
-        record(seen.request_id, seen.method, seen.route, status, seconds, error)
-
-
-def _see(request: OrdinaryRequest, route: str) -> _Seen:
-    headers = request.headers
-    return _Seen(
-        request.method,
-        request.path,
-        route,
-        request_id_of(request),
-        headers.get("origin"),
-        headers.get("accept-language", ""),
-        perf_counter(),
-    )
+    def note(self, asked: _Asked, status: int, error: Exception | None = None) -> None:
+        """Count and log how a request ended."""
+        seconds = perf_counter() - asked.began_at
+        self._observe(asked.method, asked.route, status, seconds)
+        record(asked.request_id, asked.method, asked.route, status, seconds, error)
 
 
 def _usual_token(request: OrdinaryRequest) -> str | None:
-    """Return the token of a body as nearly everybody sends it; None for any other."""
-    kind = media_type(request)
-    if kind == JSON and (usual := USUAL_BODY.fullmatch(request.body)):
-        return usual[1].decode("ascii")
-    return request.body.decode("ascii", "replace") if kind == JWT else None
+    """Return the token of a body as nearly everybody sends it, its characters not yet looked at; None for any other."""
+    kind, body = media_type(request), request.body
+    if kind == JWT:
+        return body.decode("ascii", "replace")
+    if kind != JSON:
+        return None
+    if body.startswith(_OPENING) and body.endswith(_CLOSING):  # what JSON would read otherwise is no token's character
+        return body[len(_OPENING) : -len(_CLOSING)].decode("ascii", "replace")
+    usual = USUAL_BODY.fullmatch(body)
+    return usual[1].decode("ascii") if usual else None
