@@ -4,17 +4,11 @@ Redaction comes last but for the time in front and rendering, for our own events
 exception only its type and where it was raised are told: its text may hold what a caller sent.
 """
 
-import asyncio
 import logging
-import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import lru_cache
-from threading import get_ident
 from traceback import walk_tb
 from typing import Final
 
@@ -22,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.compact_json import encode
+from app.log_lines import StderrLogger, moment, put
 
 REDACTED: Final = "[redacted]"
 SENSITIVE: Final = frozenset(
@@ -71,10 +66,10 @@ _LEVELS: Final[Mapping[str, int]] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_MICROSECONDS: Final = 1_000_000
+_ANSWERED: Final = "request.answered"
 _LEVEL_NAMES: Final[Mapping[str, str]] = {"exception": "error", "warn": "warning", "fatal": "critical"}
-_clock = structlog.processors.TimeStamper(fmt=None, key="at")
 
+_log: Final = structlog.get_logger()
 _chain: list[Processor] = []
 """One list for the life of the process, since loggers that were used keep the one they were made with."""
 _tells_directly = False
@@ -108,22 +103,31 @@ def configure(level: str = "info", style: str = "json") -> None:
     logging.captureWarnings(capture=True)
 
 
-def tell(event: str, request_id: str, fields: Mapping[str, object]) -> None:
-    """Log an event of level `info` of a request, all of whose `fields` are ours: the same line at a third of its cost.
+def tell_answered(
+    request_id: str, method: str, route: str, status: int, seconds: float, code: str | None = None
+) -> None:
+    """Log `request.answered`, with `code` where it failed: the line that any event makes, at a fraction of its cost.
 
-    The request's id may be the caller's choice, so that it is looked through like any text.
+    The request's id is of letters, digits and `._-`, so that it needs no escapes. It may be the caller's choice, and is
+    looked through like any text.
     """
     if not _tells_directly:
-        _log.info(event, request_id=request_id, **fields)
+        failed = {} if code is None else {"code": code}
+        fields = {"method": method, "route": route, "status": status, **failed, "duration_ms": round(seconds * 1000, 2)}
+        _log.info(_ANSWERED, request_id=request_id, **fields)
         return
     shown = _SECRET.sub(REDACTED, request_id) if _may_hold_a_secret(request_id) else request_id
-    _put(encode({"at": _moment(), "level": "info", "event": event, "request_id": shown, **fields}))
+    spelled = _spelled_answer(method, route, status, code)
+    put(
+        f'{{"at":"{moment()}","level":"info","event":"{_ANSWERED}","request_id":"{shown}",{spelled},'
+        f'"duration_ms":{seconds * 1000:.2f}}}'
+    )
 
 
 def stamp(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Put when, how bad and what in front."""
     name = event.pop("event", "")
-    return {"at": _moment(), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
+    return {"at": moment(), "level": _LEVEL_NAMES.get(method, method), "event": name, **event}
 
 
 def explain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -160,86 +164,6 @@ def fault_fields(error: BaseException) -> dict[str, object]:
     return {"error": " < ".join(kinds), "where": " > ".join(frames[-_FRAMES:])}
 
 
-class StderrLogger:
-    """Writes each line with one system call: no lock that a fork could take along, no buffer that a kill could lose."""
-
-    def msg(self, line: str) -> None:
-        """Write `line`, or leave it to the loop whose turn this is (see `gathered`)."""
-        _put(line.encode("utf-8", "backslashreplace"))
-
-    debug = info = warning = warn = error = critical = exception = fatal = failure = err = log = msg
-
-
-@contextmanager
-def gathered(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Write what the thread of `loop` logs in one turn with one system call: each costs it the interpreter's lock.
-
-    All of it has one moment, when the first of it was told.
-    """
-    global _turn  # noqa: PLW0603 - as the standard error stream, there is one in a process
-    turn = _turn = _Turn(loop)
-    try:
-        yield
-    finally:
-        _turn = None
-        turn.flush()
-
-
-@dataclass(slots=True)
-class _Turn:
-    loop: asyncio.AbstractEventLoop
-    thread: int = field(default_factory=get_ident)
-    lines: list[bytes] = field(default_factory=list)
-    began_at: str = ""
-
-    def gather(self, line: bytes) -> None:
-        self.lines.append(line)
-        if len(self.lines) == 1:
-            self.loop.call_soon(self.flush)
-
-    def moment(self) -> str:
-        """Return when the first line that is waiting was told; not every line has asked."""
-        if not self.lines or not self.began_at:
-            self.began_at = _now()
-        return self.began_at
-
-    def flush(self) -> None:
-        if self.lines:
-            _write(b"\n".join(self.lines))
-            self.lines.clear()
-            self.began_at = ""
-
-
-_turn: _Turn | None = None
-_log: Final = structlog.get_logger()
-
-
-def _own_turn() -> _Turn | None:
-    """Return the turn that gathers what the calling thread logs."""
-    turn = _turn
-    return turn if turn is not None and turn.thread == get_ident() else None
-
-
-def _moment() -> str:
-    """Return when it is: on a loop whose lines are gathered, for all lines of a turn as for the first."""
-    turn = _own_turn()
-    return _now() if turn is None else turn.moment()
-
-
-def _put(line: bytes) -> None:
-    turn = _own_turn()
-    if turn is None:
-        _write(line)
-    else:
-        turn.gather(line)
-
-
-def _write(text: bytes) -> None:
-    # A log that cannot be written has nowhere to be reported, and must not fail the work it tells of.
-    with suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), text + b"\n")
-
-
 class _ForeignHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
@@ -267,16 +191,11 @@ def _current(exc_info: object) -> BaseException | None:
     return exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
 
 
-def _now() -> str:
-    moment = _clock(None, "", {})["at"]
-    seconds = int(moment)
-    return f"{_spelled(seconds)}.{int((moment - seconds) * _MICROSECONDS):06d}Z"
-
-
-@lru_cache(maxsize=4)
-def _spelled(seconds: int) -> str:
-    """Return a moment of Unix time in the form of RFC 3339 without its zone, asked for again and again in a second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+@lru_cache(maxsize=256)
+def _spelled_answer(method: str, route: str, status: int, code: str | None) -> str:
+    """Return what many requests have in common, as members of a JSON object."""
+    failed = {} if code is None else {"code": code}
+    return encode({"method": method, "route": route, "status": status, **failed})[1:-1].decode()
 
 
 def _may_hold_a_secret(text: str) -> bool:

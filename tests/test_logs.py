@@ -9,7 +9,8 @@ import pytest
 from structlog import get_logger
 
 from app.adapters.sealing import KeyRing, SessionKeys
-from app.logs import REDACTED, configure, gathered, tell
+from app.log_lines import gathered
+from app.logs import REDACTED, configure, tell_answered
 
 JWS = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 JWE = "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn"
@@ -30,7 +31,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _logger_that_was_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `tell` have one that is made as its own test configures it, and leave none behind."""
+    """Let `tell_answered` have one that is made as its own test configures it, and leave none behind."""
     monkeypatch.setattr("app.logs._log", get_logger())
 
 
@@ -171,6 +172,10 @@ async def test_event_of_another_thread_is_not_gathered(capfd: pytest.CaptureFixt
 FIELDS = {"method": "GET", "route": "/v1/sessions/{session_id}", "status": 200, "duration_ms": 1.5}
 
 
+def _tell(request_id: str) -> None:
+    tell_answered(request_id, "GET", "/v1/sessions/{session_id}", 200, 0.0015)
+
+
 @pytest.mark.parametrize(
     ("request_id", "shown"),
     [
@@ -190,7 +195,7 @@ def test_request_is_told_with_its_id_unless_that_is_a_secret(
 ) -> None:
     configure()
 
-    tell("request.answered", request_id, FIELDS)
+    _tell(request_id)
 
     assert _told(capfd) == {"level": "info", "event": "request.answered", "request_id": shown, **FIELDS}
 
@@ -199,7 +204,7 @@ def test_request_is_told_with_its_id_unless_that_is_a_secret(
 def test_request_is_told_as_any_event_is(request_id: str, capfd: pytest.CaptureFixture[str]) -> None:
     configure()
 
-    tell("request.answered", request_id, FIELDS)
+    _tell(request_id)
     get_logger().info("request.answered", request_id=request_id, **FIELDS)
 
     told, logged = (json.loads(line) for line in capfd.readouterr().err.splitlines())
@@ -207,11 +212,39 @@ def test_request_is_told_as_any_event_is(request_id: str, capfd: pytest.CaptureF
     assert {**told, "at": ""} == {**logged, "at": ""}
 
 
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_request_that_failed_is_told_with_its_code(style: str, capfd: pytest.CaptureFixture[str]) -> None:
+    configure(style=style)
+
+    tell_answered("mine", "GET", "/v1/sessions/{session_id}", 404, 0.0015, "session_unknown")
+
+    told = capfd.readouterr().err
+    assert "session_unknown" in told
+    assert style == "console" or json.loads(told)["code"] == "session_unknown"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.000_001, 0.0015, 25.0, 86_400.0])
+def test_duration_is_told_in_milliseconds(seconds: float, capfd: pytest.CaptureFixture[str]) -> None:
+    configure()
+
+    tell_answered("mine", "GET", "/v1/sessions/{session_id}", 200, seconds)
+
+    assert _told(capfd)["duration_ms"] == pytest.approx(seconds * 1000, abs=0.005)
+
+
+def test_method_that_the_client_made_up_is_spelled_as_json(capfd: pytest.CaptureFixture[str]) -> None:
+    configure()
+
+    tell_answered("mine", 'A"\\', "unmatched", 405, 0.0)
+
+    assert _told(capfd)["method"] == 'A"\\'
+
+
 @pytest.mark.parametrize("level", ["warning", "error"])
 def test_request_below_the_level_is_not_told(level: str, capfd: pytest.CaptureFixture[str]) -> None:
     configure(level)
 
-    tell("request.answered", "mine", FIELDS)
+    _tell("mine")
 
     assert capfd.readouterr().err == ""
 
@@ -220,7 +253,7 @@ def test_request_is_told_again_once_the_level_allows_it(capfd: pytest.CaptureFix
     configure("warning")
     configure("debug")
 
-    tell("request.answered", "mine", FIELDS)
+    _tell("mine")
 
     assert _told(capfd)["request_id"] == "mine"
 
@@ -228,7 +261,7 @@ def test_request_is_told_again_once_the_level_allows_it(capfd: pytest.CaptureFix
 def test_request_in_console_style_is_told_to_people(capfd: pytest.CaptureFixture[str]) -> None:
     configure(style="console")
 
-    tell("request.answered", JWS, FIELDS)
+    _tell(JWS)
 
     told = capfd.readouterr().err
     assert "request.answered" in told
@@ -240,7 +273,7 @@ def test_request_in_console_style_is_told_to_people(capfd: pytest.CaptureFixture
 def test_request_in_console_style_is_told_with_its_id(capfd: pytest.CaptureFixture[str]) -> None:
     configure(style="console")
 
-    tell("request.answered", "mine-1", FIELDS)
+    _tell("mine-1")
 
     assert "request_id=mine-1" in capfd.readouterr().err
 
@@ -249,7 +282,7 @@ async def test_request_that_is_told_in_a_turn_is_gathered_in_order(capfd: pytest
     configure()
     with gathered(asyncio.get_running_loop()):
         get_logger().info("first.happened")
-        tell("request.answered", "mine", FIELDS)
+        _tell("mine")
         assert capfd.readouterr().err == ""
 
     assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == [
@@ -263,14 +296,14 @@ async def test_what_is_told_in_one_turn_has_one_moment(
 ) -> None:
     configure()
     moments = iter(["first", "second", "third"])
-    monkeypatch.setattr("app.logs._now", lambda: next(moments))
+    monkeypatch.setattr("app.log_lines._now", lambda: next(moments))
     with gathered(asyncio.get_running_loop()):
-        tell("request.answered", "one", FIELDS)
+        _tell("one")
         get_logger().info("something.happened")
-        tell("request.answered", "two", FIELDS)
+        _tell("two")
         await asyncio.sleep(0)
-        tell("request.answered", "three", FIELDS)
-    tell("request.answered", "four", FIELDS)
+        _tell("three")
+    _tell("four")
 
     told = [json.loads(line)["at"] for line in capfd.readouterr().err.splitlines()]
     assert told == ["first", "first", "first", "second", "third"]

@@ -17,7 +17,7 @@ from structlog import get_logger
 from structlog.contextvars import bind_contextvars
 
 from app import errors
-from app.logs import fault_fields, tell
+from app.logs import fault_fields, tell_answered
 from app.web.host_header import check_host
 from app.web.problems import problem
 
@@ -183,13 +183,14 @@ def record(
     request_id: str, method: str, route: str, status: int, seconds: float, error: Exception | None = None
 ) -> None:
     """Log one event about a request: `status` and duration, and what it failed of."""
-    fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
+    code = None
     if error is not None:
-        fields["code"] = error.code if isinstance(error, errors.VestibuleError) else "internal"
+        code = error.code if isinstance(error, errors.VestibuleError) else "internal"
         if status >= _INTERNAL_ERROR:
-            _log.error("request.failed", request_id=request_id, **fields, **fault_fields(error))
+            fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
+            _log.error("request.failed", request_id=request_id, **fields, code=code, **fault_fields(error))
             return
-    tell("request.answered", request_id, fields)
+    tell_answered(request_id, method, route, status, seconds, code)
 
 
 def dress(

@@ -39,7 +39,8 @@ from app.documents.secrets import join_secrets
 from app.domain.master_keys import CURE_OF_MISSING, OPEN_NOTHING
 from app.domain.outside import OutboundPolicy
 from app.errors import ConfigurationError, SchemaOutdated, SealBroken, StoreUnavailable
-from app.logs import configure, gathered
+from app.log_lines import gathered
+from app.logs import configure
 from app.settings import Settings
 from app.steps.secrets import TryMasterKeys
 from app.web.assets import load_assets
