@@ -42,6 +42,7 @@ BRIEF_SECONDS: Final = 1.0
 _OPEN = re.compile(OPEN_SESSION.path.replace("{campaign_id}", f"({CAMPAIGN_ID.pattern})"))
 _READ = re.compile(READ_SESSION.path.replace("{session_id}", f"({SESSION_ID.pattern})") + r"(?:\?wait=([0-9]{1,2}))?")
 _BEARER: Final = "Bearer "
+_JSON_LINE: Final = f"Content-Type: {JSON}\r\n"
 _CODED: Final = "content-encoding"
 _REPEATABLE: Final = "idempotency-key"
 _OPENING: Final = b'{"token":"'
@@ -172,7 +173,7 @@ class FastSessions:
             return self._failed(asked, error)
         self._has_time = True
         content = opened_view(taken, self._participants.keys.make(taken.id))
-        own = f"Content-Type: {JSON}\r\nLocation: /v1/sessions/{taken.id}\r\n"
+        own = f"{_JSON_LINE}Location: /v1/sessions/{taken.id}\r\n"
         return self._answer(asked, "202 Accepted", own, encode(content))
 
     def _begin_to_read(self, session_id: str, seconds: int, request: OrdinaryRequest) -> Begun | None:
@@ -229,8 +230,9 @@ class FastSessions:
             content = self._participants.show(visit, languages)
         except SessionExpired:
             return None
-        headers = {"Content-Type": JSON, **screen_headers(visit, languages)}
-        own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        own = _JSON_LINE
+        for name, value in screen_headers(visit, languages).items():
+            own += f"{name}: {value}\r\n"
         return self._answer(asked, "200 OK", own, encode(content))
 
     def _may_read(self, origin: str | None, campaign: Campaign) -> bool:

@@ -107,7 +107,7 @@ class LongPolls:
 
     @property
     def waiting(self) -> int:
-        """Return how many requests wait."""
+        """Return how many requests wait; one that was given up counts until its next look."""
         return self._waiting
 
     @property
@@ -136,15 +136,12 @@ class LongPolls:
 
         For short waits of many: it costs no timer. It must be `open`; who gives up cancels.
         """
-        ends_at = asyncio.get_running_loop().time() + seconds
-        waiter = self._join(session_id, age_seconds, ends_at)
-        waiter.add_done_callback(lambda _: self._leave(session_id, waiter))
-        return waiter
+        return self._join(session_id, age_seconds, asyncio.get_running_loop().time() + seconds)
 
     def close(self) -> None:
         """Let everybody who waits go, and nobody wait again."""
         self._closing = True
-        for waiter in self._everybody():
+        for waiter in self._take_everybody():
             waiter.set_result(None)
         for task in (self._poller, self._hearing, self._loading):
             if task is not None:
@@ -206,7 +203,7 @@ class LongPolls:
         while self._looks and self._looks[0][0] <= now:
             look_at, session_id = heappop(self._looks)
             wait = self._waits.get(session_id)
-            if wait is not None and wait.look_at == look_at:
+            if wait is not None and wait.look_at == look_at and self._is_waited_for(session_id, wait):
                 due.append(session_id)
         for session_id in due:
             wait = self._waits[session_id]
@@ -222,7 +219,7 @@ class LongPolls:
         try:
             settled = await self._load(ids)
         except StoreUnavailable as error:
-            for waiter in self._everybody():
+            for waiter in self._take_everybody():
                 waiter.set_exception(StoreUnavailable(str(error)))
             return
         except Overloaded:
@@ -235,9 +232,9 @@ class LongPolls:
             wait.looks += 1
             if session is not None and now - wait.born_at < YOUNG_SECONDS:
                 self._learn(is_told=is_told, is_first=wait.looks == 1)
-            for waiter, ends_at in wait.waiters.items():
-                if session is not None or ends_at <= now:
-                    settle(waiter, session)
+            for waiter in [waiter for waiter, end in wait.waiters.items() if session is not None or end <= now]:
+                settle(waiter, session)
+                self._leave(id_, waiter)
 
     def _learn(self, *, is_told: bool, is_first: bool) -> None:
         """Look for new sessions earlier where one was settled already at its first look, else a little later."""
@@ -245,12 +242,23 @@ class LongPolls:
         latest = LATEST_WHERE_TOLD_SECONDS if is_told else LATEST_FIRST_LOOK_SECONDS
         self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), latest)
 
-    def _everybody(self) -> Sequence[_Waiter]:
-        return [waiter for wait in self._waits.values() for waiter in wait.waiters if not waiter.done()]
+    def _is_waited_for(self, session_id: str, wait: _Wait) -> bool:
+        """Forget those who have given up, and tell whether anybody is left."""
+        for waiter in [waiter for waiter in wait.waiters if waiter.done()]:
+            self._leave(session_id, waiter)
+        return bool(wait.waiters)
+
+    def _take_everybody(self) -> Sequence[_Waiter]:
+        everybody = [waiter for wait in self._waits.values() for waiter in wait.waiters if not waiter.done()]
+        self._waits.clear()
+        self._waiting = 0
+        return everybody
 
     def _leave(self, session_id: str, waiter: _Waiter) -> None:
-        wait = self._waits[session_id]
-        del wait.waiters[waiter]
+        """Forget one who waits, unless that was done before."""
+        wait = self._waits.get(session_id)
+        if wait is None or wait.waiters.pop(waiter, None) is None:
+            return
         self._waiting -= 1
         if not wait.waiters:
             del self._waits[session_id]
