@@ -193,9 +193,10 @@ def _current(exc_info: object) -> BaseException | None:
 
 @lru_cache(maxsize=256)
 def _spelled_answer(method: str, route: str, status: int, code: str | None) -> str:
-    """Return what many requests have in common, as members of a JSON object."""
+    """Return what many requests have in common, as members of a JSON object; a method may be the caller's choice."""
     failed = {} if code is None else {"code": code}
-    return encode({"method": method, "route": route, "status": status, **failed})[1:-1].decode()
+    fields = {"method": _SECRET.sub(REDACTED, method), "route": route, "status": status, **failed}
+    return encode(fields)[1:-1].decode()
 
 
 def _may_hold_a_secret(text: str) -> bool:
