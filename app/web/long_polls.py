@@ -203,7 +203,10 @@ class LongPolls:
         while self._looks and self._looks[0][0] <= now:
             look_at, session_id = heappop(self._looks)
             wait = self._waits.get(session_id)
-            if wait is not None and wait.look_at == look_at and self._is_waited_for(session_id, wait):
+            if wait is None or wait.look_at != look_at:
+                continue
+            self._forget_who_gave_up(session_id, wait)
+            if wait.waiters:
                 due.append(session_id)
         for session_id in due:
             wait = self._waits[session_id]
@@ -242,11 +245,9 @@ class LongPolls:
         latest = LATEST_WHERE_TOLD_SECONDS if is_told else LATEST_FIRST_LOOK_SECONDS
         self._first_look = min(max(learnt, SHORTEST_PAUSE_SECONDS), latest)
 
-    def _is_waited_for(self, session_id: str, wait: _Wait) -> bool:
-        """Forget those who have given up, and tell whether anybody is left."""
+    def _forget_who_gave_up(self, session_id: str, wait: _Wait) -> None:
         for waiter in [waiter for waiter in wait.waiters if waiter.done()]:
             self._leave(session_id, waiter)
-        return bool(wait.waiters)
 
     def _take_everybody(self) -> Sequence[_Waiter]:
         everybody = [waiter for wait in self._waits.values() for waiter in wait.waiters if not waiter.done()]
