@@ -59,7 +59,7 @@ def test_sealing_takes_another_subkey_after_so_many_values(monkeypatch: pytest.M
     assert {SEALING.open(value, PLACE) for value in sealed} == {b"token"}
 
 
-def test_sealing_of_each_process_has_a_subkey_of_its_own() -> None:
+def test_each_sealing_has_a_subkey_of_its_own() -> None:
     salts = {AesSealing(KeyRing.of((OLD,))).seal(b"token", PLACE)[SALT] for _ in range(8)}
 
     assert len(salts) == 8
