@@ -27,6 +27,8 @@ LEAST_PAUSE_SECONDS = 0.050
 """Between two bursts; what is rung meanwhile goes out together."""
 LINGERED_PAUSE_SECONDS: Mapping[Work, float] = {Work.VERIFY: 0.250}
 """Between two hints for work that whoever was woken goes on to look for, unless enough for one more comes sooner."""
+LINGERED_CLAIMS = 4
+"""Of such work what is enough for one more hint, which costs as much as verifying forty; of other work one is."""
 MOST_WAITING = 32
 """Hints in a queue: with so many waiting, every worker will look anyway. Keeps a broker without workers small."""
 FIRST_BACKOFF_SECONDS = 0.2
@@ -36,7 +38,7 @@ LONGEST_BACKOFF_SECONDS = 2.0
 class HintPublisher:
     """Announces work over the broker; one daemon thread per process, started by the first `ring`."""
 
-    def __init__(self, configuration: Mapping[str, object], rows_per_hint: int) -> None:
+    def __init__(self, configuration: Mapping[str, object], claim_rows: int) -> None:
         self.sent = 0
         """Hints that the broker took."""
         self.dropped = 0
@@ -44,7 +46,7 @@ class HintPublisher:
         self._app = Celery("hints", set_as_current=False, fixups=[])
         self._app.conf.update(configuration)
         _ = self._app.amqp.queues  # what Celery imports late is not imported beside the first requests
-        self._rows_per_hint = rows_per_hint
+        self._claim_rows = claim_rows
         self._thread: threading.Thread | None = None
         self._forget_thread()
         os.register_at_fork(after_in_child=_weakly(self._forget_thread))
@@ -57,7 +59,7 @@ class HintPublisher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
                 self._thread.start()
-            elif not noted or noted < self._rows_per_hint <= noted + rows:
+            elif not noted or noted < self._rows_per_hint(work) <= noted + rows:
                 self._changed.notify()
 
     def close(self, timeout: float) -> None:
@@ -81,7 +83,7 @@ class HintPublisher:
         line = _Line(self._app)
         backoff = FIRST_BACKOFF_SECONDS
         while noted := self._take():
-            hints = {work: -(-rows // self._rows_per_hint) for work, rows in noted.items()}
+            hints = {work: -(-rows // self._rows_per_hint(work)) for work, rows in noted.items()}
             began = monotonic()
             try:
                 self.sent += line.send(hints)
@@ -116,8 +118,12 @@ class HintPublisher:
 
     def _may_send_from(self, work: Work, rows: int) -> float:
         """Return the moment from which that many rows may be announced."""
-        pause = LINGERED_PAUSE_SECONDS.get(work, 0.0) if rows < self._rows_per_hint else 0.0
+        pause = LINGERED_PAUSE_SECONDS.get(work, 0.0) if rows < self._rows_per_hint(work) else 0.0
         return self._sent_at.get(work, 0.0) + pause
+
+    def _rows_per_hint(self, work: Work) -> int:
+        """Return how many rows are worth one hint."""
+        return self._claim_rows * (LINGERED_CLAIMS if work in LINGERED_PAUSE_SECONDS else 1)
 
     def _pause(self, seconds: float) -> None:
         with self._changed:

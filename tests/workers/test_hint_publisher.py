@@ -15,20 +15,21 @@ from celery import Celery
 from structlog.testing import capture_logs
 
 from app.adapters.broker import PURGE_TASK, broker_configuration
-from app.adapters.queue import LINGERED_PAUSE_SECONDS, MOST_WAITING, HintPublisher
+from app.adapters.queue import LINGERED_CLAIMS, LINGERED_PAUSE_SECONDS, MOST_WAITING, HintPublisher
 from app.ports import Work
 from tests.servers.redis import Redis
 from tests.workers.conftest import wait_until
 from workers.beat import SparingScheduler
 
 DEAD = "redis://127.0.0.1:9/0"
-ROWS_PER_HINT = 256
+CLAIM_ROWS = 256
+LINGERED_ROWS = CLAIM_ROWS * LINGERED_CLAIMS
 CALLS = 500
 NEVER_SECONDS = 3600.0
 
 
 def publisher(url: str, folder: Path) -> HintPublisher:
-    return HintPublisher(broker_configuration(url, folder), ROWS_PER_HINT)
+    return HintPublisher(broker_configuration(url, folder), CLAIM_ROWS)
 
 
 @contextmanager
@@ -58,22 +59,26 @@ def ring_times(hints: HintPublisher, calls: int = CALLS) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "messages"),
+    ("work", "rows", "messages"),
     [
-        pytest.param(1, 1, id="one-row"),
-        pytest.param(ROWS_PER_HINT, 1, id="one-claim"),
-        pytest.param(ROWS_PER_HINT + 1, 2, id="two-claims"),
-        pytest.param(ROWS_PER_HINT * 1000, MOST_WAITING, id="more-than-may-wait"),
+        pytest.param(Work.FETCH, 1, 1, id="one-row"),
+        pytest.param(Work.FETCH, CLAIM_ROWS, 1, id="one-claim"),
+        pytest.param(Work.FETCH, CLAIM_ROWS + 1, 2, id="two-claims"),
+        pytest.param(Work.FETCH, CLAIM_ROWS * 1000, MOST_WAITING, id="more-than-may-wait"),
+        pytest.param(Work.VERIFY, LINGERED_ROWS, 1, id="what-a-lingering-worker-does"),
+        pytest.param(Work.VERIFY, LINGERED_ROWS + 1, 2, id="more-than-a-lingering-worker-does"),
     ],
 )
-def test_publisher_sends_one_hint_for_each_claim(broker_url: str, tmp_path: Path, rows: int, messages: int) -> None:
+def test_publisher_sends_as_many_hints_as_workers_are_worth_waking(
+    broker_url: str, tmp_path: Path, work: Work, rows: int, messages: int
+) -> None:
     hints = publisher(broker_url, tmp_path)
 
-    hints.ring(Work.VERIFY, rows)
+    hints.ring(work, rows)
     hints.close(10)
 
     assert (hints.sent, hints.dropped) == (messages, 0)
-    assert waiting(broker_url, tmp_path, Work.VERIFY) == messages
+    assert waiting(broker_url, tmp_path, work) == messages
 
 
 def test_publisher_with_a_burst_of_rings_sends_few_hints(tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_publisher_does_not_hold_what_is_enough_for_one_more(tmp_path: Path, mon
     changed: Any = hints._changed
     wait_until(lambda: bool(changed._waiters), "the thread to hold it")
 
-    for _ in range(ROWS_PER_HINT - 1):
+    for _ in range(LINGERED_ROWS - 1):
         hints.ring(Work.VERIFY)
 
     wait_until(lambda: hints.sent == 2, "the next hint")
@@ -170,7 +175,7 @@ def test_publisher_without_a_worker_never_fills_the_broker(tmp_path: Path) -> No
     hints = publisher("", tmp_path)
 
     for _ in range(3 * MOST_WAITING):
-        hints.ring(Work.FETCH, ROWS_PER_HINT * MOST_WAITING)
+        hints.ring(Work.FETCH, CLAIM_ROWS * MOST_WAITING)
         wait_until(lambda: not hints._noted, "the burst to be taken")
     hints.close(10)
 
