@@ -5,7 +5,7 @@ SQLAlchemy.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import psycopg
 from sqlalchemy import Connection
@@ -13,14 +13,23 @@ from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database.faults import is_of_a_standby
 
+_CURSORS: Final = "vestibule_cursors"
+"""Among what SQLAlchemy keeps with a connection, and forgets with it."""
+
 
 def run_directly(
     connection: Connection, statement: str, parameters: Mapping[str, object]
 ) -> "psycopg.Cursor[tuple[Any, ...]]":
-    """Run a statement and return its cursor, whose rows come in binary: sealed bytes as they are, not in hex."""
+    """Run a statement and return its cursor, whose rows come in binary: sealed bytes as they are, not in hex.
+
+    It is the connection's only cursor for that statement: made once, it knows how to spell and read its types.
+    """
     driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
+    cursors: dict[str, psycopg.Cursor[tuple[Any, ...]]] = connection.info.setdefault(_CURSORS, {})
+    if statement not in cursors:
+        cursors[statement] = driver.cursor(binary=True)
     try:
-        return driver.cursor(binary=True).execute(statement, parameters)
+        return cursors[statement].execute(statement, parameters)
     except psycopg.Error as error:
         if is_of_a_standby(error):
             driver.close()

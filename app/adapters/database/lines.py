@@ -17,6 +17,7 @@ import psycopg
 from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 from sqlalchemy.exc import DBAPIError
 from structlog import get_logger
 
@@ -39,8 +40,19 @@ _log = get_logger()
 class Line(psycopg.AsyncConnection[tuple[Any, ...]]):
     """A connection that ends with a statement whose caller has gone.
 
-    The driver would ask the server to cancel it, and wait for 5 s where that does not answer.
+    The driver would ask the server to cancel it, and wait for 5 s where that does not answer. It has one cursor for
+    each statement: made once, it knows how to spell and read its types.
     """
+
+    def __init__(self, pgconn: PGconn) -> None:
+        super().__init__(pgconn)
+        self._cursors: dict[str, psycopg.AsyncCursor[tuple[Any, ...]]] = {}
+
+    def cursor_for(self, statement: str) -> "psycopg.AsyncCursor[tuple[Any, ...]]":
+        """Return the cursor of a statement, whose rows come in binary; what it fetched before is gone."""
+        if statement not in self._cursors:
+            self._cursors[statement] = self.cursor(binary=True)
+        return self._cursors[statement]
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """Wait for a statement, as the driver does, whose signature this is."""
@@ -90,7 +102,7 @@ class Lines:
         """Run a statement; where it takes too long the connection is shut down, and the statement fails of that."""
         timer = asyncio.get_running_loop().call_later(PATIENCE * self.limit_seconds, shut_down, line)
         try:
-            return await line.cursor(binary=True).execute(statement, parameters)
+            return await line.cursor_for(statement).execute(statement, parameters)
         finally:
             timer.cancel()
 
