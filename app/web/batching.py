@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar
 
 from app.errors import Overloaded, StoreUnavailable
 from app.web.admission import Admission
+from app.web.own_loop import OnOneLoop
 from app.web.store_threads import StoreThreads
 
 Item = TypeVar("Item")
@@ -43,7 +44,7 @@ class BatchLimits:
     in_flight: int = 1
 
 
-class Batcher(Generic[Item, Result]):
+class Batcher(OnOneLoop, Generic[Item, Result]):
     """Hands items to `job`; while the store of `threads` is down, nothing is held.
 
     Where there is an `admission`, it says how many are held, instead of `limits`.
@@ -76,12 +77,12 @@ class Batcher(Generic[Item, Result]):
 
     def send_away(self) -> float:
         """Note that there was no room for somebody, and return the seconds until there is, at the measured rate."""
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         return self._held / self._rate + self._admission.note_sent_away(now, self._rate)
 
     def note_late(self) -> None:
         """Note that items come late, for all that is done for others."""
-        self._admission.note_late(asyncio.get_running_loop().time())
+        self._admission.note_late(self._loop.time())
 
     @property
     def depth(self) -> int:
@@ -98,11 +99,10 @@ class Batcher(Generic[Item, Result]):
             raise StoreUnavailable("the store is known to be down")
         if not self.has_room:
             raise Overloaded(retry_after_seconds=self.send_away())
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         if not self._held:
             self._admission.note_first(now)
-        future: asyncio.Future[Result] = loop.create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting.append((item, future, now))
         self._held += 1
         if self._timer is None:
@@ -120,12 +120,11 @@ class Batcher(Generic[Item, Result]):
     def _schedule(self) -> None:
         if len(self._batches) >= self._limits.in_flight:
             return
-        loop = asyncio.get_running_loop()
         due = self._began_at + self._limits.wait_seconds
-        if len(self._waiting) >= self._limits.rows or due <= loop.time():
-            self._timer = loop.call_soon(self._begin)
+        if len(self._waiting) >= self._limits.rows or due <= self._loop.time():
+            self._timer = self._loop.call_soon(self._begin)
         else:
-            self._timer = loop.call_at(due, self._begin)
+            self._timer = self._loop.call_at(due, self._begin)
 
     def _begin(self) -> None:
         if self._timer is not None:
@@ -133,10 +132,9 @@ class Batcher(Generic[Item, Result]):
             self._timer = None
         if not self._waiting or len(self._batches) >= self._limits.in_flight:
             return
-        loop = asyncio.get_running_loop()
-        self._began_at = loop.time()
+        self._began_at = self._loop.time()
         batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.rows))]
-        task = loop.create_task(self._run(batch), context=Context())  # it belongs to no single request
+        task = self._loop.create_task(self._run(batch), context=Context())  # it belongs to no single request
         self._batches.add(task)
         task.add_done_callback(self._end)
         if self._waiting:
@@ -155,7 +153,7 @@ class Batcher(Generic[Item, Result]):
             self._held -= len(batch)
         for (_, future, _), result in zip(batch, results, strict=True):
             settle(future, result)
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._admission.note_wait(now - batch[0][2], self._held, now)
         seconds = perf_counter() - began_at
         self._rate += _SMOOTHING * (len(batch) * self._limits.in_flight / max(seconds, 1e-6) - self._rate)

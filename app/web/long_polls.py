@@ -19,6 +19,7 @@ from app.domain.session import StoredSession
 from app.errors import Overloaded, StoreUnavailable
 from app.loop_ports import SettledNews
 from app.web.batching import Job, settle
+from app.web.own_loop import OnOneLoop
 
 SHORTEST_PAUSE_SECONDS: Final = 0.010
 LONGEST_PAUSE_SECONDS: Final = 0.5
@@ -87,7 +88,7 @@ class _Told:
         return taken
 
 
-class LongPolls:
+class LongPolls(OnOneLoop):
     """Waits for sessions on behalf of requests; begins to hear `news` when somebody first waits."""
 
     def __init__(self, load: Load, news: SettledNews | None = None) -> None:
@@ -136,7 +137,7 @@ class LongPolls:
 
         For short waits of many: it costs no timer. It must be `open`; who gives up cancels.
         """
-        return self._join(session_id, age_seconds, asyncio.get_running_loop().time() + seconds)
+        return self._join(session_id, age_seconds, self._loop.time() + seconds)
 
     def close(self) -> None:
         """Let everybody who waits go, and nobody wait again."""
@@ -149,14 +150,13 @@ class LongPolls:
 
     def tell(self, ids: Sequence[str]) -> None:
         """Load those of `ids` for which somebody waits, together with what is told meanwhile; remember all of them."""
-        self._told.note(ids, self._waits, asyncio.get_running_loop().time())
+        self._told.note(ids, self._waits, self._loop.time())
         self._load_told()
 
     def _join(self, session_id: str, age_seconds: float, ends_at: float) -> _Waiter:
-        loop = asyncio.get_running_loop()
-        waiter: _Waiter = loop.create_future()
+        waiter: _Waiter = self._loop.create_future()
         if session_id not in self._waits:
-            now = loop.time()
+            now = self._loop.time()
             self._waits[session_id] = _Wait(now - age_seconds)
             self._look_again(session_id, now + max(SHORTEST_PAUSE_SECONDS, self._first_look - age_seconds))
             if self._told.recalls(session_id):
@@ -167,14 +167,14 @@ class LongPolls:
             self._look_again(session_id, ends_at)
         self._waiting += 1
         if self._poller is None:
-            self._poller = loop.create_task(self._poll(), context=Context())
+            self._poller = self._loop.create_task(self._poll(), context=Context())
         if self._hearing is None and self._news is not None:
-            self._hearing = loop.create_task(self._news.hear(self.tell), context=Context())
+            self._hearing = self._loop.create_task(self._news.hear(self.tell), context=Context())
         return waiter
 
     def _load_told(self) -> None:
         if self._told.waited_for and self._loading is None:
-            self._loading = asyncio.get_running_loop().create_task(self._load_while_told(), context=Context())
+            self._loading = self._loop.create_task(self._load_while_told(), context=Context())
 
     async def _load_while_told(self) -> None:
         try:
@@ -184,16 +184,15 @@ class LongPolls:
             self._loading = None
 
     async def _poll(self) -> None:
-        loop = asyncio.get_running_loop()
         took = 0.0
         try:
             while self._waits:
                 await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, took))  # a slow store has half of the time to itself
-                began_at = loop.time()
+                began_at = self._loop.time()
                 due = self._take_due(began_at)
                 for first in range(0, len(due), LOOK_ROWS):
                     await self._look(due[first : first + LOOK_ROWS])
-                took = loop.time() - began_at
+                took = self._loop.time() - began_at
         finally:
             self._poller = None
 
@@ -227,7 +226,7 @@ class LongPolls:
             return
         except Overloaded:
             return  # they are looked for again in a moment
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         for id_, session in zip(ids, settled, strict=True):
             wait = self._waits.get(id_)
             if wait is None:
