@@ -78,7 +78,7 @@ class Settings(BaseModel):
     log_format: Literal["json", "console"] = Field("json", description="how log lines look")
 
     group_commit_rows: PositiveInt = Field(256, description="sessions that one commit of the ingress takes")
-    group_commit_wait_ms: Annotated[float, Field(ge=0, le=1000)] = Field(8, description="how long a commit gathers")
+    group_commit_wait_ms: Annotated[float, Field(ge=0, le=1000)] = Field(5, description="how long a commit gathers")
     ingress_queue: PositiveInt = Field(2048, description="requests that may wait for their commit, then 429")
     sessions_per_minute_per_address: Annotated[int, Field(ge=0)] = Field(0, description="POST sessions; 0: no limit")
     sessions_per_minute_per_campaign: Annotated[int, Field(ge=0)] = Field(0, description="POST sessions; 0: no limit")

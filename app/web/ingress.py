@@ -65,13 +65,13 @@ class IngressLimits:
     `soon_seconds` while others are.
     """
 
-    commit_rows: int = 256
-    commit_wait_seconds: float = 0.005
-    queue: int = 2048
+    commit_rows: int
+    commit_wait_seconds: float
+    queue: int
+    store_timeout_seconds: float
     commits: int = 1
     patience_seconds: float = 1.5
     soon_seconds: float = 0.025
-    store_timeout_seconds: float = 3.0
     threads: int = 6
 
 

@@ -30,6 +30,7 @@ from tests.web.conforming import check_answer
 ORIGIN = "https://www.acme.example"
 OWN_ORIGIN = "https://vestibule.example"
 TEST_KEYS = SessionKeys(KeyRing.of((b"k" * 32,)))
+LIMITS = IngressLimits(commit_rows=256, commit_wait_seconds=0, queue=2048, store_timeout_seconds=3)
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class Answer:
 
 @asynccontextmanager
 async def staged(
-    limits: IngressLimits | None = None,
+    limits: IngressLimits = LIMITS,
     per_address: TokenBuckets | None = None,
     per_campaign: TokenBuckets | None = None,
     more_routes: Sequence[web.RouteDef] = (),
@@ -136,7 +137,6 @@ async def staged(
     configuration = MemoryConfiguration.of(campaign(**{"allowed_origins": (ORIGIN,), **campaign_changes}))
     ledger = MemoryLedger()
     stores = IngressStores(store, store, store.sessions, ledger, configuration, hints, clock, TEST_KEYS, store.probe)
-    limits = limits or IngressLimits(commit_wait_seconds=0)
     ingress = build_ingress(stores, limits, metrics)
     session_limits = SessionLimits(per_address, per_campaign)
     routes = [

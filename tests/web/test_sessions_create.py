@@ -1,6 +1,7 @@
 """POST /v1/campaigns/{campaign_id}/sessions: what is taken in, and what load, limits and origins make of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,10 +9,9 @@ import pytest
 from app.domain.campaign import Mode
 from app.domain.session import Stage as SessionStage
 from app.ports import Work
-from app.web.ingress import IngressLimits
 from app.web.limits import TokenBuckets
 from tests.builders import JWE, JWS
-from tests.web.stage import ORIGIN, OWN_ORIGIN, TEST_KEYS, change_campaign, eventually, staged
+from tests.web.stage import LIMITS, ORIGIN, OWN_ORIGIN, TEST_KEYS, change_campaign, eventually, staged
 
 INSTANCE = "/v1/campaigns/945645/sessions"
 
@@ -132,7 +132,7 @@ async def test_create_over_the_rate_of_a_campaign_answers_429() -> None:
 
 
 async def test_create_while_too_many_wait_answers_429_with_retry_after() -> None:
-    async with staged(IngressLimits(commit_rows=2, commit_wait_seconds=0, queue=4)) as stage:
+    async with staged(replace(LIMITS, commit_rows=2, queue=4)) as stage:
         await stage.post({"token": JWS})
         stage.store.gate.clear()
         held = [asyncio.create_task(stage.post({"token": JWS})) for _ in range(4)]
