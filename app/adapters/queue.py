@@ -28,7 +28,7 @@ LEAST_PAUSE_SECONDS = 0.050
 LINGERED_PAUSE_SECONDS: Mapping[Work, float] = {Work.VERIFY: 0.250}
 """Between two hints for work that whoever was woken goes on to look for, unless enough for one more comes sooner."""
 LINGERED_CLAIMS = 4
-"""Of such work what is enough for one more hint, which costs as much as verifying forty; of other work one is."""
+"""Claims of such work that are worth one more hint, which costs as much as verifying forty; of other work one is."""
 MOST_WAITING = 32
 """Hints in a queue: with so many waiting, every worker will look anyway. Keeps a broker without workers small."""
 FIRST_BACKOFF_SECONDS = 0.2
